@@ -1,0 +1,92 @@
+// The records of the catalog: chips, systems, prices, regions, claims, sources.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tightrope/catalog/fact.h"
+#include "tightrope/core/dtype.h"
+
+namespace tightrope::catalog {
+
+enum class Status { shipping, announced, retired };
+
+/// One accelerator (or host CPU) package as the vendor counts it.
+struct Chip {
+  std::string name;          ///< catalog id: "h100", "trainium2", "gb200"
+  std::string title;         ///< "NVIDIA H100 SXM 80GB"
+  std::string vendor;        ///< "nvidia", "aws", "google", "amd"
+  std::string architecture;  ///< kin for borrowed kernel coefficients: "hopper", "trainium", "tpu"
+  std::string kind;          ///< "gpu", "trainium", "tpu", "cpu"
+  Status status = Status::shipping;
+  std::vector<std::string> aliases;  ///< other spellings in published tables
+  int ranks_per_chip = 1;  ///< software devices a chip: Trainium1 2, Trainium2 4 (LNC=2), TPU7x 2
+  PerDType<Fact<FlopsPerSecond>> peak;  ///< dense peak of the whole chip by arithmetic format
+  Fact<Bytes> hbm;                      ///< device memory of the whole chip, in bytes
+  Fact<BytesPerSecond> hbm_bandwidth;
+  Fact<Bytes> sram;  ///< on-chip SRAM the software or cache holds (L2 + shared, SBUF)
+  Fact<Watts> power;
+  Fact<BytesPerSecond> scaleup_bandwidth;  ///< NVLink, NeuronLink, ICI, xGMI: per chip, ONE direction
+  Fact<double> scaleup_links;
+  Fact<double> compute_units;              ///< SMs, NeuronCores, TensorCores, CUs
+  Fact<BytesPerSecond> host_bandwidth;     ///< PCIe or C2C to the host, per chip, one direction
+  std::string scaleup_link;                ///< "NVLink5"
+  std::string announced;                   ///< free text: launch and availability
+};
+
+enum class ScaleupTopology { none, switched, mesh, torus2d, torus3d, ring };
+
+/// What one buys or rents as a unit: an instance, a node, an UltraServer, a slice.
+struct System {
+  std::string name;      ///< catalog id: "p5.48xlarge", "u-p6e-gb200x72", "dgx-h100"
+  std::string title;
+  std::string provider;  ///< "aws", "google", "azure", "nvidia-dgx-cloud", "any" (bought hardware)
+  std::string chip;      ///< id of a Chip
+  Status status = Status::shipping;
+  std::vector<std::string> aliases;
+  int chips = 0;           ///< chips in the unit
+  int chips_per_node = 0;  ///< chips behind one host operating system
+  int scaleup_domain = 1;  ///< chips reachable over the scale-up links alone
+  ScaleupTopology topology = ScaleupTopology::none;
+  std::vector<int> torus;  ///< extent of each dimension when topology is a torus
+  Fact<BytesPerSecond> nic_bandwidth;  ///< scale-out, per NODE (chips_per_node), one direction
+  std::string nic;                     ///< "EFAv3", "ConnectX-7 InfiniBand NDR"
+  Fact<double> nics_per_node;
+  Fact<double> vcpus;                 ///< of the unit
+  Fact<Bytes> host_memory;            ///< of the unit
+  Fact<Bytes> local_storage;          ///< of the unit
+  Fact<Watts> unit_power;             ///< server or rack at full load, chips and hosts together
+  Fact<double> max_chips;             ///< largest cluster the provider offers (UltraCluster)
+  std::string host_cpu, cooling, available;  ///< available: YYYY-MM-DD or ""
+};
+
+enum class Term { on_demand, spot, capacity_block, reserved_1y, reserved_3y, purchase };
+[[nodiscard]] const char* to_string(Term term);  ///< "on_demand", ...
+
+/// A price of one system unit for an hour (or to buy, for Term::purchase).
+struct Price {
+  std::string provider, region, system;
+  Term term = Term::on_demand;
+  Fact<DollarsPerSecond> per_chip;  ///< per chip; unknown for Term::purchase
+  Fact<Dollars> purchase_per_chip;  ///< only for Term::purchase
+};
+
+/// A place where machines stand.
+struct Region {
+  std::string name, provider, title;
+  Fact<DollarsPerJoule> electricity;
+  Fact<double> pue;
+  Fact<GramsPerJoule> carbon;  ///< location based, CO2-equivalent
+};
+
+/// What a vendor or the press says, kept as a claim and never used in a formula.
+struct Claim {
+  std::string subject, text;
+  Provenance from;
+};
+
+struct Source {
+  std::string id, title, locator, as_of;
+};
+
+}  // namespace tightrope::catalog

@@ -1,0 +1,109 @@
+// A neural network as the planner sees it: layer kinds with their matrix products, attention,
+// experts and parameter counts. The word "model" means the network in this room, nothing else.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tightrope::workload {
+
+enum class AttentionKind { softmax, latent };  ///< MHA/MQA/GQA, or MLA
+
+struct Attention {
+  AttentionKind kind = AttentionKind::softmax;
+  int heads = 0;
+  int kv_heads = 0;
+  int qk_head_dim = 0;  ///< width of one query/key head (MLA: nope + rope)
+  int v_head_dim = 0;
+  int window = 0;       ///< sliding window in tokens; 0 attends to everything before
+  bool causal = true;
+  bool qkv_bias = false, out_bias = false, sinks = false, qk_norm = false;
+  int q_lora_rank = 0, kv_lora_rank = 0, rope_head_dim = 0;  ///< MLA only; q_lora_rank 0 = none
+};
+
+struct Ffn {
+  bool gated = true;            ///< SwiGLU/GeGLU: two input matrices; else one
+  std::int64_t hidden = 0;      ///< dense intermediate width; 0 in a routed layer
+  bool bias = false;
+  int experts = 0;              ///< routed experts; 0 = dense layer
+  int experts_per_token = 0;
+  std::int64_t expert_hidden = 0;
+  std::int64_t shared_hidden = 0;  ///< total width of always-on experts
+  bool router_bias = false;
+  bool shared_gate = false;        ///< Qwen2-MoE: one gate vector on the shared expert
+};
+
+/// One kind of transformer layer.
+struct LayerKind {
+  std::string name;  ///< "dense", "moe", "dense_local", ...
+  Attention attention;
+  Ffn ffn;
+  int norms = 2;             ///< norm weight vectors of `hidden` in the layer
+  bool norm_bias = false;    ///< LayerNorm with bias (2 vectors a norm)
+  bool parallel_block = false;  ///< attention and FFN read the same norm (Falcon, GPT-NeoX)
+  [[nodiscard]] bool routed() const { return ffn.experts > 0; }
+};
+
+/// A decoder-only transformer.
+struct Model {
+  std::string name;
+  std::string family;  ///< "llama", "deepseek", "gpt2", ...
+  std::int64_t hidden = 0;
+  std::int64_t vocab = 0;
+  std::int64_t max_positions = 0;
+  bool tied_embeddings = false;
+  bool learned_positions = false;  ///< a trained position table of max_positions x hidden
+  bool embedding_norm = false;     ///< BLOOM
+  bool final_norm_bias = false;
+  bool head_bias = false;
+  std::vector<LayerKind> kinds;
+  std::vector<int> layers;  ///< kind index of each layer, first to last
+  int mtp_layers = 0;       ///< multi-token-prediction layers after the last, of the last kind
+  [[nodiscard]] int layer_count() const { return static_cast<int>(layers.size()); }
+  [[nodiscard]] const LayerKind& kind_of(int layer) const { return kinds[layers[layer]]; }
+};
+
+/// Parameters of one layer, split as parallelism splits them.
+struct LayerParameters {
+  std::int64_t attention = 0;  ///< projection matrices (and their biases)
+  std::int64_t ffn = 0;        ///< dense FFN, or the shared experts of a routed layer
+  std::int64_t experts = 0;    ///< all routed experts
+  std::int64_t active_experts = 0;  ///< the share one token uses
+  std::int64_t router = 0;
+  std::int64_t norms = 0;
+  [[nodiscard]] std::int64_t total() const {
+    return attention + ffn + experts + router + norms;
+  }
+  [[nodiscard]] std::int64_t active() const {
+    return attention + ffn + active_experts + router + norms;
+  }
+};
+
+struct ParameterCount {
+  std::int64_t embedding = 0;  ///< input table and learned positions
+  std::int64_t head = 0;       ///< output projection; 0 when tied
+  std::int64_t final_norm = 0;
+  std::int64_t layers = 0;         ///< all layers, every expert
+  std::int64_t active_layers = 0;  ///< all layers, the experts one token uses
+  std::int64_t mtp = 0;            ///< multi-token-prediction modules, not in total()
+  [[nodiscard]] std::int64_t total() const { return embedding + head + final_norm + layers; }
+  [[nodiscard]] std::int64_t active() const {
+    return embedding + head + final_norm + active_layers;
+  }
+};
+
+[[nodiscard]] LayerParameters count_layer(const Model& model, const LayerKind& kind);
+[[nodiscard]] ParameterCount count_parameters(const Model& model);
+
+/// FLOP conventions of published figures (forward + backward, a token, no recompute).
+enum class FlopConvention {
+  causal,  ///< 6 x matmul parameters (head counted, input table not) + attention over half the square
+  full,    ///< the same with attention over the whole square
+  six_n,   ///< 6 x active parameters, all of them, no attention
+};
+/// Training FLOPs a token at a sequence length (model FLOPs: what MFU divides by).
+[[nodiscard]] double flops_per_token(const Model& model, std::int64_t seq_len,
+                                     FlopConvention convention);
+
+}  // namespace tightrope::workload
