@@ -1,0 +1,97 @@
+// Time of one kernel on one rank: matrix products, attention, memory-bound passes.
+//
+// Roofline with an efficiency that depends on shape, number format and chip. The few coefficients
+// have physical meaning and are fitted from measured kernel tables (calibration/kernels.toml).
+#pragma once
+
+#include <string>
+
+#include "tightrope/core/dtype.h"
+#include "tightrope/core/units.h"
+
+namespace tightrope::formula {
+
+/// What one number format's matrix unit really does, on one chip.
+struct GemmCoefficients {
+  double peak_share = 0.75;  ///< of the dense peak, reached by large products (clocks, power)
+  double tile_m = 128, tile_n = 128;  ///< output tile one compute unit works on
+  double k_half = 512;       ///< inner length that costs as much again as filling the pipeline
+  double wave_share = 1.0;   ///< 1: whole waves of tiles; 0: tiles spread ideally
+};
+
+struct AttentionCoefficients {
+  double peak_share = 0.6;  ///< of the bf16 peak, long sequences
+  double q_half = 512;      ///< query length at which half of that is reached
+};
+
+/// One rank's silicon: catalog facts divided by ranks_per_chip, with fitted coefficients.
+struct RankKernels {
+  PerDType<FlopsPerSecond> peak{};  ///< dense; 0 where the chip lacks the format
+  Bytes hbm{};
+  BytesPerSecond hbm_bandwidth{};
+  double compute_units = 1;
+  Seconds launch{};         ///< fixed time of one kernel on the device
+  double hbm_share = 0.85;  ///< of hbm_bandwidth that streaming kernels reach
+  Bytes hbm_half{};         ///< traffic at which half of that is reached
+  PerDType<GemmCoefficients> gemm{};
+  AttentionCoefficients attention_forward{}, attention_backward{};
+};
+
+/// Breakdown of one kernel's time; time >= max(math, memory).
+struct KernelTime {
+  Seconds time{}, math{}, memory{}, overhead{};
+  Flops flops{};
+  Bytes bytes{};  ///< HBM traffic
+};
+
+/// m x k times k x n, `groups` independent equal products in one kernel (experts).
+struct GemmShape {
+  double m = 0, n = 0, k = 0;
+  double groups = 1;
+  DType dtype = DType::bf16;
+  double out_bytes = 2;         ///< bytes an output element
+  bool accumulate = false;      ///< reads the output too (weight gradients into fp32)
+};
+
+struct AttentionShape {
+  double batch = 1;
+  double q_len = 0, kv_len = 0;  ///< tokens
+  double heads = 0, kv_heads = 0;
+  double qk_dim = 0, v_dim = 0;
+  bool causal = true;            ///< square causal mask halves the work
+  double window = 0;             ///< 0: unlimited
+  DType dtype = DType::bf16;
+};
+
+/// What: time of a (grouped) matrix product.
+/// Formula: t = launch + max(2 m n k g / (peak * share * tile_eff * wave_eff * k/(k+k_half)),
+///   bytes / (hbm * share))
+/// Source: roofline (Williams et al. 2009); tile and wave quantisation; fitted on kernel tables.
+/// Valid: m, n, k, groups >= 0; a zero product takes no time. dtype must have a peak.
+/// Checked by: Kernels.GemmLaws
+[[nodiscard]] KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept;
+
+/// What: time of fused attention, forward.
+/// Formula: t = launch + max(flops / (peak * share * q/(q+q_half)), bytes / (hbm * share))
+/// Source: FlashAttention's traffic (Dao et al. 2022); fitted on kernel tables.
+/// Valid: all sizes >= 0.
+/// Checked by: Kernels.AttentionLaws
+[[nodiscard]] KernelTime attention_forward(const AttentionShape& shape,
+                                           const RankKernels& kernels) noexcept;
+
+/// What: time of fused attention, backward (2.5 times the products of forward).
+/// Formula: as attention_forward with its own share
+/// Source: FlashAttention-2 (Dao 2023), five products against two.
+/// Valid: all sizes >= 0.
+/// Checked by: Kernels.AttentionLaws
+[[nodiscard]] KernelTime attention_backward(const AttentionShape& shape,
+                                            const RankKernels& kernels) noexcept;
+
+/// What: time of a kernel that only moves bytes through HBM.
+/// Formula: t = launch + (bytes + hbm_half) / (hbm * share) - hbm_half / (hbm * share) * small(bytes)
+/// Source: bandwidth ramp of streaming kernels; fitted on kernel tables.
+/// Valid: bytes >= 0.
+/// Checked by: Kernels.StreamLaws
+[[nodiscard]] KernelTime stream(Bytes traffic, const RankKernels& kernels) noexcept;
+
+}  // namespace tightrope::formula
