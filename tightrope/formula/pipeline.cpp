@@ -1,0 +1,228 @@
+#include "tightrope/formula/pipeline.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace tightrope::formula {
+namespace {
+
+// Rounds of p micro-batches that interleaving starts but cannot fill.
+double ragged_rounds(int micro_batches, int stages, int chunks) {
+  const int rest = micro_batches % stages;
+  if (chunks == 1 || rest == 0) return 0.0;
+  return static_cast<double>((chunks - 1) * (stages - rest)) / chunks;
+}
+
+}  // namespace
+
+PipelineTime uniform_pipeline(const UniformPipeline& p) noexcept {
+  const double m = p.micro_batches;
+  const double ahead = p.stages - 1;
+  const StageTime& s = p.stage;
+  PipelineTime out;
+  out.work = m * s.total();
+  const Seconds fill = (s.forward + s.backward - s.weight) / p.chunks;
+  const Seconds ramp = ahead * (max(fill, Seconds(0.0)) + 2.0 * p.hop);
+  const Seconds ragged =
+      p.stages > 1 ? ragged_rounds(p.micro_batches, p.stages, p.chunks) * s.total() : Seconds(0.0);
+  out.time = out.work + ramp + ragged;
+  out.bubble = out.time - out.work;
+  return out;
+}
+
+PipelineTime pipeline_bound(const UnevenPipeline& p) noexcept {
+  PipelineTime out;
+  const double m = p.micro_batches;
+  const double share = 1.0 / p.chunks;
+  Seconds ahead{};
+  bool any_split = false;
+  for (const StageTime& s : p.stages) any_split = any_split || s.weight > Seconds(0.0);
+  for (const StageTime& s : p.stages) {
+    const Seconds busy = m * s.total();
+    if (busy + ahead > out.time) out.time = busy + ahead;
+    if (busy > out.work) out.work = busy;
+    // Split-off weight gradients may run while the last backward drains: only the fill counts then.
+    ahead += (any_split ? s.forward : s.forward + s.backward) * share +
+             (any_split ? 1.0 : 2.0) * p.hop;
+  }
+  out.bubble = out.time - out.work;
+  return out;
+}
+
+namespace {
+
+// The order of Megatron's schedules: stage i starts with its warm-up forwards, then alternates.
+struct Slot {
+  int chunk, micro_batch;
+};
+
+// The k-th forward of a stage: p micro-batches of chunk 0, the same of chunk 1, ..., next round.
+Slot forward_slot(int k, int stages, int chunks, int micro_batches) {
+  if (chunks == 1) return {0, k};
+  const int round = k / (stages * chunks);
+  const int first = round * stages;
+  const int width = std::min(stages, micro_batches - first);
+  const int inside = k - round * stages * chunks;
+  return {inside / width, first + inside % width};
+}
+
+struct Board {
+  int stages, chunks, micro_batches;
+  std::vector<double> forward_end, backward_end;  // [virtual stage][micro_batch]
+  std::size_t at(int stage, int chunk, int micro_batch) const {
+    return (static_cast<std::size_t>(chunk) * stages + stage) * micro_batches + micro_batch;
+  }
+};
+
+class Replay {
+ public:
+  Replay(const UnevenPipeline& p, std::vector<PipelineEvent>* events)
+      : p_(p), events_(events), stages_(static_cast<int>(p.stages.size())),
+        board_{stages_, p.chunks, p.micro_batches, {}, {}} {
+    const std::size_t cells = static_cast<std::size_t>(stages_) * p.chunks * p.micro_batches;
+    board_.forward_end.assign(cells, -1.0);
+    board_.backward_end.assign(cells, -1.0);
+    free_.assign(stages_, 0.0);
+    next_forward_.assign(stages_, 0);
+    next_backward_.assign(stages_, 0);
+    weights_due_.assign(stages_, 0);
+    weights_done_.assign(stages_, 0);
+  }
+
+  double run() {
+    const int pieces = p_.chunks * p_.micro_batches;
+    bool moved = true;
+    while (moved) {
+      moved = false;
+      for (int i = 0; i < stages_; ++i) {
+        while (advance(i, pieces)) moved = true;
+      }
+    }
+    double end = 0.0;
+    for (int i = 0; i < stages_; ++i) {
+      while (weights_done_[i] < weights_due_[i]) run_weight(i, free_[i]);
+      end = std::max(end, free_[i]);
+    }
+    return end;
+  }
+
+ private:
+  int warmup(int stage) const {
+    const int pieces = p_.chunks * p_.micro_batches;
+    if (p_.chunks == 1) return std::min(pieces, stages_ - stage - 1);
+    return std::min(pieces, 2 * (stages_ - stage - 1) + (p_.chunks - 1) * stages_);
+  }
+
+  // Runs the next piece of a stage if its input is there; false when it must wait.
+  bool advance(int i, int pieces) {
+    const int forwards = next_forward_[i];
+    const int backwards = next_backward_[i];
+    if (backwards == pieces) return false;
+    const bool forward_turn = forwards < pieces && forwards <= warmup(i) + backwards;
+    return forward_turn ? try_forward(i, forwards) : try_backward(i, backwards);
+  }
+
+  bool try_forward(int i, int k) {
+    const Slot slot = forward_slot(k, stages_, p_.chunks, p_.micro_batches);
+    double ready = 0.0;
+    if (i > 0 || slot.chunk > 0) {
+      const bool wraps = i == 0;
+      ready = board_.forward_end[board_.at(wraps ? stages_ - 1 : i - 1,
+                                           wraps ? slot.chunk - 1 : slot.chunk,
+                                           slot.micro_batch)];
+      if (ready < 0.0) return false;
+      ready += p_.hop.raw();
+    }
+    const double length = p_.stages[i].forward.raw() / p_.chunks;
+    const double end = place(i, slot, PipelineEvent::Kind::forward, ready, length);
+    board_.forward_end[board_.at(i, slot.chunk, slot.micro_batch)] = end;
+    ++next_forward_[i];
+    return true;
+  }
+
+  bool try_backward(int i, int k) {
+    Slot slot = forward_slot(k, stages_, p_.chunks, p_.micro_batches);
+    slot.chunk = p_.chunks - 1 - slot.chunk;
+    double ready = board_.forward_end[board_.at(i, slot.chunk, slot.micro_batch)];
+    if (ready < 0.0) return false;
+    const bool last = i == stages_ - 1;
+    if (!last || slot.chunk < p_.chunks - 1) {
+      const double after = board_.backward_end[board_.at(last ? 0 : i + 1,
+                                                         last ? slot.chunk + 1 : slot.chunk,
+                                                         slot.micro_batch)];
+      if (after < 0.0) return false;
+      ready = std::max(ready, after + p_.hop.raw());
+    }
+    const double length = p_.stages[i].backward.raw() / p_.chunks;
+    const double end = place(i, slot, PipelineEvent::Kind::backward, ready, length);
+    board_.backward_end[board_.at(i, slot.chunk, slot.micro_batch)] = end;
+    ++next_backward_[i];
+    if (p_.stages[i].weight > Seconds(0.0)) settle_weights(i);
+    return true;
+  }
+
+  double place(int i, const Slot& slot, PipelineEvent::Kind kind, double ready, double length) {
+    // Zero bubble: a stage that would wait works off a weight gradient it owes.
+    const double weight = p_.stages[i].weight.raw() / p_.chunks;
+    while (weights_done_[i] < weights_due_[i] && free_[i] + weight <= ready) {
+      run_weight(i, free_[i]);
+    }
+    const double start = std::max(free_[i], ready);
+    free_[i] = start + length;
+    note(i, slot, kind, start, free_[i]);
+    return free_[i];
+  }
+
+  // ZB-H1 keeps 1F1B's memory: a stage may owe as many weight gradients as it is deep in the
+  // pipeline, so that the first stages fill what used to be their bubble at the end.
+  void settle_weights(int i) {
+    ++weights_due_[i];
+    while (weights_due_[i] - weights_done_[i] > i * p_.chunks + p_.chunks - 1) {
+      run_weight(i, free_[i]);
+    }
+  }
+
+  void run_weight(int i, double start) {
+    const double length = p_.stages[i].weight.raw() / p_.chunks;
+    Slot slot = forward_slot(weights_done_[i], stages_, p_.chunks, p_.micro_batches);
+    slot.chunk = p_.chunks - 1 - slot.chunk;
+    free_[i] = start + length;
+    ++weights_done_[i];
+    note(i, slot, PipelineEvent::Kind::weight, start, free_[i]);
+  }
+
+  void note(int i, const Slot& slot, PipelineEvent::Kind kind, double start, double end) {
+    if (events_ == nullptr) return;
+    events_->push_back({i, slot.chunk, slot.micro_batch, kind, Seconds(start), Seconds(end)});
+  }
+
+  const UnevenPipeline& p_;
+  std::vector<PipelineEvent>* events_;
+  int stages_;
+  Board board_;
+  std::vector<double> free_;
+  std::vector<int> next_forward_, next_backward_, weights_due_, weights_done_;
+};
+
+}  // namespace
+
+PipelineTime replay_pipeline(const UnevenPipeline& pipeline,
+                             std::vector<PipelineEvent>* events) noexcept {
+  Replay replay(pipeline, events);
+  PipelineTime out;
+  out.time = Seconds(replay.run());
+  for (const StageTime& s : pipeline.stages) {
+    out.work = max(out.work, pipeline.micro_batches * s.total());
+  }
+  out.bubble = out.time - out.work;
+  return out;
+}
+
+double in_flight(const InFlight& at) noexcept {
+  const int behind = at.stages - at.stage - 1;
+  if (at.chunks == 1) return std::min(at.micro_batches, behind + 1);
+  const int held = 2 * behind + (at.chunks - 1) * at.stages + 1;
+  return static_cast<double>(std::min(at.micro_batches * at.chunks, held)) / at.chunks;
+}
+
+}  // namespace tightrope::formula

@@ -1,0 +1,93 @@
+// How a model is split over ranks and how its step is run: the planner's decision variables.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace tightrope::step {
+
+/// Activations dropped in forward and computed again in backward.
+enum class Recompute : std::uint8_t {
+  none,       ///< keep everything the backward pass reads
+  selective,  ///< drop the attention core (scores, softmax) where it is not fused
+  modules,    ///< drop the modules in Mapping::modules
+  full,       ///< keep only the layer's input
+};
+
+/// Modules that Recompute::modules may name; bits of Mapping::modules.
+enum Module : std::uint8_t {
+  module_norm = 1,
+  module_attention_core = 2,
+  module_activation = 4,  ///< the FFN's or experts' nonlinearity
+  module_mla_up = 8,      ///< up-projections of latent attention
+  module_mlp = 16,        ///< dense FFN and shared experts whole
+  module_moe = 32,        ///< routed experts whole, dispatch included
+  module_qkv = 64,        ///< the fused query/key/value projection's output
+};
+
+enum class Schedule : std::uint8_t { one_f_one_b, zero_bubble };
+
+/// What data-parallel ranks share instead of repeating.
+enum class Sharding : std::uint8_t {
+  none,       ///< ZeRO-0, plain DDP
+  optimizer,  ///< ZeRO-1
+  gradients,  ///< ZeRO-2
+  full,       ///< ZeRO-3, FSDP
+};
+
+/// What a tensor-parallel block exchanges.
+enum class TpComm : std::uint8_t {
+  all_reduce,         ///< two all-reduces a layer and direction (Megatron 2019)
+  sequence_parallel,  ///< all-gather + reduce-scatter; norms work on 1/tp of the tokens
+};
+
+/// How tensor-parallel traffic hides behind its matrix product.
+enum class TpOverlap : std::uint8_t {
+  none,
+  ring,  ///< product cut into tp pieces, passed round a ring
+  bulk,  ///< the collective runs beside an independent product (weight gradient)
+};
+
+enum class CpKind : std::uint8_t { ring, all_to_all };
+
+/// One way to run a training step. Ranks = tp * cp * pp * dp; the experts' ranks are folded into
+/// dp * cp * tp: ep * etp must divide tp * cp * dp.
+struct Mapping {
+  int tp = 1, cp = 1, pp = 1, dp = 1;
+  int ep = 1, etp = 1;
+  int vp = 1;           ///< model chunks a stage (interleaving); 1 = plain 1F1B
+  int micro_batch = 1;  ///< sequences a micro-batch and data-parallel replica
+  int first_stage_layers = 0, last_stage_layers = 0;  ///< 0: as even as the layer count allows
+  int recompute_layers = 0;  ///< with Recompute::full: layers a stage that recompute; 0 = all
+  int shard_ranks = 0;       ///< ranks that share states (HSDP, hybrid ZeRO); 0 = all of dp
+  Recompute recompute = Recompute::none;
+  std::uint8_t modules = 0;  ///< of Module, with Recompute::modules
+  Schedule schedule = Schedule::one_f_one_b;
+  Sharding sharding = Sharding::optimizer;
+  TpComm tp_comm = TpComm::sequence_parallel;
+  TpOverlap tp_overlap = TpOverlap::none;
+  CpKind cp_kind = CpKind::ring;
+  bool regather = true;     ///< sequence parallel: gather inputs again in backward, not keep them
+  bool p2p_scatter = true;  ///< pipeline messages carry 1/tp of the tokens (needs sequence_parallel)
+  bool dp_overlap = true;   ///< gradients and parameters travel beside compute
+  bool ep_overlap = false;  ///< expert all-to-all of one micro-batch beside compute of another
+  bool graph = false;       ///< device graphs: no host time between kernels
+  bool offload_weights = false, offload_activations = false, offload_optimizer = false;
+  /// Forces a dimension onto the NICs, leaving the scale-up domain to the others.
+  bool tp_scaleout = false, pp_scaleout = false, dp_scaleout = false;
+
+  [[nodiscard]] int ranks() const { return tp * cp * pp * dp; }
+  friend bool operator==(const Mapping&, const Mapping&) = default;
+};
+
+[[nodiscard]] const char* to_string(Recompute value);
+[[nodiscard]] const char* to_string(Schedule value);
+[[nodiscard]] const char* to_string(Sharding value);
+[[nodiscard]] const char* to_string(TpComm value);
+[[nodiscard]] const char* to_string(TpOverlap value);
+[[nodiscard]] const char* to_string(CpKind value);
+
+/// "tp8 pp16 vp4 dp32 mbs1 zero1 sp selective ..." : unique for a mapping, short for people.
+[[nodiscard]] std::string to_text(const Mapping& mapping);
+
+}  // namespace tightrope::step
