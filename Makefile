@@ -1,0 +1,48 @@
+# The front door. `make` builds, `make test` proves; everything else is for developers.
+PRESET ?= release
+BUILD := build/$(PRESET)
+JOBS ?= $(shell nproc)
+SOURCES = $(shell git ls-files '*.cpp' '*.h')
+
+.PHONY: all ready test bench validate golden determinism tidy docs clean
+
+all: ready
+	cmake --build --preset $(PRESET) -j $(JOBS)
+
+# Installs what is missing and configures; cheap when there is nothing to do.
+ready:
+	./setup --no-run
+	cmake --preset $(PRESET) >/dev/null
+
+test: all
+	ctest --preset $(PRESET) -j $(JOBS)
+
+# Measured speed: mappings a second, peers beside us, answers compared first.
+bench: ready
+	cmake --preset bench >/dev/null
+	cmake --build --preset bench -j $(JOBS)
+	build/bench/tightrope_bench
+
+# Measured against predicted, source by source.
+validate: all
+	ctest --preset $(PRESET) -L validation --verbose
+
+# Rewrites the expected output of the CLI sessions; review the diff.
+golden: all
+	$(BUILD)/golden_runner --update tests/golden/*.test
+
+# The same bytes from g++ and clang.
+determinism:
+	tests/determinism/compilers.sh
+
+# Format and lint with clang 19 (./setup --dev installs them).
+tidy: all
+	clang-format-19 --dry-run --Werror $(SOURCES)
+	run-clang-tidy-19 -quiet -p $(BUILD) '^$(CURDIR)/(tightrope|tests)/'
+
+# Rewrites docs/formulas.md from the tags in tightrope/formula.
+docs: all
+	$(BUILD)/tidy_docs . docs/formulas.md
+
+clean:
+	rm -rf build

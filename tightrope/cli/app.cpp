@@ -1,0 +1,129 @@
+// Binds the command line to plain structs and calls the commands. The only file that sees CLI11.
+#include <functional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "tightrope/cli/session.h"
+#include "tightrope/cli/suggest.h"
+#include "tightrope/core/parallel.h"
+
+namespace tightrope::cli {
+namespace {
+
+/// What the parsed command line asks for; empty until a command was named.
+using Body = std::function<int(const Session&)>;
+
+#if defined(__clang__)
+constexpr const char* compiler_name = "clang++";
+#else
+constexpr const char* compiler_name = "g++";
+#endif
+
+int print_version(const Session& session) {
+  auto catalog = load_catalog(session);
+  if (!catalog) return report_error(session, catalog.error());
+  session.out << "tightrope " TIGHTROPE_VERSION "\n"
+              << "compiler " << compiler_name << " " __VERSION__ "\n"
+              << "catalog " << catalog->hash() << "\n";
+  return exit_ok;
+}
+
+/// The innermost command that was named on the line.
+const CLI::App& innermost(const CLI::App& app) {
+  const std::vector<CLI::App*> named = app.get_subcommands();
+  return named.empty() ? app : innermost(*named.front());
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* child : app.get_subcommands({})) names.push_back(child->get_name());
+  return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* level = &app; level != nullptr; level = level->get_parent()) {
+    for (const CLI::Option* option : level->get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+std::string quoted_list(const std::vector<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+/// A word on the line that no command and no option took.
+Error unknown_word(const CLI::App& level, const std::string& word) {
+  Error error;
+  error.code = ErrorCode::usage;
+  const bool is_option = word.starts_with("-");
+  const std::vector<std::string> known = is_option ? option_names(level) : command_names(level);
+  const std::string near = nearest(word.substr(0, word.find('=')), known);
+  if (is_option) {
+    error.what = fmt::format("unknown option '{}'", word);
+  } else if (known.empty()) {
+    error.what = fmt::format("unexpected argument '{}'", word);
+  } else {
+    error.what = fmt::format("unknown command '{}'", word);
+  }
+  if (!near.empty()) {
+    error.hint = fmt::format("did you mean '{}'?", near);
+  } else if (!is_option && !known.empty()) {
+    error.hint = "commands: " + quoted_list(known);
+  } else {
+    error.hint = fmt::format("try '{} --help'", level.get_parent() ? "tightrope " + level.get_name()
+                                                                   : "tightrope");
+  }
+  return error;
+}
+
+Error usage_error(const CLI::App& app, const CLI::ParseError& reason) {
+  const std::vector<std::string> left = app.remaining(true);
+  if (!left.empty()) return unknown_word(innermost(app), left.front());
+  return Error{ErrorCode::usage, reason.what(), {}, {}};
+}
+
+Error no_command(const CLI::App& level) {
+  return Error{ErrorCode::usage, "a command is required", {},
+               "commands: " + quoted_list(command_names(level))};
+}
+
+void add_globals(CLI::App& app, Session& session, bool& version) {
+  app.fallthrough();
+  app.add_flag("--version", version, "Version, compiler and catalog hash");
+  app.add_option("--catalog", session.catalog_dir, "Folder whose records extend or replace ours")
+      ->type_name("DIR");
+  app.add_option("--threads", session.threads, "Threads to use; 0 is one a processor")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024));
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  CLI::App app("Plans training of large language models on real accelerators.", "tightrope");
+  Session session{out, err, {}, 0};
+  bool version = false;
+  Body body;
+  add_globals(app, session, version);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    out << innermost(app).help();
+    return exit_ok;
+  } catch (const CLI::ParseError& reason) {
+    return report_error(session, usage_error(app, reason));
+  }
+  set_thread_limit(session.threads);
+  if (version) return print_version(session);
+  if (!body) return report_error(session, no_command(innermost(app)));
+  return body(session);
+}
+
+}  // namespace tightrope::cli
