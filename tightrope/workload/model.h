@@ -17,8 +17,10 @@ struct Attention {
   int qk_head_dim = 0;  ///< width of one query/key head (MLA: nope + rope)
   int v_head_dim = 0;
   int window = 0;       ///< sliding window in tokens; 0 attends to everything before
+  bool chunked = false; ///< `window` is a block that tokens attend within (Llama 4), not a band
   bool causal = true;
   bool qkv_bias = false, out_bias = false, sinks = false, qk_norm = false;
+  bool qk_norm_full = false;  ///< qk_norm has a weight for every head's channel (OLMo 2), not one head
   int q_lora_rank = 0, kv_lora_rank = 0, rope_head_dim = 0;  ///< MLA only; q_lora_rank 0 = none
 };
 
