@@ -11,17 +11,26 @@
 
 namespace tightrope::formula {
 
+/// How the operands of a narrow product carry their scales.
+enum class Scaling {
+  tensor,  ///< none (16-bit formats), one a tensor (fp8), or the format's only way (NVFP4)
+  block,   ///< fp8 with a scale a block: 128 wide on Hopper, MXFP8's 32 on Blackwell
+};
+
 /// What one number format's matrix unit really does, on one chip.
 struct GemmCoefficients {
   double peak_share = 0.75;  ///< of the dense peak, reached by large products (clocks, power)
-  double tile_m = 128, tile_n = 128;  ///< output tile one compute unit works on
+  double tile_m = 128, tile_n = 128;  ///< the largest output tile one compute unit works on
+  double small_tile_share = 0.8;  ///< speed of half a tile, relative to the whole tile
   double k_half = 512;       ///< inner length that costs as much again as filling the pipeline
-  double wave_share = 1.0;   ///< 1: whole waves of tiles; 0: tiles spread ideally
+  double wave_share = 1.0;   ///< 1: whole waves of tiles; 0: tiles spread ideally (split-k)
+  Seconds launch{};          ///< start and end of the kernel, beyond RankKernels::launch
 };
 
 struct AttentionCoefficients {
-  double peak_share = 0.6;  ///< of the bf16 peak, long sequences
-  double q_half = 512;      ///< query length at which half of that is reached
+  double peak_share = 0.6;     ///< of the peak, long sequences
+  double q_half = 512;         ///< query length at which half of that is reached
+  double softmax_flops = 128;  ///< work a score costs beside its products, in product flops
 };
 
 /// One rank's silicon: catalog facts divided by ranks_per_chip, with fitted coefficients.
@@ -30,10 +39,12 @@ struct RankKernels {
   Bytes hbm{};
   BytesPerSecond hbm_bandwidth{};
   double compute_units = 1;
-  Seconds launch{};         ///< fixed time of one kernel on the device
-  double hbm_share = 0.85;  ///< of hbm_bandwidth that streaming kernels reach
-  Bytes hbm_half{};         ///< traffic at which half of that is reached
-  PerDType<GemmCoefficients> gemm{};
+  Seconds launch{};          ///< fixed time of one kernel on the device
+  double hbm_share = 0.85;   ///< of hbm_bandwidth that streaming kernels reach
+  Bytes hbm_half{};          ///< traffic at which half of that is reached
+  double overlap_loss = 0.1; ///< share of the lesser of math and memory time that is not hidden
+  PerDType<GemmCoefficients> gemm{};        ///< Scaling::tensor
+  PerDType<GemmCoefficients> gemm_block{};  ///< Scaling::block
   AttentionCoefficients attention_forward{}, attention_backward{};
 };
 
@@ -49,6 +60,7 @@ struct GemmShape {
   double m = 0, n = 0, k = 0;
   double groups = 1;
   DType dtype = DType::bf16;
+  Scaling scaling = Scaling::tensor;
   double out_bytes = 2;         ///< bytes an output element
   bool accumulate = false;      ///< reads the output too (weight gradients into fp32)
 };
@@ -64,31 +76,42 @@ struct AttentionShape {
 };
 
 /// What: time of a (grouped) matrix product.
-/// Formula: t = launch + max(2 m n k g / (peak * share * tile_eff * wave_eff * k/(k+k_half)),
-///   bytes / (hbm * share))
+/// Formula: t = launch + max(math, memory) + overlap_loss min(math, memory);
+///   math = waves * 2 tile_m tile_n (k + k_half) / (peak/units * share), the best of whole, half
+///   and quarter tiles either way round; waves = tiles/units, of which wave_share rounds up;
+///   memory = (A + B + out bytes, out twice when accumulating) / (hbm * share)
 /// Source: roofline (Williams et al. 2009); tile and wave quantisation; fitted on kernel tables.
-/// Valid: m, n, k, groups >= 0; a zero product takes no time. dtype must have a peak.
+/// Valid: m, n, k, groups >= 0; a zero product takes no time. dtype must have a peak, else the
+///   time is infinite. Operands are stored in dtype; quantising them is not included.
 /// Checked by: Kernels.GemmLaws
 [[nodiscard]] KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept;
 
 /// What: time of fused attention, forward.
-/// Formula: t = launch + max(flops / (peak * share * q/(q+q_half)), bytes / (hbm * share))
+/// Formula: t = launch + max(scores * (2 (qk + v) + softmax_flops) / (peak * share
+///   * q/(q + q_half)), bytes / (hbm * share)); scores halve under a causal mask
 /// Source: FlashAttention's traffic (Dao et al. 2022); fitted on kernel tables.
-/// Valid: all sizes >= 0.
+/// Valid: all sizes >= 0; q_len <= kv_len when causal or windowed.
 /// Checked by: Kernels.AttentionLaws
 [[nodiscard]] KernelTime attention_forward(const AttentionShape& shape,
                                            const RankKernels& kernels) noexcept;
 
 /// What: time of fused attention, backward (2.5 times the products of forward).
-/// Formula: as attention_forward with its own share
+/// Formula: as attention_forward with five products for two and its own coefficients
 /// Source: FlashAttention-2 (Dao 2023), five products against two.
-/// Valid: all sizes >= 0.
+/// Valid: all sizes >= 0; q_len <= kv_len when causal or windowed.
 /// Checked by: Kernels.AttentionLaws
 [[nodiscard]] KernelTime attention_backward(const AttentionShape& shape,
                                             const RankKernels& kernels) noexcept;
 
+/// What: scores (query-key pairs) that attention has to compute for one head of one sequence.
+/// Formula: causal q (kv - (q - 1)/2); window w: min(w, position) keys a query; else q kv
+/// Source: definition of causal and sliding-window masks.
+/// Valid: sizes >= 0; under a mask the queries are the last q_len positions of kv_len.
+/// Checked by: Kernels.AttentionScores
+[[nodiscard]] double attention_scores(const AttentionShape& shape) noexcept;
+
 /// What: time of a kernel that only moves bytes through HBM.
-/// Formula: t = launch + (bytes + hbm_half) / (hbm * share) - hbm_half / (hbm * share) * small(bytes)
+/// Formula: t = launch + (bytes + hbm_half * bytes / (bytes + hbm_half)) / (hbm * share)
 /// Source: bandwidth ramp of streaming kernels; fitted on kernel tables.
 /// Valid: bytes >= 0.
 /// Checked by: Kernels.StreamLaws

@@ -1,6 +1,8 @@
 // The wires of a system as one rank sees them: the scale-up domain and the scale-out network.
 #pragma once
 
+#include <array>
+
 #include "tightrope/catalog/records.h"
 #include "tightrope/core/units.h"
 
@@ -15,6 +17,7 @@ struct Fabric {
   int node_ranks = 1;    ///< ranks behind one host
   int domain_ranks = 1;  ///< ranks reachable over scale-up links alone
   ScaleupTopology scaleup = ScaleupTopology::none;
+  std::array<int, 3> torus{1, 1, 1};    ///< chips along each dimension of a torus, else 1
   BytesPerSecond scaleup_bandwidth{};   ///< nameplate, per rank, one direction
   BytesPerSecond scaleout_bandwidth{};  ///< nameplate, per rank, one direction: NIC share
   BytesPerSecond host_bandwidth{};      ///< to host memory, per rank, one direction
