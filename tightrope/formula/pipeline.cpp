@@ -34,16 +34,18 @@ PipelineTime pipeline_bound(const UnevenPipeline& p) noexcept {
   PipelineTime out;
   const double m = p.micro_batches;
   const double share = 1.0 / p.chunks;
-  Seconds ahead{};
   bool any_split = false;
-  for (const StageTime& s : p.stages) any_split = any_split || s.weight > Seconds(0.0);
-  for (const StageTime& s : p.stages) {
-    const Seconds busy = m * s.total();
-    if (busy + ahead > out.time) out.time = busy + ahead;
-    if (busy > out.work) out.work = busy;
+  for (const StageRun& run : p.runs) any_split = any_split || run.time.weight > Seconds(0.0);
+  Seconds ahead{};
+  for (const StageRun& run : p.runs) {
+    const StageTime& s = run.time;
     // Split-off weight gradients may run while the last backward drains: only the fill counts then.
-    ahead += (any_split ? s.forward : s.forward + s.backward) * share +
-             (any_split ? 1.0 : 2.0) * p.hop;
+    const Seconds passing = (any_split ? s.forward : s.forward + s.backward) * share +
+                            (any_split ? 1.0 : 2.0) * p.hop;
+    const Seconds busy = m * s.total();
+    out.time = max(out.time, busy + ahead + (run.count - 1.0) * passing);
+    out.work = max(out.work, busy);
+    ahead += run.count * passing;
   }
   out.bubble = out.time - out.work;
   return out;
@@ -77,8 +79,10 @@ struct Board {
 class Replay {
  public:
   Replay(const UnevenPipeline& p, std::vector<PipelineEvent>* events)
-      : p_(p), events_(events), stages_(static_cast<int>(p.stages.size())),
-        board_{stages_, p.chunks, p.micro_batches, {}, {}} {
+      : p_(p), events_(events) {
+    for (const StageRun& run : p.runs) times_.insert(times_.end(), run.count, run.time);
+    stages_ = static_cast<int>(times_.size());
+    board_ = {stages_, p.chunks, p.micro_batches, {}, {}};
     const std::size_t cells = static_cast<std::size_t>(stages_) * p.chunks * p.micro_batches;
     board_.forward_end.assign(cells, -1.0);
     board_.backward_end.assign(cells, -1.0);
@@ -133,7 +137,7 @@ class Replay {
       if (ready < 0.0) return false;
       ready += p_.hop.raw();
     }
-    const double length = p_.stages[i].forward.raw() / p_.chunks;
+    const double length = times_[i].forward.raw() / p_.chunks;
     const double end = place(i, slot, PipelineEvent::Kind::forward, ready, length);
     board_.forward_end[board_.at(i, slot.chunk, slot.micro_batch)] = end;
     ++next_forward_[i];
@@ -153,17 +157,17 @@ class Replay {
       if (after < 0.0) return false;
       ready = std::max(ready, after + p_.hop.raw());
     }
-    const double length = p_.stages[i].backward.raw() / p_.chunks;
+    const double length = times_[i].backward.raw() / p_.chunks;
     const double end = place(i, slot, PipelineEvent::Kind::backward, ready, length);
     board_.backward_end[board_.at(i, slot.chunk, slot.micro_batch)] = end;
     ++next_backward_[i];
-    if (p_.stages[i].weight > Seconds(0.0)) settle_weights(i);
+    if (times_[i].weight > Seconds(0.0)) settle_weights(i);
     return true;
   }
 
   double place(int i, const Slot& slot, PipelineEvent::Kind kind, double ready, double length) {
     // Zero bubble: a stage that would wait works off a weight gradient it owes.
-    const double weight = p_.stages[i].weight.raw() / p_.chunks;
+    const double weight = times_[i].weight.raw() / p_.chunks;
     while (weights_done_[i] < weights_due_[i] && free_[i] + weight <= ready) {
       run_weight(i, free_[i]);
     }
@@ -183,7 +187,7 @@ class Replay {
   }
 
   void run_weight(int i, double start) {
-    const double length = p_.stages[i].weight.raw() / p_.chunks;
+    const double length = times_[i].weight.raw() / p_.chunks;
     Slot slot = forward_slot(weights_done_[i], stages_, p_.chunks, p_.micro_batches);
     slot.chunk = p_.chunks - 1 - slot.chunk;
     free_[i] = start + length;
@@ -198,8 +202,9 @@ class Replay {
 
   const UnevenPipeline& p_;
   std::vector<PipelineEvent>* events_;
-  int stages_;
-  Board board_;
+  std::vector<StageTime> times_;
+  int stages_ = 0;
+  Board board_{};
   std::vector<double> free_;
   std::vector<int> next_forward_, next_backward_, weights_due_, weights_done_;
 };
@@ -211,8 +216,8 @@ PipelineTime replay_pipeline(const UnevenPipeline& pipeline,
   Replay replay(pipeline, events);
   PipelineTime out;
   out.time = Seconds(replay.run());
-  for (const StageTime& s : pipeline.stages) {
-    out.work = max(out.work, pipeline.micro_batches * s.total());
+  for (const StageRun& run : pipeline.runs) {
+    out.work = max(out.work, pipeline.micro_batches * run.time.total());
   }
   out.bubble = out.time - out.work;
   return out;

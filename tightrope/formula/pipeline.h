@@ -38,9 +38,15 @@ struct PipelineTime {
 /// Checked by: Pipeline.ReplayEqualsClosedFormOnEqualStages
 [[nodiscard]] PipelineTime uniform_pipeline(const UniformPipeline& pipeline) noexcept;
 
-/// Stages in order, first to last.
+/// Neighbouring stages that take the same time.
+struct StageRun {
+  StageTime time;
+  int count = 1;
+};
+
+/// Stages in order, first to last, as runs of equal ones.
 struct UnevenPipeline {
-  std::span<const StageTime> stages;
+  std::span<const StageRun> runs;
   int chunks = 1;
   int micro_batches = 1;
   Seconds hop{};

@@ -6,8 +6,8 @@
 namespace tightrope::formula {
 namespace {
 
-std::vector<StageTime> equal_stages(int p, double f, double b, double w = 0.0) {
-  return std::vector<StageTime>(p, StageTime{Seconds(f), Seconds(b), Seconds(w)});
+std::vector<StageRun> equal_stages(int p, double f, double b, double w = 0.0) {
+  return {{StageTime{Seconds(f), Seconds(b), Seconds(w)}, p}};
 }
 
 TEST(Pipeline, ReplayEqualsClosedFormOnEqualStages) {
@@ -17,7 +17,7 @@ TEST(Pipeline, ReplayEqualsClosedFormOnEqualStages) {
         const auto stages = equal_stages(p, 1.0, 2.0);
         const int m = p * rounds;
         const auto replay = replay_pipeline({stages, v, m, Seconds(0.0)});
-        const auto closed = uniform_pipeline({stages[0], p, v, m, Seconds(0.0)});
+        const auto closed = uniform_pipeline({stages[0].time, p, v, m, Seconds(0.0)});
         EXPECT_NEAR(replay.time.raw(), closed.time.raw(), 1e-9) << p << " " << v << " " << m;
       }
     }
@@ -44,11 +44,12 @@ RC_GTEST_PROP(Pipeline, BoundIsNeverAboveReplay, ()) {
   const int v = *rc::gen::inRange(1, 4);
   const int m = p * *rc::gen::inRange(1, 5);
   const bool split = *rc::gen::arbitrary<bool>();
-  std::vector<StageTime> stages;
+  std::vector<StageRun> stages;
   for (int i = 0; i < p; ++i) {
-    stages.push_back({Seconds(*rc::gen::inRange(1, 100) / 10.0),
-                      Seconds(*rc::gen::inRange(1, 100) / 10.0),
-                      Seconds(split ? *rc::gen::inRange(1, 50) / 10.0 : 0.0)});
+    stages.push_back({{Seconds(*rc::gen::inRange(1, 100) / 10.0),
+                       Seconds(*rc::gen::inRange(1, 100) / 10.0),
+                       Seconds(split ? *rc::gen::inRange(1, 50) / 10.0 : 0.0)},
+                      1});
   }
   const Seconds hop(*rc::gen::inRange(0, 10) / 100.0);
   const auto bound = pipeline_bound({stages, v, m, hop});

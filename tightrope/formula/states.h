@@ -17,7 +17,7 @@ struct StateShards {
   double weight_ranks = 1;    ///< ranks that share the working copy (ZeRO-3), else 1
   double gradient_ranks = 1;  ///< ranks that share gradients (ZeRO-2, 3), else 1
   double optimizer_ranks = 1; ///< ranks that share the optimizer (ZeRO-1, 2, 3), else 1
-  StateBytes bytes;
+  StateBytes bytes{};
 };
 
 struct StateMemory {
