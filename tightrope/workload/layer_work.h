@@ -79,7 +79,7 @@ struct Gemm {
   std::int64_t in = 0, out = 0;
   Split split = Split::none;
   GemmRole role = GemmRole::attention;
-  ModuleSet recomputed_by;  ///< runs again when the recompute set meets this
+  ModuleSet recomputed_by{};  ///< runs again when the recompute set meets this
   [[nodiscard]] std::int64_t weights() const { return in * out; }
 };
 
@@ -93,7 +93,7 @@ struct AttentionCore {
   std::int64_t window = 0;      ///< tokens; 0 = all before
   bool chunked = false;         ///< window is the block a token sits in, not a band behind it
   bool causal = true;
-  ModuleSet recomputed_by;
+  ModuleSet recomputed_by{};
 };
 
 /// Mean number of keys a query meets in a sequence of seq_len tokens (> 0), square mask: s/2 when
@@ -128,12 +128,17 @@ enum class Shard {
 ///   plain act read f write f            | read 2f write f
 ///   permute   read h write h a copy     | the same (dispatch; and again for combine)
 ///   router    read E write E (softmax and top-k over E experts) | the same
+///   scores    without flash: per key and head, read 2 write 2 | read 5 write 2 (dropout: +1 each)
+///   loss      read 2V write V | read V write V
 struct Pass {
   std::string_view name;
   Shard shard = Shard::sequence;
   std::int64_t reads = 0, writes = 0;
   std::int64_t backward_reads = 0, backward_writes = 0;
-  ModuleSet recomputed_by;
+  ModuleSet recomputed_by{};
+  /// Further elements a token and key of the sequence: the score matrix without flash.
+  std::int64_t reads_per_key = 0, writes_per_key = 0;
+  std::int64_t backward_reads_per_key = 0, backward_writes_per_key = 0;
 };
 
 /// What a saved tensor is, which decides the bytes of an element: gemm_input follows the recipe
@@ -157,8 +162,8 @@ struct SavedTensor {
   Shard shard = Shard::sequence;
   std::int64_t elements = 0;          ///< a token (a routed copy for the expert shards)
   std::int64_t elements_per_key = 0;  ///< further elements a token and key (without flash only)
-  ModuleSet dropped_by;               ///< not kept when the recompute set meets this
-  std::string_view consumer;          ///< the Gemm that needs it (kind gemm_input)
+  ModuleSet dropped_by{};              ///< not kept when the recompute set meets this
+  std::string_view consumer{};         ///< the Gemm that needs it (kind gemm_input)
   [[nodiscard]] constexpr bool kept(ModuleSet recompute) const {
     return !dropped_by.meets(recompute);
   }

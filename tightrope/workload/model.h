@@ -20,7 +20,8 @@ struct Attention {
   bool chunked = false; ///< `window` is a block that tokens attend within (Llama 4), not a band
   bool causal = true;
   bool qkv_bias = false, out_bias = false, sinks = false, qk_norm = false;
-  bool qk_norm_full = false;  ///< qk_norm has a weight for every head's channel (OLMo 2), not one head
+  bool qk_norm_full = false;  ///< qk_norm weighs every head's channels (OLMo 2), not one head's
+  bool rope = true;           ///< q and k are rotated; false: ALiBi, learned or no positions
   int q_lora_rank = 0, kv_lora_rank = 0, rope_head_dim = 0;  ///< MLA only; q_lora_rank 0 = none
 };
 
@@ -41,9 +42,10 @@ struct LayerKind {
   std::string name;  ///< "dense", "moe", "dense_local", ...
   Attention attention;
   Ffn ffn;
-  int norms = 2;             ///< norm weight vectors of `hidden` in the layer
+  int norms = 2;             ///< norms of `hidden` in the layer: 1 shared, 2, or 4 (Gemma, Grok)
   bool norm_bias = false;    ///< LayerNorm with bias (2 vectors a norm)
   bool parallel_block = false;  ///< attention and FFN read the same norm (Falcon, GPT-NeoX)
+  bool post_norm = false;       ///< the two norms follow attention and FFN (OLMo 2)
   [[nodiscard]] bool routed() const { return ffn.experts > 0; }
 };
 
@@ -62,6 +64,7 @@ struct Model {
   std::vector<LayerKind> kinds;
   std::vector<int> layers;  ///< kind index of each layer, first to last
   int mtp_layers = 0;       ///< multi-token-prediction layers after the last, of the last kind
+  std::vector<std::string> notes;  ///< what the reader left out or assumed, for people
   [[nodiscard]] int layer_count() const { return static_cast<int>(layers.size()); }
   [[nodiscard]] const LayerKind& kind_of(int layer) const { return kinds[layers[layer]]; }
 };
@@ -100,12 +103,24 @@ struct ParameterCount {
 
 /// FLOP conventions of published figures (forward + backward, a token, no recompute).
 enum class FlopConvention {
-  causal,  ///< 6 x matmul parameters (head counted, input table not) + attention over half the square
-  full,    ///< the same with attention over the whole square
-  six_n,   ///< 6 x active parameters, all of them, no attention
+  /// 6 x matmul parameters one token uses (head and router counted, input table and norms not) +
+  /// attention over half the square; windows as mean_keys() in layer_work.h counts them.
+  causal,
+  full,   ///< the same with attention over the whole square (a windowed layer: over its window)
+  six_n,  ///< 6 x active parameters, all of them, no attention
 };
-/// Training FLOPs a token at a sequence length (model FLOPs: what MFU divides by).
+/// Training FLOPs a token at a sequence length > 0 (model FLOPs: what MFU divides by), forward and
+/// backward. Each multi-token-prediction module (mtp_layers) adds its layer, its projection and one
+/// more use of the head; set mtp_layers = 0 for figures published without it.
 [[nodiscard]] double flops_per_token(const Model& model, std::int64_t seq_len,
                                      FlopConvention convention);
+
+/// The same in two parts: products with weights (a third each for outputs, input gradients and
+/// weight gradients) and the attention core. Attention is 0 by six_n.
+struct TrainingFlops {
+  double products = 0, attention = 0;
+};
+[[nodiscard]] TrainingFlops training_flops(const Model& model, std::int64_t seq_len,
+                                           FlopConvention convention);
 
 }  // namespace tightrope::workload
