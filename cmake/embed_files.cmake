@@ -11,7 +11,8 @@ foreach(path IN LISTS files)
   set(symbol tr_${NAME}_${index})
   string(APPEND assembly
          "asm(\".section .rodata\\n.global ${symbol}_begin\\n.global ${symbol}_end\\n\"\n"
-         "    \"${symbol}_begin:\\n.incbin \\\"${path}\\\"\\n${symbol}_end:\\n.byte 0\\n.text\\n\");\n"
+         "    \"${symbol}_begin:\\n.incbin \\\"${path}\\\"\\n${symbol}_end:\\n\"\n"
+         "    \".byte 0\\n.text\\n\");\n"
          "extern \"C\" const char ${symbol}_begin[];\nextern \"C\" const char ${symbol}_end[];\n")
   string(APPEND table "    {\"${relative}\", {${symbol}_begin, static_cast<std::size_t>("
          "${symbol}_end - ${symbol}_begin)}},\n")
