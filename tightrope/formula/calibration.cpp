@@ -145,6 +145,8 @@ Result<GemmCoefficients> read_gemm(const toml::table& table, const std::string& 
   reader.number("small_tile_share", 0.1, 1.0, c.small_tile_share);
   reader.number("k_half", 0.0, 1e5, c.k_half);
   reader.number("wave_share", 0.0, 1.0, c.wave_share);
+  reader.number("split_share", 0.0, 1.0, c.split_share);
+  reader.number("overlap_loss", 0.0, 1.0, c.overlap_loss);
   reader.quantity("launch_us", 1e-6, 1e4, c.launch);
   skip_fit_notes(reader);
   TR_TRY_VOID(reader.finish());
@@ -190,7 +192,7 @@ Result<ChipCalibration> read_chip(const toml::table& table, const std::string& f
   reader.quantity("launch_us", 1e-6, 1e4, chip.launch);
   reader.number("hbm_share", 0.05, 1.0, chip.hbm_share);
   reader.quantity("hbm_half_bytes", 1.0, 1e10, chip.hbm_half);
-  reader.number("overlap_loss", 0.0, 1.0, chip.overlap_loss);
+  reader.number("hbm_read_share", 0.05, 1.0, chip.hbm_read_share);
   reader.number("compute_units", 0.0, 1e5, chip.compute_units);
   const toml::table* gemm = reader.table("gemm");
   const toml::table* forward = reader.table("attention_forward");
@@ -221,6 +223,7 @@ Result<LinkCalibration> read_link(const toml::table& table, const std::string& f
   reader.texts("match", link.match);
   reader.grade("grade", link.grade);
   reader.number("share", 0.01, 1.0, m.share);
+  reader.number("pair_loss", 0.0, 1.0, m.pair_loss);
   reader.number("all_to_all_share", 0.01, 1.0, m.all_to_all_share);
   reader.number("send_share", 0.01, 1.0, m.send_share);
   reader.quantity("latency_us", 1e-6, 1e6, m.latency);
@@ -228,6 +231,11 @@ Result<LinkCalibration> read_link(const toml::table& table, const std::string& f
   reader.quantity("half_size_bytes", 1.0, 1e12, m.half_size);
   reader.flag("in_network_reduction", m.in_network_reduction);
   reader.number("in_network_share", 0.01, 1.0, m.in_network_share);
+  reader.quantity("in_network_half_bytes", 1.0, 1e12, m.in_network_half);
+  reader.number("tree_share", 0.1, 1.0, m.tree_share);
+  double lanes = 0.0;
+  reader.number("lanes", 0.0, 1e4, lanes);
+  m.lanes = static_cast<int>(lanes);
   skip_fit_notes(reader);
   TR_TRY_VOID(reader.finish());
   return link;
@@ -363,7 +371,7 @@ RankKernels rank_kernels(const catalog::Chip& chip, const Calibration& calibrati
   k.launch = c.launch;
   k.hbm_share = c.hbm_share;
   k.hbm_half = c.hbm_half;
-  k.overlap_loss = c.overlap_loss;
+  k.hbm_read_share = c.hbm_read_share;
   k.attention_forward = c.attention_forward;
   k.attention_backward = c.attention_backward;
   return k;

@@ -22,7 +22,7 @@ struct ChipCalibration {
   Seconds launch{};
   double hbm_share = 0.85;
   Bytes hbm_half{};
-  double overlap_loss = 0.1;
+  double hbm_read_share = 0.9;
   double compute_units = 0;  ///< where the catalog does not say; 0: not known here either
   PerDType<std::optional<GemmCoefficients>> gemm{}, gemm_block{};
   AttentionCoefficients attention_forward{}, attention_backward{};

@@ -49,61 +49,126 @@ ScaleupReach scaleup_reach(const topology::Fabric& fabric, int ranks) noexcept {
   return {std::max(1, used) / static_cast<double>(dimensions), std::max(1.0, hops)};
 }
 
-/// Bytes, share of the nameplate and steps of one tier.
-struct Tier {
-  double bytes = 0.0;
-  double share = 1.0;
-  double steps = 0.0;
+/// One way to carry a collective out: hops and bytes over each tier.
+struct Route {
+  double up_bytes = 0.0, up_share = 1.0, up_half = 0.0, up_hops = 0.0;
+  double out_bytes = 0.0, out_share = 1.0, out_hops = 0.0;
 };
 
-double tier_time(const Tier& tier, double size, const LinkModel& link) noexcept {
-  if (!(tier.bytes > 0.0)) return 0.0;
-  const double rate = link.bandwidth.raw() * tier.share;
+double tier_time(double bytes, double size, double half, double rate) noexcept {
+  if (!(bytes > 0.0)) return 0.0;
   if (!(rate > 0.0)) return infinity;
-  const double half = link.half_size.raw();
   const double ramp = half > 0.0 ? half / (size + half) : 0.0;
-  return tier.bytes * (1.0 + ramp) / rate;
+  return bytes * (1.0 + ramp) / rate;
 }
 
-Tier scaleup_tier(const CollectiveCall& call, const FabricModel& model, int p) noexcept {
-  if (p <= 1) return {};
-  const LinkModel& link = model.scaleup;
-  const double s = call.size.raw(), n = call.group.ranks;
-  const ScaleupReach reach = scaleup_reach(model.fabric, p);
-  const double ring = (p - 1.0) / p * s;
-  const double share = link.share * reach.bandwidth_share;
-  switch (call.kind) {
-    case Collective::all_reduce: {
-      const double in_network = (p + 1.0) / p * s;
-      if (link.in_network_reduction &&
-          in_network / link.in_network_share < 2.0 * ring / link.share) {
-        return {in_network, link.in_network_share, 2.0};
-      }
-      return {2.0 * ring, share, 2.0 * (p - 1.0)};
-    }
-    case Collective::all_gather:
-    case Collective::reduce_scatter: return {ring, share, p - 1.0};
-    case Collective::all_to_all:
-      return {(p - 1.0) / n * s, link.all_to_all_share * reach.bandwidth_share / reach.hops,
-              p - 1.0};
-    case Collective::send_recv: return {s, link.send_share, 0.0};
+CollectiveTime time_of(const Route& route, double size, const FabricModel& model) noexcept {
+  const LinkModel& up = model.scaleup;
+  const LinkModel& out = model.scaleout;
+  double latency = 0.0;
+  if (route.up_bytes > 0.0) {
+    latency += up.latency.raw() + route.up_hops * up.step_latency.raw();
   }
-  return {};
+  if (route.out_bytes > 0.0) {
+    latency += out.latency.raw() + route.out_hops * out.step_latency.raw();
+  }
+  const double up_time =
+      tier_time(route.up_bytes, size, route.up_half, up.bandwidth.raw() * route.up_share);
+  const double out_time = tier_time(route.out_bytes, size, out.half_size.raw(),
+                                    out.bandwidth.raw() * route.out_share);
+  return {.time = Seconds(latency + std::max(up_time, out_time)),
+          .latency = Seconds(latency),
+          .scaleup = Seconds(up_time),
+          .scaleout = Seconds(out_time),
+          .scaleup_traffic = Bytes(route.up_bytes),
+          .scaleout_traffic = Bytes(route.out_bytes)};
 }
 
-Tier scaleout_tier(const CollectiveCall& call, const LinkModel& link, int p, int q) noexcept {
-  if (q <= 1) return {};
-  const double s = call.size.raw(), n = call.group.ranks;
-  switch (call.kind) {
-    case Collective::all_reduce:
-      return {2.0 * (q - 1.0) / q * s / p, link.share, 2.0 * log2_steps(q)};
-    case Collective::all_gather:
-    case Collective::reduce_scatter: return {(n - 1.0) / n * s / p, link.share, q - 1.0};
-    case Collective::all_to_all:
-      return {(n - p) / n * s, link.all_to_all_share, log2_steps(q)};
-    case Collective::send_recv: return {s, link.send_share, 0.0};
+/// A group as the routes need it.
+struct Span {
+  double n, p, q;        ///< ranks, ranks a domain, domains
+  double lanes;          ///< NICs of a domain in use
+  double ring_share;     ///< scale-up share of a ring
+  double links;          ///< share of the scale-up links that lead to the other members
+  double size;
+};
+
+/// A ring through all ranks, `turns` times round (once to gather or to scatter).
+Route ring(const Span& g, const FabricModel& model, double turns) noexcept {
+  const double bytes = turns * (g.n - 1.0) / g.n * g.size;
+  Route route;
+  if (g.p > 1.0) {
+    route.up_bytes = bytes;
+    route.up_share = g.ring_share;
+    route.up_half = model.scaleup.half_size.raw();
+    route.up_hops = turns * (g.q > 1.0 ? g.n - g.q : g.n - 1.0);
   }
-  return {};
+  if (g.q > 1.0) {
+    route.out_bytes = bytes / g.lanes;
+    route.out_share = model.scaleout.share;
+    route.out_hops = turns * (g.p > 1.0 ? g.q : g.q - 1.0);
+  }
+  return route;
+}
+
+/// Reduced in the switch inside a domain; across two domains or more, over a tree of NICs.
+Route tree(const Span& g, const FabricModel& model, bool in_network) noexcept {
+  Route route;
+  const double depth = log2_steps(static_cast<int>(g.q));
+  const double slower = g.q > 2.0 ? model.scaleout.tree_share : 1.0;
+  if (g.p > 1.0) {
+    route.up_bytes = (in_network ? (g.p + 1.0) : 2.0 * (g.p - 1.0)) / g.p * g.size;
+    route.up_share = slower * (in_network ? model.scaleup.in_network_share : g.ring_share);
+    route.up_half =
+        (in_network ? model.scaleup.in_network_half : model.scaleup.half_size).raw();
+    route.up_hops = 2.0 * (g.p - 1.0);
+  }
+  if (g.q > 1.0) {
+    route.out_bytes = 2.0 * (g.q - 1.0) / g.q * g.size / g.lanes;
+    route.out_share = slower * model.scaleout.share;
+    route.out_hops = 2.0 * depth;
+  }
+  return route;
+}
+
+CollectiveTime all_reduce(const Span& g, const FabricModel& model) noexcept {
+  CollectiveTime best = time_of(ring(g, model, 2.0), g.size, model);
+  const bool in_network = model.scaleup.in_network_reduction && g.p > 2.0 && g.q <= 2.0;
+  if (in_network) {
+    const CollectiveTime t = time_of(tree(g, model, true), g.size, model);
+    if (t.time < best.time) best = t;
+  }
+  if (g.q > 1.0) {
+    const CollectiveTime t = time_of(tree(g, model, false), g.size, model);
+    if (t.time < best.time) best = t;
+  }
+  return best;
+}
+
+Route all_to_all(const Span& g, const FabricModel& model, double hops) noexcept {
+  Route route;
+  route.up_bytes = (g.p - 1.0) / g.n * g.size;
+  route.up_share = model.scaleup.all_to_all_share * g.links / hops;
+  route.up_half = model.scaleup.half_size.raw();
+  route.out_bytes = (g.n - g.p) / g.n * g.size;
+  route.out_share = model.scaleout.all_to_all_share;
+  route.out_hops = g.q > 1.0 ? log2_steps(static_cast<int>(g.q)) : 0.0;
+  return route;
+}
+
+Route send(const Span& g, const FabricModel& model) noexcept {
+  Route route;
+  if (g.q > 1.0) {
+    route.out_bytes = g.size;
+    route.out_share = model.scaleout.send_share;
+    route.out_hops = 1.0;
+  } else {
+    route.up_bytes = g.size;
+    route.up_share = model.scaleup.send_share;
+    route.up_half = model.scaleup.half_size.raw();
+    route.up_hops = 1.0;
+  }
+  return route;
 }
 
 }  // namespace
@@ -125,25 +190,24 @@ CollectiveTime collective(const CollectiveCall& call, const FabricModel& model) 
   if (n <= 1 || !(s > 0.0)) return {};
   const int p = std::clamp(call.group.per_domain, 1, n);
   const int q = n / p;
-  const bool sends_out = call.kind == Collective::send_recv && q > 1;
-  const Tier up = sends_out ? Tier{} : scaleup_tier(call, model, p);
-  const Tier out = scaleout_tier(call, model.scaleout, p, q);
-
-  double latency = 0.0;
-  if (up.bytes > 0.0) {
-    latency += model.scaleup.latency.raw() + up.steps * model.scaleup.step_latency.raw();
+  const ScaleupReach reach = scaleup_reach(model.fabric, p);
+  const int lanes = model.scaleout.lanes > 0 ? std::min(p, model.scaleout.lanes) : p;
+  const Span g{.n = static_cast<double>(n),
+               .p = static_cast<double>(p),
+               .q = static_cast<double>(q),
+               .lanes = static_cast<double>(lanes),
+               .ring_share = model.scaleup.share * (1.0 - model.scaleup.pair_loss / p) *
+                             reach.bandwidth_share,
+               .links = reach.bandwidth_share,
+               .size = s};
+  switch (call.kind) {
+    case Collective::all_reduce: return all_reduce(g, model);
+    case Collective::all_gather:
+    case Collective::reduce_scatter: return time_of(ring(g, model, 1.0), s, model);
+    case Collective::all_to_all: return time_of(all_to_all(g, model, reach.hops), s, model);
+    case Collective::send_recv: return time_of(send(g, model), s, model);
   }
-  if (out.bytes > 0.0) {
-    latency += model.scaleout.latency.raw() + out.steps * model.scaleout.step_latency.raw();
-  }
-  const double up_time = tier_time(up, s, model.scaleup);
-  const double out_time = tier_time(out, s, model.scaleout);
-  return {.time = Seconds(latency + std::max(up_time, out_time)),
-          .latency = Seconds(latency),
-          .scaleup = Seconds(up_time),
-          .scaleout = Seconds(out_time),
-          .scaleup_traffic = Bytes(up.bytes),
-          .scaleout_traffic = Bytes(out.bytes)};
+  return {};
 }
 
 }  // namespace tightrope::formula

@@ -14,14 +14,18 @@ enum class Collective { all_reduce, all_gather, reduce_scatter, all_to_all, send
 /// One kind of link with its fitted coefficients, per rank and direction.
 struct LinkModel {
   BytesPerSecond bandwidth{};   ///< nameplate
-  double share = 0.8;           ///< of the nameplate that large ring-like collectives reach
+  double share = 0.8;           ///< of the nameplate that large rings of many ranks reach
+  double pair_loss = 0.0;       ///< rings of n ranks reach share * (1 - pair_loss / n)
   double all_to_all_share = 0.7;
   double send_share = 0.8;      ///< of the nameplate that one large message between two reaches
   Seconds latency{};            ///< fixed time of one collective
-  Seconds step_latency{};       ///< each further step (log2 or ring) of the algorithm
+  Seconds step_latency{};       ///< each further hop of the algorithm's ring or tree
   Bytes half_size{};            ///< size at which half the bandwidth is reached
   bool in_network_reduction = false;  ///< NVLink SHARP: all-reduce moves the size once
   double in_network_share = 0.8;
+  Bytes in_network_half{};      ///< half_size of in-network reductions
+  double tree_share = 0.85;     ///< speed of trees over three and more domains, against rings
+  int lanes = 0;                ///< NICs of one domain that one ring drives; 0: one a rank
 };
 
 /// The links of a system with coefficients (calibration/kernels.toml).
@@ -45,10 +49,11 @@ struct CollectiveCall {
 };
 
 /// What: time of one collective, hierarchical across the scale-up domain and the NICs.
-/// Formula: n ranks, p a domain, q = n/p domains. A tier's time is bytes / (bandwidth * share):
-///   gather, scatter: (p-1)/p S scale-up, (n-1)/n S/p NIC (ring) when q > 1
-///   all-reduce: twice (p-1)/p S scale-up, or (p+1)/p S in-network where that is faster;
-///     2 (q-1)/q S/p NIC
+/// Formula: n ranks, p a domain, q = n/p domains, l = min(p, lanes) NICs in use. A tier's time is
+///   bytes (1 + half/(S + half)) / (bandwidth * share):
+///   ring gather or scatter: (n-1)/n S scale-up, (n-1)/n S/l NIC, n-1 hops, q of them over NICs
+///   all-reduce: the best of a ring (twice the above), of a reduction in the switch ((p+1)/p S)
+///     where q <= 2, and of a tree (2 (p-1)/p S scale-up, 2 (q-1)/q S/l NIC, 2 log2 q NIC hops)
 ///   all-to-all: (p-1)/n S scale-up, (n-p)/n S NIC;  send: S over the tier that joins the two
 ///   The tiers' bandwidth terms overlap by chunking (max), latencies add.
 /// Source: Thakur et al. 2005 (alpha-beta costs); NVLink SHARP moves (p+1)/p S; fitted on

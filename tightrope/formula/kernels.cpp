@@ -30,14 +30,15 @@ double round_up(double x) noexcept {
 }
 
 struct TileGrid {
-  double m, n, groups, units, wave_share;
+  double m, n, groups, units, wave_share, split_share;
 };
 
 /// Tile areas that the busiest unit works through, for one tile size.
 double busy_area(const TileGrid& grid, double tile_m, double tile_n) noexcept {
   const double tiles = round_up(grid.m / tile_m) * round_up(grid.n / tile_n) * grid.groups;
   const double ideal = tiles / grid.units;
-  const double waves = ideal + grid.wave_share * (round_up(ideal) - ideal);
+  const double rounding = ideal < 1.0 ? grid.split_share : grid.wave_share;
+  const double waves = ideal + rounding * (round_up(ideal) - ideal);
   return waves * tile_m * tile_n;
 }
 
@@ -72,7 +73,7 @@ KernelTime attention(const AttentionShape& shape, double scores, const Attention
   const double cost = scores * (work.flops_a_score + c.softmax_flops);
   const double ramp = 1.0 + c.q_half / shape.q_len;
   const double math = peak > 0.0 ? cost * ramp / peak : infinity;
-  const double memory = work.bytes / (kernels.hbm_bandwidth.raw() * kernels.hbm_share);
+  const double memory = work.bytes / (kernels.hbm_bandwidth.raw() * kernels.hbm_read_share);
   return compose(math, memory, kernels.launch.raw(), 0.0, work.flops, work.bytes);
 }
 
@@ -84,7 +85,7 @@ KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept {
   const GemmCoefficients& c = shape.scaling == Scaling::block ? kernels.gemm_block[shape.dtype]
                                                               : kernels.gemm[shape.dtype];
   const double units = kernels.compute_units;
-  const TileGrid grid{shape.m, shape.n, shape.groups, units, c.wave_share};
+  const TileGrid grid{shape.m, shape.n, shape.groups, units, c.wave_share, c.split_share};
   const double peak = kernels.peak[shape.dtype].raw() * c.peak_share;
   const double busy_flops = 2.0 * best_area(grid, c) * (shape.k + c.k_half) * units;
   const double math = peak > 0.0 ? busy_flops / peak : infinity;
@@ -92,8 +93,8 @@ KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept {
   const double operands = (shape.m + shape.n) * shape.k * shape.groups * bytes_of(shape.dtype);
   const double results = outputs * shape.out_bytes * (shape.accumulate ? 2.0 : 1.0);
   const double bytes = operands + results;
-  const double memory = bytes / (kernels.hbm_bandwidth.raw() * kernels.hbm_share);
-  return compose(math, memory, kernels.launch.raw() + c.launch.raw(), kernels.overlap_loss,
+  const double memory = bytes / (kernels.hbm_bandwidth.raw() * kernels.hbm_read_share);
+  return compose(math, memory, kernels.launch.raw() + c.launch.raw(), c.overlap_loss,
                  2.0 * outputs * shape.k, bytes);
 }
 

@@ -23,7 +23,9 @@ struct GemmCoefficients {
   double tile_m = 128, tile_n = 128;  ///< the largest output tile one compute unit works on
   double small_tile_share = 0.8;  ///< speed of half a tile, relative to the whole tile
   double k_half = 512;       ///< inner length that costs as much again as filling the pipeline
-  double wave_share = 1.0;   ///< 1: whole waves of tiles; 0: tiles spread ideally (split-k)
+  double wave_share = 1.0;   ///< 1: whole waves of tiles; 0: tiles spread ideally (stream-k)
+  double split_share = 0.5;  ///< the same below one wave: 0 where splitting k fills all units
+  double overlap_loss = 0.1; ///< share of the lesser of math and memory time that is not hidden
   Seconds launch{};          ///< start and end of the kernel, beyond RankKernels::launch
 };
 
@@ -40,9 +42,9 @@ struct RankKernels {
   BytesPerSecond hbm_bandwidth{};
   double compute_units = 1;
   Seconds launch{};          ///< fixed time of one kernel on the device
-  double hbm_share = 0.85;   ///< of hbm_bandwidth that streaming kernels reach
+  double hbm_share = 0.85;   ///< of hbm_bandwidth that passes reach which read and write
   Bytes hbm_half{};          ///< traffic at which half of that is reached
-  double overlap_loss = 0.1; ///< share of the lesser of math and memory time that is not hidden
+  double hbm_read_share = 0.9;  ///< of hbm_bandwidth that products reach, which mostly read
   PerDType<GemmCoefficients> gemm{};        ///< Scaling::tensor
   PerDType<GemmCoefficients> gemm_block{};  ///< Scaling::block
   AttentionCoefficients attention_forward{}, attention_backward{};
@@ -78,7 +80,8 @@ struct AttentionShape {
 /// What: time of a (grouped) matrix product.
 /// Formula: t = launch + max(math, memory) + overlap_loss min(math, memory);
 ///   math = waves * 2 tile_m tile_n (k + k_half) / (peak/units * share), the best of whole, half
-///   and quarter tiles either way round; waves = tiles/units, of which wave_share rounds up;
+///   and quarter tiles either way round; waves = tiles/units, of which wave_share (split_share below one)
+///   rounds up;
 ///   memory = (A + B + out bytes, out twice when accumulating) / (hbm * share)
 /// Source: roofline (Williams et al. 2009); tile and wave quantisation; fitted on kernel tables.
 /// Valid: m, n, k, groups >= 0; a zero product takes no time. dtype must have a peak, else the
