@@ -4,26 +4,9 @@
 #include <cstdint>
 #include <string>
 
+#include "tightrope/workload/layer_work.h"
+
 namespace tightrope::step {
-
-/// Activations dropped in forward and computed again in backward.
-enum class Recompute : std::uint8_t {
-  none,       ///< keep everything the backward pass reads
-  selective,  ///< drop the attention core (scores, softmax) where it is not fused
-  modules,    ///< drop the modules in Mapping::modules
-  full,       ///< keep only the layer's input
-};
-
-/// Modules that Recompute::modules may name; bits of Mapping::modules.
-enum Module : std::uint8_t {
-  module_norm = 1,
-  module_attention_core = 2,
-  module_activation = 4,  ///< the FFN's or experts' nonlinearity
-  module_mla_up = 8,      ///< up-projections of latent attention
-  module_mlp = 16,        ///< dense FFN and shared experts whole
-  module_moe = 32,        ///< routed experts whole, dispatch included
-  module_qkv = 64,        ///< the fused query/key/value projection's output
-};
 
 enum class Schedule : std::uint8_t { one_f_one_b, zero_bubble };
 
@@ -58,10 +41,9 @@ struct Mapping {
   int vp = 1;           ///< model chunks a stage (interleaving); 1 = plain 1F1B
   int micro_batch = 1;  ///< sequences a micro-batch and data-parallel replica
   int first_stage_layers = 0, last_stage_layers = 0;  ///< 0: as even as the layer count allows
-  int recompute_layers = 0;  ///< with Recompute::full: layers a stage that recompute; 0 = all
+  int recompute_layers = 0;  ///< layers a stage that recompute; 0 = all of them
   int shard_ranks = 0;       ///< ranks that share states (HSDP, hybrid ZeRO); 0 = all of dp
-  Recompute recompute = Recompute::none;
-  std::uint8_t modules = 0;  ///< of Module, with Recompute::modules
+  workload::ModuleSet recompute;  ///< dropped in forward, run again in backward; empty = keep all
   Schedule schedule = Schedule::one_f_one_b;
   Sharding sharding = Sharding::optimizer;
   TpComm tp_comm = TpComm::sequence_parallel;
@@ -80,14 +62,16 @@ struct Mapping {
   friend bool operator==(const Mapping&, const Mapping&) = default;
 };
 
-[[nodiscard]] const char* to_string(Recompute value);
 [[nodiscard]] const char* to_string(Schedule value);
 [[nodiscard]] const char* to_string(Sharding value);
 [[nodiscard]] const char* to_string(TpComm value);
 [[nodiscard]] const char* to_string(TpOverlap value);
 [[nodiscard]] const char* to_string(CpKind value);
 
-/// "tp8 pp16 vp4 dp32 mbs1 zero1 sp selective ..." : unique for a mapping, short for people.
+/// "none", "full", or the modules joined by '+': "norms+mla_up".
+[[nodiscard]] std::string recompute_text(workload::ModuleSet modules);
+
+/// "tp8 pp16 vp4 dp32 mbs1 zero1 sp recompute=full ...": unique for a mapping, short for people.
 [[nodiscard]] std::string to_text(const Mapping& mapping);
 
 }  // namespace tightrope::step

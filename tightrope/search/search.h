@@ -1,0 +1,75 @@
+// Exhaustive search over the mappings of one model on one system and number of chips.
+//
+// Every combination that the space allows is enumerated. Combinations are rejected in bulk only by
+// rules that cannot be wrong: what does not divide, what does not fit in memory, and what a bound
+// below its step time (formula::pipeline_bound) proves slower than plans already in hand.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "tightrope/step/estimate.h"
+
+namespace tightrope::search {
+
+/// Options to enumerate. An empty list of numbers means every value that divides.
+struct Space {
+  std::vector<int> tp, cp{1}, pp, vp, ep, etp{1}, micro_batch;
+  int max_tp = 64;            ///< with an empty tp list
+  int max_pp = 128, max_vp = 16, max_micro_batch = 16;
+  bool uneven_stages = true;  ///< pp that does not divide the layers
+  std::vector<workload::ModuleSet> recompute;  ///< empty: none, and what the model can drop
+  std::vector<step::Sharding> sharding{step::Sharding::optimizer};
+  std::vector<step::TpComm> tp_comm{step::TpComm::sequence_parallel};
+  std::vector<step::TpOverlap> tp_overlap{step::TpOverlap::none};
+  std::vector<step::CpKind> cp_kind{step::CpKind::ring};
+  std::vector<step::Schedule> schedule{step::Schedule::one_f_one_b};
+  std::vector<bool> regather{true}, p2p_scatter{true}, dp_overlap{true}, ep_overlap{false},
+      graph{false};
+  std::vector<bool> offload_weights{false}, offload_activations{false}, offload_optimizer{false};
+  std::vector<bool> tp_scaleout{false}, pp_scaleout{false}, dp_scaleout{false};
+};
+
+/// What a planner tries by default for a model: every parallel dimension, recompute choice and
+/// overlap that frameworks offer, without deliberately bad ones (collectives forced off NVLink).
+[[nodiscard]] Space default_space(const step::Context& context);
+
+/// Score of a mapping, lower is better: weights of its step time and of its busy time. Time and
+/// money are {1, 0}; energy and carbon are {idle watts, busy watts - idle watts}.
+struct Objective {
+  double per_second = 1.0;
+  double per_busy_second = 0.0;
+};
+
+struct Request {
+  int ranks = 1;          ///< software devices: chips * ranks_per_chip
+  int keep = 5;           ///< best plans to return
+  bool prune = true;      ///< false: replay every mapping that fits, to prove the pruned answer
+  double memory_share = 1.0;  ///< of device memory a plan may fill, reserve included
+  Objective objective;
+};
+
+inline constexpr std::size_t reason_count = 7;
+
+/// What became of the mappings. enumerated = sum of the rest.
+struct Counters {
+  std::uint64_t enumerated = 0;
+  std::uint64_t replayed = 0;    ///< carried through the full model
+  std::uint64_t bounded = 0;     ///< full model but the replay: the bound was already too slow
+  std::array<std::uint64_t, reason_count> infeasible{};  ///< by step::Infeasible
+  Counters& operator+=(const Counters& other);
+};
+
+struct Outcome {
+  std::vector<step::Estimate> best;  ///< by score, then by mapping text
+  Counters counters;
+  /// Where nothing fits: the mapping that overruns memory least, and its need.
+  std::optional<step::Estimate> nearest;
+};
+
+/// Searches. The answer does not depend on threads; one search runs on the calling thread.
+[[nodiscard]] Outcome search_mappings(const step::Context& context, const Space& space,
+                                      const Request& request);
+
+}  // namespace tightrope::search

@@ -1,0 +1,238 @@
+#include "tightrope/step/basis.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "tightrope/core/check.h"
+
+namespace tightrope::step {
+namespace {
+
+using formula::Collective;
+
+// Sum of a part's share over a stage; `times` layers of it.
+struct Adder {
+  const Context& context;
+  const Mapping& mapping;
+  RunBasis& run;
+  double host_forward = 0, host_backward = 0;
+
+  void add(const PartCost& c, double times) {
+    run.time.forward += times * c.forward_total();
+    run.time.backward += times * c.backward_total();
+    run.time.weight += times * c.backward_weight;
+    host_forward += times * c.kernels_forward;
+    host_backward += times * c.kernels_backward;
+    run.kept += times * c.kept;
+    run.dense_parameters += times * c.dense_parameters;
+    run.expert_parameters += times * c.expert_parameters;
+  }
+
+  // Nothing runs faster than the host can issue it, unless it was captured as a device graph.
+  void settle() {
+    formula::StageTime& t = run.time;
+    if (mapping.schedule != Schedule::zero_bubble) {
+      t.backward += t.weight;
+      t.weight = Seconds(0.0);
+    }
+    if (mapping.graph || context.tuning.stack.graphs) return;
+    const Seconds issue = context.tuning.stack.host_per_kernel();
+    const Seconds before = t.total();
+    t.forward = max(t.forward, host_forward * issue);
+    t.backward = max(t.backward, host_backward * issue - t.weight);
+    run.host = t.total() - before;
+  }
+};
+
+void add_layers(Adder& adder, const StageLayers& stage, const BlockCosts& costs, int kinds,
+                int recompute_layers) {
+  int plain_left = recompute_layers > 0 ? stage.total() - recompute_layers : 0;
+  RunBasis& run = adder.run;
+  for (int k = 0; k < kinds; ++k) {
+    const int n = stage.layers[k];
+    if (n == 0) continue;
+    const int plain = std::clamp(plain_left, 0, n);
+    plain_left -= plain;
+    if (plain > 0) adder.add(costs.plain[k], plain);
+    if (n > plain) adder.add(costs.kinds[k], n - plain);
+    const PartCost& c = costs.kinds[k];
+    run.layer_kept = max(run.layer_kept, c.kept);
+    // What backward rebuilds for one layer at a time.
+    run.transient = max(run.transient, c.kept_if_none - c.kept);
+    run.layer_parameters =
+        std::max(run.layer_parameters, c.dense_parameters + c.expert_parameters);
+  }
+}
+
+Seconds hop_time(const Context& context, const Mapping& m, bool scaleout) {
+  if (m.pp == 1) return Seconds(0.0);
+  double tokens = m.micro_batch * static_cast<double>(context.job.seq_len) / m.cp;
+  if (m.p2p_scatter && m.tp_comm == TpComm::sequence_parallel) tokens /= m.tp;
+  const int inside = (m.tp_scaleout ? 1 : m.tp) * m.cp * (m.dp_scaleout ? 1 : m.dp);
+  const bool near = !scaleout && 2 * inside <= context.fabric.fabric.domain_ranks;
+  const formula::CollectiveCall call{Collective::send_recv,
+                                     Bytes(tokens * static_cast<double>(context.model.hidden) * 2),
+                                     {2, near ? 2 : 1}};
+  return formula::collective(call, context.fabric).time;
+}
+
+}  // namespace
+
+BlockCosts block_costs(const Context& context, const CostKey& key) {
+  BlockCosts out;
+  CostKey plain = key;
+  plain.recompute = {};
+  for (std::size_t k = 0; k < context.kinds.size(); ++k) {
+    out.kinds[k] = part_cost(context, context.kinds[k], key);
+    out.plain[k] = key.recompute.empty() ? out.kinds[k]
+                                         : part_cost(context, context.kinds[k], plain);
+  }
+  // The ends are never recomputed.
+  out.embedding = part_cost(context, context.embedding, plain);
+  out.head = part_cost(context, context.head, plain);
+  if (context.model.mtp_layers > 0) out.mtp = part_cost(context, context.mtp, plain);
+  return out;
+}
+
+Basis make_basis(const Context& context, const Mapping& mapping, const BlockCosts& costs,
+                 const std::vector<StageLayers>& layout, int micro_batches) {
+  Basis basis;
+  basis.stages = mapping.pp;
+  basis.chunks = mapping.vp;
+  basis.micro_batches = micro_batches;
+  basis.hop = hop_time(context, mapping, mapping.pp_scaleout);
+  basis.hop_scaleout = hop_time(context, mapping, true);
+  const int kinds = static_cast<int>(context.kinds.size());
+  for (const StageLayers& stage : layout) {
+    RunBasis run;
+    run.first = stage.first;
+    run.count = stage.count;
+    run.in_flight =
+        formula::in_flight({mapping.pp, mapping.vp, micro_batches, stage.first});
+    Adder adder{context, mapping, run};
+    add_layers(adder, stage, costs, kinds, mapping.recompute_layers);
+    if (stage.embedding) adder.add(costs.embedding, 1);
+    if (stage.head) {
+      adder.add(costs.head, 1);
+      if (context.model.mtp_layers > 0) {
+        const double n = context.model.mtp_layers;
+        adder.add(costs.mtp, n);
+        adder.add(costs.kinds[kinds - 1], n);
+        adder.add(costs.head, n);
+      }
+      // Logits of one micro-batch and their gradient stand beside the kept activations once.
+      run.transient = max(run.transient, costs.head.kept);
+      // A tied table that stands on this very stage is one matrix, not two.
+      if (context.model.tied_embeddings && stage.embedding) {
+        run.dense_parameters -= costs.head.dense_parameters - context.head.norm_parameters;
+      }
+    }
+    adder.settle();
+    basis.runs.push_back(run);
+    basis.stage_runs.push_back({run.time, run.count});
+  }
+  return basis;
+}
+
+namespace {
+
+// Ranks that share one copy of the parameters, and how their states and traffic divide.
+struct Sharers {
+  topology::Group shard;    ///< share states
+  topology::Group replica;  ///< repeat the shards (HSDP)
+};
+
+Sharers sharers(int ranks, int stride, int shard_ranks, bool scaleout, int domain) {
+  if (scaleout) domain = 1;
+  int shard = shard_ranks > 0 ? std::min(shard_ranks, ranks) : ranks;
+  while (ranks % shard != 0) --shard;
+  return {topology::group_of(shard, stride, domain),
+          topology::group_of(ranks / shard, stride * shard, domain)};
+}
+
+struct Exchange {
+  Seconds reduce{}, gather{};
+  Bytes traffic{};
+};
+
+Exchange exchange(const Context& c, const Mapping& m, double parameters, const Sharers& s) {
+  Exchange out;
+  const double gradient = parameters * c.recipe.gradient_sent;
+  auto run = [&](Collective kind, double bytes, const topology::Group& g) {
+    const formula::CollectiveTime t = formula::collective({kind, Bytes(bytes), g}, c.fabric);
+    out.traffic += t.scaleup_traffic + t.scaleout_traffic;
+    return t.time;
+  };
+  if (m.sharding == Sharding::none) {
+    const topology::Group all{s.shard.ranks * s.replica.ranks,
+                              s.shard.per_domain * s.replica.per_domain};
+    out.reduce = run(Collective::all_reduce, gradient, all);
+    return out;
+  }
+  out.reduce = run(Collective::reduce_scatter, gradient, s.shard) +
+               run(Collective::all_reduce, gradient / s.shard.ranks, s.replica);
+  out.gather = run(Collective::all_gather, parameters * c.recipe.parameter_sent, s.shard);
+  return out;
+}
+
+formula::StateShards shards_of(const Context& c, const Mapping& m, double parameters,
+                               double ranks) {
+  formula::StateShards s;
+  s.parameters = parameters;
+  s.bytes = c.recipe.states;
+  if (m.sharding >= Sharding::optimizer) s.optimizer_ranks = ranks;
+  if (m.sharding >= Sharding::gradients) s.gradient_ranks = ranks;
+  if (m.sharding >= Sharding::full) s.weight_ranks = ranks;
+  return s;
+}
+
+void add_states(const Context& c, const Mapping& m, double parameters, double trained,
+                const Sharers& s, RunSync& out) {
+  const double ranks = s.shard.ranks;
+  const formula::StateShards all = shards_of(c, m, parameters, ranks);
+  const formula::StateShards live = shards_of(c, m, trained, ranks);
+  out.weights += formula::state_memory(all).weights;
+  const formula::StateMemory trained_memory = formula::state_memory(live);
+  out.gradients += trained_memory.gradients;
+  out.states += trained_memory.optimizer;
+  const Bytes traffic = formula::optimizer_traffic(live);
+  out.optimizer += formula::stream(traffic, c.kernels).time;
+  const BytesPerSecond host = c.fabric.fabric.host_bandwidth;
+  if (host > BytesPerSecond(0.0)) out.optimizer_offloaded += traffic / host;
+}
+
+}  // namespace
+
+SyncCost make_sync(const Context& context, const Mapping& m, const Basis& basis) {
+  SyncCost sync;
+  const int domain = context.fabric.fabric.domain_ranks;
+  const int stride = m.tp_scaleout ? 1 : m.tp;
+  const int replicas = m.dp * m.cp;
+  const Sharers dense = sharers(replicas, stride, m.shard_ranks * m.cp, m.dp_scaleout, domain);
+  const int expert_ranks = std::max(1, m.tp * replicas / (m.ep * m.etp));
+  const int expert_shard = m.shard_ranks > 0 ? std::max(1, m.shard_ranks / m.ep) : 0;
+  const Sharers expert =
+      sharers(expert_ranks, m.ep * m.etp, expert_shard, m.dp_scaleout, domain);
+  for (const RunBasis& run : basis.runs) {
+    RunSync out;
+    double dense_trained = run.dense_parameters, expert_trained = run.expert_parameters;
+    if (context.frozen_base()) {
+      dense_trained = context.adapter_parameters / (m.tp * m.pp);
+      expert_trained = 0;
+    }
+    const Exchange d = exchange(context, m, dense_trained, dense);
+    const Exchange e = exchange(context, m, expert_trained, expert);
+    out.reduce = d.reduce + e.reduce;
+    out.gather = d.gather + e.gather;
+    if (m.sharding == Sharding::full && context.frozen_base()) {
+      out.gather = exchange(context, m, run.dense_parameters, dense).gather;
+    }
+    out.traffic = d.traffic + e.traffic;
+    add_states(context, m, run.dense_parameters, dense_trained, dense, out);
+    add_states(context, m, run.expert_parameters, expert_trained, expert, out);
+    sync.runs.push_back(out);
+  }
+  return sync;
+}
+
+}  // namespace tightrope::step

@@ -1,0 +1,67 @@
+// The step, assembled in three layers so that a search pays for each only once:
+//   BlockCosts  kernels of every part                    by tp, cp, ep, micro-batch, recompute, ...
+//   Basis       stages, pipeline, activations            by block, pp, vp, schedule, micro-batches
+//   SyncCost    gradients, parameters, optimizer, states by basis, dp, sharding
+// and finish() (estimate.h), plain arithmetic over the remaining switches (overlap, offload, NICs).
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "tightrope/formula/pipeline.h"
+#include "tightrope/step/cost.h"
+#include "tightrope/step/mapping.h"
+#include "tightrope/step/stages.h"
+
+namespace tightrope::step {
+
+/// Costs of every part under one CostKey.
+struct BlockCosts {
+  std::array<PartCost, max_layer_kinds> kinds;
+  std::array<PartCost, max_layer_kinds> plain;  ///< the same without recompute
+  PartCost embedding, head, mtp;
+};
+[[nodiscard]] BlockCosts block_costs(const Context& context, const CostKey& key);
+
+/// A run of equal stages, with all its layers and ends together, for one micro-batch.
+struct RunBasis {
+  int first = 0, count = 1;
+  formula::StageTime time;
+  Seconds host{};        ///< visible host time inside `time`, forward and backward
+  Bytes kept{};          ///< activations of one micro-batch
+  Bytes layer_kept{};    ///< of the largest single layer
+  Bytes transient{};     ///< working memory beside them
+  double dense_parameters = 0, expert_parameters = 0;  ///< of this rank, before data sharding
+  double layer_parameters = 0;  ///< of the largest layer: gathered copies under ZeRO-3
+  double in_flight = 1;  ///< micro-batches whose activations the run's first stage holds
+};
+
+struct Basis {
+  std::vector<RunBasis> runs;
+  std::vector<formula::StageRun> stage_runs;  ///< the same times, as the pipeline reads them
+  int stages = 1, chunks = 1, micro_batches = 1;
+  Seconds hop{}, hop_scaleout{};  ///< one stage-to-stage message; over the NICs
+};
+
+/// Stage layout by (pp, vp, first, last) is the caller's to keep; `layout` must be of the mapping.
+[[nodiscard]] Basis make_basis(const Context& context, const Mapping& mapping,
+                               const BlockCosts& costs, const std::vector<StageLayers>& layout,
+                               int micro_batches);
+
+/// Data-parallel work of one run of stages.
+struct RunSync {
+  Seconds reduce{};    ///< gradients, once a step (a micro-batch under ZeRO-3)
+  Seconds gather{};    ///< parameters, once a step (twice a micro-batch under ZeRO-3)
+  Seconds optimizer{};          ///< states in HBM
+  Seconds optimizer_offloaded{};
+  Bytes weights{}, gradients{}, states{};  ///< resident
+  Bytes traffic{};              ///< sent per rank and step
+};
+
+struct SyncCost {
+  std::vector<RunSync> runs;  ///< as Basis::runs
+};
+[[nodiscard]] SyncCost make_sync(const Context& context, const Mapping& mapping,
+                                 const Basis& basis);
+
+}  // namespace tightrope::step

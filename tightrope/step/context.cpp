@@ -1,0 +1,85 @@
+#include "tightrope/step/context.h"
+
+#include <fmt/format.h>
+
+namespace tightrope::step {
+namespace {
+
+double weights_of(const workload::LayerWork& work, double experts) {
+  double sum = 0;
+  for (const workload::Gemm& g : work.gemms) {
+    sum += static_cast<double>(g.weights()) *
+           (g.role == workload::GemmRole::expert ? experts : 1.0);
+  }
+  return sum;
+}
+
+Part layer_part(const workload::Model& model, const workload::LayerKind& kind,
+                const workload::WorkOptions& options) {
+  Part part;
+  part.work = workload::layer_work(model, kind, options);
+  part.experts = kind.ffn.experts;
+  part.experts_per_token = kind.ffn.experts_per_token;
+  const double all = static_cast<double>(workload::count_layer(model, kind).total());
+  part.norm_parameters = std::max(0.0, all - weights_of(part.work, part.experts));
+  return part;
+}
+
+void add_ends(Context& context, const workload::WorkOptions& options) {
+  const workload::Model& model = context.model;
+  const workload::ParameterCount count = workload::count_parameters(model);
+  context.embedding.work = workload::embedding_work(model, options);
+  context.embedding.table_parameters = static_cast<double>(count.embedding);
+  context.head.work = workload::head_work(model);
+  context.head.norm_parameters = static_cast<double>(count.final_norm);
+  // Pipelines keep a copy of a tied table on the last stage: the head's weights count there too.
+  context.mtp.work = workload::mtp_work(model);
+  context.mtp.norm_parameters = 2.0 * static_cast<double>(model.hidden);
+}
+
+}  // namespace
+
+Result<Context> make_context(const ContextRequest& request, const catalog::System& system,
+                             const catalog::Catalog& catalog,
+                             const formula::Calibration& calibration) {
+  const catalog::Chip* chip = catalog.find_chip(system.chip);
+  if (chip == nullptr) {
+    return fail(ErrorCode::not_found,
+                fmt::format("system \"{}\" names chip \"{}\", which the catalog lacks", system.name,
+                            system.chip));
+  }
+  Context context;
+  context.model = request.model;
+  context.job = request.job;
+  context.chip = *chip;
+  context.system = system;
+  TR_TRY(context.recipe, find_recipe(request.precision));
+  const TuningTable& table = request.tuning ? *request.tuning : TuningTable::embedded();
+  TR_TRY(context.tuning, table.tuning(chip->architecture, request.stack));
+  context.kernels = formula::rank_kernels(*chip, calibration, &context.borrowed_from);
+  context.fabric = formula::fabric_model(system, *chip, calibration);
+  if (!chip_runs(context.kernels, context.recipe)) {
+    return fail(ErrorCode::unsupported,
+                fmt::format("{} has no matrix units for {}", chip->title, context.recipe.name), {},
+                "choose another --precision or system");
+  }
+  const Tuning& tuning = context.tuning;
+  for (DType t : all_dtypes) {
+    const bool narrow = bytes_of(t) < 2;
+    context.kernels.peak[t] *= (narrow ? tuning.sustained.narrow : tuning.sustained.wide) *
+                               tuning.stack.compute_share;
+  }
+  const workload::WorkOptions options{.flash_attention = tuning.stack.flash_attention,
+                                      .dropout = tuning.stack.dropout};
+  for (const workload::LayerKind& kind : context.model.kinds) {
+    context.kinds.push_back(layer_part(context.model, kind, options));
+  }
+  add_ends(context, options);
+  if (context.frozen_base()) {
+    context.adapter_parameters = static_cast<double>(workload::lora_parameters(
+        context.model, context.job.lora_rank, context.job.lora_targets));
+  }
+  return context;
+}
+
+}  // namespace tightrope::step

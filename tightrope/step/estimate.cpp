@@ -1,0 +1,241 @@
+#include "tightrope/step/estimate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tightrope/core/check.h"
+#include "tightrope/formula/bill.h"
+#include "tightrope/formula/overlap.h"
+
+namespace tightrope::step {
+namespace {
+
+// Pages of weights or activations that stay on the device while the rest is on the host.
+constexpr double resident_layers = 2;
+
+double nodes_of(const Context& c, const Mapping& m) {
+  return std::max(1.0, static_cast<double>(m.ranks()) / c.fabric.fabric.node_ranks);
+}
+
+// Visible traffic a micro-batch adds on a run: ZeRO-3 gathers and offload.
+struct Extra {
+  Seconds gather{}, offload{};
+};
+
+Extra extra_traffic(const Context& c, const Mapping& m, const RunBasis& run, const RunSync& sync) {
+  Extra out;
+  const Habits& t = c.tuning.habits;
+  if (m.sharding == Sharding::full) {
+    const double hidden = m.dp_overlap ? t.dp_hidden : 0.0;
+    out.gather = formula::expose({sync.gather, run.time.forward, hidden, t.steal}).exposed +
+                 formula::expose({sync.gather + sync.reduce,
+                                  run.time.backward + run.time.weight, hidden, t.steal})
+                     .exposed;
+  }
+  if (m.offload_weights || m.offload_activations) {
+    const BytesPerSecond host = c.fabric.fabric.host_bandwidth;
+    Bytes moved{};  // each way
+    if (m.offload_weights) moved += sync.weights;
+    if (m.offload_activations) moved += run.kept;
+    const Seconds one_way = moved / host;
+    out.offload = formula::expose({one_way, run.time.forward, t.bulk_hidden, 0.0}).exposed +
+                  formula::expose({one_way, run.time.backward + run.time.weight, t.bulk_hidden, 0.0})
+                      .exposed;
+  }
+  return out;
+}
+
+}  // namespace
+
+Memory peak_memory(const Context& context, const Mapping& m, const Basis& basis,
+                   const SyncCost& sync) {
+  Memory peak;
+  Bytes most(-1.0);
+  for (std::size_t i = 0; i < basis.runs.size(); ++i) {
+    const RunBasis& run = basis.runs[i];
+    const RunSync& s = sync.runs[i];
+    Memory here;
+    here.stage = run.first;
+    const double layer_weights = run.layer_parameters * context.recipe.states.weight;
+    here.weights = m.offload_weights ? min(s.weights, Bytes(resident_layers * layer_weights))
+                                     : s.weights;
+    here.gradients = s.gradients;
+    here.optimizer = m.offload_optimizer ? Bytes(0.0) : s.states;
+    here.activations = m.offload_activations
+                           ? min(run.in_flight * run.kept, resident_layers * run.layer_kept)
+                           : run.in_flight * run.kept;
+    here.transient = run.transient;
+    if (m.sharding == Sharding::full) here.transient += Bytes(resident_layers * layer_weights);
+    here.reserve = context.tuning.reserve();
+    if (here.total() > most) {
+      most = here.total();
+      peak = here;
+    }
+  }
+  return peak;
+}
+
+TimeParts finish(const Context& context, const Mapping& m, const Basis& basis,
+                 const SyncCost& sync, const formula::PipelineTime& pipeline) {
+  const Habits& t = context.tuning.habits;
+  TimeParts out;
+  for (std::size_t i = 0; i < basis.runs.size(); ++i) {
+    const RunBasis& run = basis.runs[i];
+    const RunSync& s = sync.runs[i];
+    const Extra extra = extra_traffic(context, m, run, s);
+    out.shard_gather = max(out.shard_gather, basis.micro_batches * extra.gather);
+    out.offload = max(out.offload, basis.micro_batches * extra.offload);
+    out.optimizer = max(out.optimizer, m.offload_optimizer ? s.optimizer_offloaded : s.optimizer);
+    if (m.sharding == Sharding::full) continue;
+    // Later stages finish earlier: their gradients travel while the first ones drain.
+    const Seconds slack = (run.first + run.count - 1.0) * (run.time.backward / basis.chunks);
+    const double hidden = m.dp_overlap ? t.dp_hidden : 0.0;
+    const formula::Exposure reduce = formula::expose(
+        {s.reduce, run.time.backward + run.time.weight, hidden, t.steal});
+    const formula::Exposure gather =
+        formula::expose({s.gather, run.time.forward, hidden, t.steal});
+    out.dp = max(out.dp, max(reduce.exposed - slack, Seconds(0.0)) + gather.exposed);
+  }
+  const double nodes = nodes_of(context, m);
+  out.straggler = t.straggler * std::log2(std::max(1.0, nodes)) * pipeline.time;
+  out.bubble = pipeline.bubble;
+  out.fixed = context.tuning.step_fixed();
+  out.total = pipeline.time + out.shard_gather + out.offload + out.dp + out.optimizer +
+              out.straggler + out.fixed;
+  return out;
+}
+
+std::string_view to_string(Infeasible reason) {
+  switch (reason) {
+    case Infeasible::none: return "feasible";
+    case Infeasible::does_not_divide: return "does not divide";
+    case Infeasible::no_format: return "chip lacks the precision";
+    case Infeasible::no_scaleout: return "no network beyond the scale-up domain";
+    case Infeasible::does_not_fit: return "does not fit in memory";
+    case Infeasible::no_host_link: return "no known host link to offload over";
+    case Infeasible::cluster_too_small: return "more chips than the provider offers";
+  }
+  return "?";
+}
+
+Infeasible check_mapping(const Context& context, const Mapping& m) {
+  const workload::Model& model = context.model;
+  const auto bad = Infeasible::does_not_divide;
+  if (m.tp < 1 || m.cp < 1 || m.pp < 1 || m.dp < 1 || m.ep < 1 || m.etp < 1 || m.vp < 1) return bad;
+  const long replica_batch = static_cast<long>(m.dp) * m.micro_batch;
+  if (m.micro_batch < 1 || context.job.global_batch % replica_batch != 0) return bad;
+  if (context.job.seq_len % (static_cast<long>(m.cp) * m.tp) != 0) return bad;
+  for (const workload::LayerKind& kind : model.kinds) {
+    const workload::Attention& a = kind.attention;
+    const int heads_over = m.tp * (m.cp_kind == CpKind::all_to_all ? m.cp : 1);
+    if (a.heads % heads_over != 0) return bad;
+    if (kind.ffn.hidden % m.tp != 0 || kind.ffn.shared_hidden % m.tp != 0) return bad;
+    if (kind.routed() && (kind.ffn.experts % m.ep != 0 || kind.ffn.expert_hidden % m.etp != 0)) {
+      return bad;
+    }
+  }
+  const long inner = static_cast<long>(m.tp) * m.cp * m.dp;
+  if (inner % (static_cast<long>(m.ep) * m.etp) != 0) return bad;
+  const long micro_batches = context.job.global_batch / replica_batch;
+  if (m.vp > 1 && (m.pp == 1 || micro_batches % m.pp != 0)) return bad;
+  if (m.schedule == Schedule::zero_bubble && (m.vp > 1 || m.pp == 1)) return bad;
+  const topology::Fabric& f = context.fabric.fabric;
+  if (m.ranks() > f.domain_ranks && !(f.scaleout_bandwidth > BytesPerSecond(0.0))) {
+    return Infeasible::no_scaleout;
+  }
+  const bool offload = m.offload_weights || m.offload_activations || m.offload_optimizer;
+  if (offload && !(f.host_bandwidth > BytesPerSecond(0.0))) return Infeasible::no_host_link;
+  return Infeasible::none;
+}
+
+namespace {
+
+// Splits the busiest stage's work into its parts, for people.
+void split_work(const Context& context, const Mapping& m, const BlockCosts& costs,
+                const std::vector<StageLayers>& layout, const Basis& basis, Estimate& e) {
+  std::size_t busiest = 0;
+  for (std::size_t i = 1; i < basis.runs.size(); ++i) {
+    if (basis.runs[i].time.total() > basis.runs[busiest].time.total()) busiest = i;
+  }
+  const double n = e.micro_batches;
+  const StageLayers& stage = layout[busiest];
+  TimeParts& p = e.parts;
+  int plain_left = m.recompute_layers > 0 ? stage.total() - m.recompute_layers : 0;
+  auto add = [&](const PartCost& c, double times) {
+    p.forward += n * times * c.forward;
+    p.backward += n * times * (c.backward_input + c.backward_weight);
+    p.recompute += n * times * c.recompute;
+    p.tp += n * times * (c.tp_forward + c.tp_backward);
+    p.cp += n * times * (c.cp_forward + c.cp_backward);
+    p.ep += n * times * (c.ep_forward + c.ep_backward);
+  };
+  for (std::size_t k = 0; k < context.kinds.size(); ++k) {
+    const int plain = std::clamp(plain_left, 0, stage.layers[k]);
+    plain_left -= plain;
+    add(costs.plain[k], plain);
+    add(costs.kinds[k], stage.layers[k] - plain);
+  }
+  p.host = n * basis.runs[busiest].host;
+  const Seconds layers = p.forward + p.backward + p.recompute + p.tp + p.cp + p.ep + p.host;
+  p.ends = max(e.pipeline.work - layers, Seconds(0.0));
+  e.busy = std::min(1.0, (p.forward + p.backward + p.recompute + p.ends) / e.step_time);
+}
+
+Flops all_flops(const Context& context, const Mapping& m, const BlockCosts& costs,
+                const std::vector<StageLayers>& layout, double micro_batches) {
+  Flops sum{};
+  for (const StageLayers& stage : layout) {
+    Flops one{};
+    for (std::size_t k = 0; k < context.kinds.size(); ++k) {
+      one += stage.layers[k] * costs.kinds[k].flops;
+    }
+    if (stage.head) one += costs.head.flops;
+    sum += stage.count * one;
+  }
+  return sum * micro_batches * (m.tp * m.cp * m.dp);
+}
+
+void add_power(const Context& c, const Mapping& m, Estimate& e) {
+  formula::PowerDraw draw;
+  draw.chip_max = c.chip.power.value_or(Watts(0.0));
+  draw.chips = static_cast<double>(m.ranks()) / c.fabric.fabric.ranks_per_chip;
+  draw.busy = e.busy;
+  if (c.system.unit_power.known && c.system.chips > 0) {
+    draw.host_share = max(Watts(0.0), c.system.unit_power.value / c.system.chips - draw.chip_max);
+  }
+  e.power = formula::mean_power(draw);
+}
+
+}  // namespace
+
+Estimate estimate(const Context& context, const Mapping& m) {
+  Estimate e;
+  e.mapping = m;
+  e.infeasible = check_mapping(context, m);
+  if (e.infeasible != Infeasible::none) return e;
+  const auto layout =
+      spread_layers(context.model, {m.pp, m.vp, m.first_stage_layers, m.last_stage_layers});
+  if (!layout) {
+    e.infeasible = Infeasible::does_not_divide;
+    return e;
+  }
+  e.micro_batches = static_cast<int>(context.job.global_batch / (m.dp * m.micro_batch));
+  const BlockCosts costs = block_costs(context, cost_key(m));
+  const Basis basis = make_basis(context, m, costs, *layout, e.micro_batches);
+  const SyncCost sync = make_sync(context, m, basis);
+  const Seconds hop = m.pp_scaleout ? basis.hop_scaleout : basis.hop;
+  e.pipeline = formula::replay_pipeline({basis.stage_runs, m.vp, e.micro_batches, hop});
+  e.parts = finish(context, m, basis, sync, e.pipeline);
+  e.step_time = e.parts.total;
+  e.memory = peak_memory(context, m, basis, sync);
+  if (e.memory.total() > context.kernels.hbm) e.infeasible = Infeasible::does_not_fit;
+  split_work(context, m, costs, *layout, basis, e);
+  e.tokens = static_cast<double>(context.job.global_batch) *
+             static_cast<double>(context.job.seq_len);
+  e.hardware_flops = all_flops(context, m, costs, *layout, e.micro_batches);
+  for (const RunSync& s : sync.runs) e.dp_traffic = max(e.dp_traffic, s.traffic);
+  add_power(context, m, e);
+  return e;
+}
+
+}  // namespace tightrope::step

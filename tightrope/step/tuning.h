@@ -1,0 +1,89 @@
+// What kernel tables cannot tell: how training frameworks run kernels one after another. Few
+// numbers with physical meaning, shared by all rows of a stack or an architecture; fitted from
+// published training measurements (calibration/training.toml).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tightrope/core/result.h"
+#include "tightrope/core/units.h"
+
+namespace tightrope::step {
+
+/// A software stack as it was in some year.
+struct Stack {
+  std::string name;
+  bool flash_attention = true;  ///< attention in one kernel; else scores go through HBM
+  bool dropout = false;
+  bool dedup_dispatch = false;  ///< a token goes once to a rank, however many experts it has there
+  bool graphs = false;          ///< whole-step device graphs: no host time between kernels
+  double pass_share = 1.0;      ///< HBM traffic of elementwise passes, relative to perfect fusion
+  double cast_share = 1.0;      ///< share of the casts to narrow formats that cost a pass
+  double host_per_kernel_us = 0.0;  ///< host time to issue one kernel, as written in the file
+  double compute_share = 1.0;   ///< speed of compute relative to the warm kernel tables
+  [[nodiscard]] Seconds host_per_kernel() const { return Seconds(host_per_kernel_us * 1e-6); }
+};
+
+/// Speed of matrix kernels in long runs against the warm kernel tables: clocks under load.
+struct Sustained {
+  std::string architecture;
+  double wide = 1.0;    ///< products in 16 bits and more
+  double narrow = 1.0;  ///< products below 16 bits
+};
+
+/// How well traffic hides and what a step costs beside it; the same for every chip and stack.
+struct Habits {
+  double tp_hidden = 0.5;   ///< share of a product that ring-overlapped TP traffic may hide behind
+  double bulk_hidden = 0.8; ///< the same for independent neighbours (regathers, CP, prefetch)
+  double dp_hidden = 0.8;   ///< the same for gradients and parameters
+  double ep_hidden = 0.6;   ///< the same for expert traffic under ep_overlap
+  double steal = 0.1;       ///< compute lost per second of hidden traffic
+  double expert_skew = 1.1; ///< busiest expert rank against the mean
+  double straggler = 0.01;  ///< share of the step lost a doubling of the number of nodes
+  double step_fixed_ms = 10.0;  ///< host work once a step: data, logging, loss reduction
+  double reserve_gib = 3.0;     ///< framework, communicators, allocator slack
+  double band50 = 0.08, band90 = 0.2;  ///< half-widths of the error bands, relative
+};
+
+/// A number of a record with its range; one table a record drives reading, writing and fitting.
+template <class Record>
+struct NumberField {
+  std::string_view name;
+  double Record::*member;
+  double low, high;
+};
+[[nodiscard]] const std::vector<NumberField<Stack>>& stack_fields();
+[[nodiscard]] const std::vector<NumberField<Sustained>>& sustained_fields();
+[[nodiscard]] const std::vector<NumberField<Habits>>& habit_fields();
+
+/// Everything fitted that is not a kernel's or a link's, for one architecture and stack.
+struct Tuning {
+  Stack stack;
+  Sustained sustained;
+  Habits habits;
+  [[nodiscard]] Seconds step_fixed() const { return Seconds(habits.step_fixed_ms * 1e-3); }
+  [[nodiscard]] Bytes reserve() const { return Bytes(habits.reserve_gib * 1073741824.0); }
+};
+
+/// The whole of calibration/training.toml.
+struct TuningTable {
+  std::string file;
+  Habits habits;
+  std::vector<Sustained> sustained;  ///< the first entry stands in for unknown architectures
+  std::vector<Stack> stacks;
+
+  /// Errors: not_found, syntax, type, unknown_key, range; with line and column.
+  [[nodiscard]] static Result<TuningTable> read(const std::string& path);
+  [[nodiscard]] static Result<TuningTable> parse(std::string_view text, const std::string& file);
+  /// The one inside the binary.
+  [[nodiscard]] static const TuningTable& embedded();
+  /// The file's text again, with a comment in front; parse(to_toml()) gives an equal table.
+  [[nodiscard]] std::string to_toml(std::string_view comment) const;
+
+  /// Errors: unknown_key for a stack the table does not name, with the names it has.
+  [[nodiscard]] Result<Tuning> tuning(std::string_view architecture, std::string_view stack) const;
+};
+
+}  // namespace tightrope::step
