@@ -42,7 +42,9 @@ function(tr_room name)
                           rapidcheck_gtest ${ROOM_TEST_LINKS})
     target_compile_definitions(${name}_test PRIVATE
                                TIGHTROPE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    gtest_discover_tests(${name}_test PROPERTIES LABELS "unit;${name}" DISCOVERY_TIMEOUT 60)
+    # A fixed seed: a run in ctest can be repeated; run the program itself to try other cases.
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60
+                         PROPERTIES LABELS ${name} ENVIRONMENT "RC_PARAMS=seed=20261122")
   endif()
 endfunction()
 
