@@ -28,10 +28,16 @@ class Catalog {
   /// By id or alias, case-insensitively; nullptr when absent.
   [[nodiscard]] const Chip* find_chip(std::string_view name) const;
   [[nodiscard]] const System* find_system(std::string_view name) const;
+  /// The system of a chip that a published table's spelling names: by id or alias, else by the
+  /// longest alias that begins the spelling ("v5e-256 x8"), else the chip's reference system.
+  /// nullptr when the chip is unknown or has no system.
+  [[nodiscard]] const System* find_system_of(std::string_view chip,
+                                             std::string_view spelling) const;
   [[nodiscard]] const Region* find_region(std::string_view name) const;
   [[nodiscard]] const Source* find_source(std::string_view id) const;
-  /// The newest price of a system under a term in a region; when the region has none, the newest of
-  /// any region of the same provider; nullptr when there is none at all.
+  /// The newest price of a system under a term in a region or a price area that holds it; when
+  /// there is none, the newest of any region of the same provider; then of any provider; nullptr
+  /// when there is none at all. Of prices equally new the lowest.
   [[nodiscard]] const Price* find_price(std::string_view system, std::string_view region,
                                         Term term) const;
   /// Names near `name`, for "did you mean".
@@ -50,7 +56,8 @@ class Catalog {
   std::string hash_;
 };
 
-/// Every fault of a catalog folder, in file order; empty when it is sound.
+/// Every fault of a catalog folder read on top of the embedded catalog, in file order; empty when
+/// it is sound.
 [[nodiscard]] std::vector<Error> check_folder(const std::string& dir);
 
 /// Text of an architecture file catalog/llms/<name>.json (a Hugging Face style config), or an error

@@ -20,7 +20,8 @@ struct Provenance {
   std::string as_of;
   Grade grade = Grade::estimate;
   std::string note;
-  Where where;  ///< the line of the catalog file that states it
+  std::string written;  ///< the value as the file spells it: "144384 MiB"
+  Where where;          ///< the line of the catalog file that states it
 };
 
 /// Another value that another source (or the same one, elsewhere) states for the same thing.

@@ -32,6 +32,7 @@ struct Chip {
   Fact<BytesPerSecond> host_bandwidth;     ///< PCIe or C2C to the host, per chip, one direction
   std::string scaleup_link;                ///< "NVLink5"
   std::string announced;                   ///< free text: launch and availability
+  std::string reference_system;            ///< id of the System that stands for it in tables
 };
 
 enum class ScaleupTopology { none, switched, mesh, torus2d, torus3d, ring };
@@ -49,6 +50,7 @@ struct System {
   int scaleup_domain = 1;  ///< chips reachable over the scale-up links alone
   ScaleupTopology topology = ScaleupTopology::none;
   std::vector<int> torus;  ///< extent of each dimension when topology is a torus
+  Fact<BytesPerSecond> scaleup_bandwidth;  ///< per chip, one direction; where it differs from Chip's
   Fact<BytesPerSecond> nic_bandwidth;  ///< scale-out, per NODE (chips_per_node), one direction
   std::string nic;                     ///< "EFAv3", "ConnectX-7 InfiniBand NDR"
   Fact<double> nics_per_node;
@@ -69,11 +71,18 @@ struct Price {
   Term term = Term::on_demand;
   Fact<DollarsPerSecond> per_chip;  ///< per chip; unknown for Term::purchase
   Fact<Dollars> purchase_per_chip;  ///< only for Term::purchase
+  /// As published for the whole unit; the loader then divides by its chips into the facts above.
+  Fact<DollarsPerSecond> per_unit;
+  Fact<Dollars> purchase_per_unit;
+
+  /// The fact that was published: per unit where there is one, else per chip.
+  [[nodiscard]] const Provenance& from() const;
 };
 
 /// A place where machines stand.
 struct Region {
   std::string name, provider, title;
+  std::vector<std::string> within;  ///< price areas that hold it: a price of "aws-us" is its price
   Fact<DollarsPerJoule> electricity;
   Fact<double> pue;
   Fact<GramsPerJoule> carbon;  ///< location based, CO2-equivalent
@@ -81,12 +90,13 @@ struct Region {
 
 /// What a vendor or the press says, kept as a claim and never used in a formula.
 struct Claim {
-  std::string subject, text;
+  std::string subject, text;  ///< subject: a chip, a system, or a free name
   Provenance from;
 };
 
 struct Source {
   std::string id, title, locator, as_of;
+  Where where;  ///< the line of sources.toml that states it
 };
 
 }  // namespace tightrope::catalog

@@ -1,0 +1,36 @@
+// A TOML file as a small tree that knows the line and column of every key and value.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tightrope/core/result.h"
+
+namespace tightrope::catalog {
+
+/// One value of a TOML file.
+struct TomlNode {
+  enum class Kind { text, integer, number, boolean, date, array, table, other };
+
+  Kind kind = Kind::other;
+  std::string text;          ///< of text and date (YYYY-MM-DD)
+  double number = 0.0;       ///< of integer and number
+  std::int64_t integer = 0;  ///< of integer
+  std::vector<TomlNode> items;  ///< of an array; of a table its values, in file order
+  std::vector<std::string> keys;  ///< of a table, beside `items`
+  std::vector<Where> key_where;   ///< of a table, beside `items`; file name left out
+  Where where;                    ///< file name left out
+
+  /// The value of a key; nullptr when this is no table or has no such key.
+  [[nodiscard]] const TomlNode* find(std::string_view key) const;
+};
+
+/// "text", "an integer", ... for messages.
+[[nodiscard]] const char* to_string(TomlNode::Kind kind);
+
+/// Reads one TOML text. Errors: ErrorCode::syntax with file:line:column.
+[[nodiscard]] Result<TomlNode> parse_toml(std::string_view text, const std::string& file);
+
+}  // namespace tightrope::catalog
