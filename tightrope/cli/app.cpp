@@ -77,8 +77,8 @@ Error unknown_word(const CLI::App& level, const std::string& word) {
   } else if (!is_option && !known.empty()) {
     error.hint = "commands: " + quoted_list(known);
   } else {
-    error.hint = fmt::format("try '{} --help'", level.get_parent() ? "tightrope " + level.get_name()
-                                                                   : "tightrope");
+    error.hint = fmt::format("try '{} --help'",
+                             level.get_parent() ? "tightrope " + level.get_name() : "tightrope");
   }
   return error;
 }
@@ -90,7 +90,9 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& reason) {
 }
 
 Error no_command(const CLI::App& level) {
-  return Error{ErrorCode::usage, "a command is required", {},
+  return Error{ErrorCode::usage,
+               "a command is required",
+               {},
                "commands: " + quoted_list(command_names(level))};
 }
 
