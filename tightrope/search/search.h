@@ -20,6 +20,8 @@ struct Space {
   int max_pp = 128, max_vp = 16, max_micro_batch = 16;
   bool uneven_stages = true;  ///< pp that does not divide the layers
   std::vector<workload::ModuleSet> recompute;  ///< empty: none, and what the model can drop
+  /// Quarters of a stage's layers that recompute when whole layers do (4: all of them).
+  std::vector<int> recompute_quarters{4};
   std::vector<step::Sharding> sharding{step::Sharding::optimizer};
   std::vector<step::TpComm> tp_comm{step::TpComm::sequence_parallel};
   std::vector<step::TpOverlap> tp_overlap{step::TpOverlap::none};
@@ -42,6 +44,9 @@ struct Objective {
   double per_busy_second = 0.0;
 };
 
+/// The weights that make the score of a mapping the energy of its step on one chip.
+[[nodiscard]] Objective energy_objective(const step::Context& context);
+
 struct Request {
   int ranks = 1;          ///< software devices: chips * ranks_per_chip
   int keep = 5;           ///< best plans to return
@@ -52,11 +57,12 @@ struct Request {
 
 inline constexpr std::size_t reason_count = 7;
 
-/// What became of the mappings. enumerated = sum of the rest.
+/// What became of the mappings. enumerated = replayed + evaluated + bounded + all infeasible.
 struct Counters {
   std::uint64_t enumerated = 0;
-  std::uint64_t replayed = 0;    ///< carried through the full model
-  std::uint64_t bounded = 0;     ///< full model but the replay: the bound was already too slow
+  std::uint64_t replayed = 0;   ///< carried through the full model, pipeline replayed
+  std::uint64_t evaluated = 0;  ///< full model with the pipeline's bound: already too slow
+  std::uint64_t bounded = 0;    ///< dropped with their whole family: its bound was too slow
   std::array<std::uint64_t, reason_count> infeasible{};  ///< by step::Infeasible
   Counters& operator+=(const Counters& other);
 };

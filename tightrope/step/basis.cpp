@@ -21,6 +21,7 @@ struct Adder {
     run.time.forward += times * c.forward_total();
     run.time.backward += times * c.backward_total();
     run.time.weight += times * c.backward_weight;
+    run.compute += times * (c.forward + c.backward_input + c.backward_weight + c.recompute);
     host_forward += times * c.kernels_forward;
     host_backward += times * c.kernels_backward;
     run.kept += times * c.kept;
@@ -64,19 +65,19 @@ void add_layers(Adder& adder, const StageLayers& stage, const BlockCosts& costs,
   }
 }
 
-Seconds hop_time(const Context& context, const Mapping& m, bool scaleout) {
+}  // namespace
+
+Seconds hop_time(const Context& context, const Mapping& m) {
   if (m.pp == 1) return Seconds(0.0);
   double tokens = m.micro_batch * static_cast<double>(context.job.seq_len) / m.cp;
   if (m.p2p_scatter && m.tp_comm == TpComm::sequence_parallel) tokens /= m.tp;
   const int inside = (m.tp_scaleout ? 1 : m.tp) * m.cp * (m.dp_scaleout ? 1 : m.dp);
-  const bool near = !scaleout && 2 * inside <= context.fabric.fabric.domain_ranks;
+  const bool near = !m.pp_scaleout && 2 * inside <= context.fabric.fabric.domain_ranks;
   const formula::CollectiveCall call{Collective::send_recv,
                                      Bytes(tokens * static_cast<double>(context.model.hidden) * 2),
                                      {2, near ? 2 : 1}};
   return formula::collective(call, context.fabric).time;
 }
-
-}  // namespace
 
 BlockCosts block_costs(const Context& context, const CostKey& key) {
   BlockCosts out;
@@ -100,8 +101,6 @@ Basis make_basis(const Context& context, const Mapping& mapping, const BlockCost
   basis.stages = mapping.pp;
   basis.chunks = mapping.vp;
   basis.micro_batches = micro_batches;
-  basis.hop = hop_time(context, mapping, mapping.pp_scaleout);
-  basis.hop_scaleout = hop_time(context, mapping, true);
   const int kinds = static_cast<int>(context.kinds.size());
   for (const StageLayers& stage : layout) {
     RunBasis run;

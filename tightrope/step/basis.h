@@ -28,6 +28,7 @@ struct RunBasis {
   int first = 0, count = 1;
   formula::StageTime time;
   Seconds host{};        ///< visible host time inside `time`, forward and backward
+  Seconds compute{};     ///< kernels inside `time`: what draws power
   Bytes kept{};          ///< activations of one micro-batch
   Bytes layer_kept{};    ///< of the largest single layer
   Bytes transient{};     ///< working memory beside them
@@ -40,8 +41,10 @@ struct Basis {
   std::vector<RunBasis> runs;
   std::vector<formula::StageRun> stage_runs;  ///< the same times, as the pipeline reads them
   int stages = 1, chunks = 1, micro_batches = 1;
-  Seconds hop{}, hop_scaleout{};  ///< one stage-to-stage message; over the NICs
 };
+
+/// One stage-to-stage message of a micro-batch's activations.
+[[nodiscard]] Seconds hop_time(const Context& context, const Mapping& mapping);
 
 /// Stage layout by (pp, vp, first, last) is the caller's to keep; `layout` must be of the mapping.
 [[nodiscard]] Basis make_basis(const Context& context, const Mapping& mapping,

@@ -178,7 +178,7 @@ void split_work(const Context& context, const Mapping& m, const BlockCosts& cost
   p.host = n * basis.runs[busiest].host;
   const Seconds layers = p.forward + p.backward + p.recompute + p.tp + p.cp + p.ep + p.host;
   p.ends = max(e.pipeline.work - layers, Seconds(0.0));
-  e.busy = std::min(1.0, (p.forward + p.backward + p.recompute + p.ends) / e.step_time);
+  e.busy = std::min(1.0, n * basis.runs[busiest].compute / e.step_time);
 }
 
 Flops all_flops(const Context& context, const Mapping& m, const BlockCosts& costs,
@@ -223,7 +223,7 @@ Estimate estimate(const Context& context, const Mapping& m) {
   const BlockCosts costs = block_costs(context, cost_key(m));
   const Basis basis = make_basis(context, m, costs, *layout, e.micro_batches);
   const SyncCost sync = make_sync(context, m, basis);
-  const Seconds hop = m.pp_scaleout ? basis.hop_scaleout : basis.hop;
+  const Seconds hop = hop_time(context, m);
   e.pipeline = formula::replay_pipeline({basis.stage_runs, m.vp, e.micro_batches, hop});
   e.parts = finish(context, m, basis, sync, e.pipeline);
   e.step_time = e.parts.total;
