@@ -42,7 +42,8 @@ tidy: all
 
 # Rewrites docs/formulas.md from the tags in tightrope/formula.
 docs: all
-	$(BUILD)/tidy_docs . docs/formulas.md
+	$(BUILD)/tidy . $(BUILD)/rooms.txt --docs >build/formulas.md
+	mv build/formulas.md docs/formulas.md
 
 clean:
 	rm -rf build
