@@ -221,8 +221,9 @@ class Search {
     const formula::PipelineTime least =
         formula::pipeline_bound({basis.stage_runs, m.vp, basis.micro_batches, Seconds(0.0)});
     const double busy = busy_seconds(basis);
-    for (step::Sharding sharding : when(data, space_.sharding, step::Sharding::none)) {
+    for (const auto& [sharding, shard_ranks] : sharing_choices(m, data)) {
       m.sharding = sharding;
+      m.shard_ranks = shard_ranks;
       if (r_.prune && score(least.time.raw(), busy) > worst_kept()) {
         counters_.enumerated += family * dp_nets.size();
         counters_.bounded += family * dp_nets.size();
@@ -271,6 +272,17 @@ class Search {
       ++counters_.replayed;
       keep(m, score(step::finish(c_, m, basis, sync, *exact).total.raw(), busy));
     }
+  }
+
+  std::vector<std::pair<step::Sharding, int>> sharing_choices(const Mapping& m, bool data) const {
+    std::vector<std::pair<step::Sharding, int>> list;
+    for (step::Sharding sharding : when(data, space_.sharding, step::Sharding::none)) {
+      const bool shares = sharding != step::Sharding::none;
+      for (int ranks : when(shares, space_.shard_ranks, 0)) {
+        if (ranks == 0 || (ranks < m.dp && m.dp % ranks == 0)) list.emplace_back(sharding, ranks);
+      }
+    }
+    return list;
   }
 
   std::vector<Switch> switches_for(const Mapping& m, bool data) const {

@@ -23,6 +23,7 @@ struct Space {
   /// Quarters of a stage's layers that recompute when whole layers do (4: all of them).
   std::vector<int> recompute_quarters{4};
   std::vector<step::Sharding> sharding{step::Sharding::optimizer};
+  std::vector<int> shard_ranks{0};  ///< with any sharding; 0 = over all data-parallel ranks
   std::vector<step::TpComm> tp_comm{step::TpComm::sequence_parallel};
   std::vector<step::TpOverlap> tp_overlap{step::TpOverlap::none};
   std::vector<step::CpKind> cp_kind{step::CpKind::ring};

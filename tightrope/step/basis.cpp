@@ -22,6 +22,9 @@ struct Adder {
     run.time.backward += times * c.backward_total();
     run.time.weight += times * c.backward_weight;
     run.compute += times * (c.forward + c.backward_input + c.backward_weight + c.recompute);
+    run.hbm_traffic += times * c.hbm_traffic;
+    run.scaleup_traffic += times * c.scaleup_traffic;
+    run.scaleout_traffic += times * c.scaleout_traffic;
     host_forward += times * c.kernels_forward;
     host_backward += times * c.kernels_backward;
     run.kept += times * c.kept;
@@ -151,7 +154,7 @@ Sharers sharers(int ranks, int stride, int shard_ranks, bool scaleout, int domai
 
 struct Exchange {
   Seconds reduce{}, gather{};
-  Bytes traffic{};
+  Bytes scaleup_traffic{}, scaleout_traffic{};
 };
 
 Exchange exchange(const Context& c, const Mapping& m, double parameters, const Sharers& s) {
@@ -159,7 +162,8 @@ Exchange exchange(const Context& c, const Mapping& m, double parameters, const S
   const double gradient = parameters * c.recipe.gradient_sent;
   auto run = [&](Collective kind, double bytes, const topology::Group& g) {
     const formula::CollectiveTime t = formula::collective({kind, Bytes(bytes), g}, c.fabric);
-    out.traffic += t.scaleup_traffic + t.scaleout_traffic;
+    out.scaleup_traffic += t.scaleup_traffic;
+    out.scaleout_traffic += t.scaleout_traffic;
     return t.time;
   };
   if (m.sharding == Sharding::none) {
@@ -226,7 +230,8 @@ SyncCost make_sync(const Context& context, const Mapping& m, const Basis& basis)
     if (m.sharding == Sharding::full && context.frozen_base()) {
       out.gather = exchange(context, m, run.dense_parameters, dense).gather;
     }
-    out.traffic = d.traffic + e.traffic;
+    out.scaleup_traffic = d.scaleup_traffic + e.scaleup_traffic;
+    out.scaleout_traffic = d.scaleout_traffic + e.scaleout_traffic;
     add_states(context, m, run.dense_parameters, dense_trained, dense, out);
     add_states(context, m, run.expert_parameters, expert_trained, expert, out);
     sync.runs.push_back(out);

@@ -29,6 +29,7 @@ struct RunBasis {
   formula::StageTime time;
   Seconds host{};        ///< visible host time inside `time`, forward and backward
   Seconds compute{};     ///< kernels inside `time`: what draws power
+  Bytes hbm_traffic{}, scaleup_traffic{}, scaleout_traffic{};  ///< per rank and micro-batch
   Bytes kept{};          ///< activations of one micro-batch
   Bytes layer_kept{};    ///< of the largest single layer
   Bytes transient{};     ///< working memory beside them
@@ -58,7 +59,7 @@ struct RunSync {
   Seconds optimizer{};          ///< states in HBM
   Seconds optimizer_offloaded{};
   Bytes weights{}, gradients{}, states{};  ///< resident
-  Bytes traffic{};              ///< sent per rank and step
+  Bytes scaleup_traffic{}, scaleout_traffic{};  ///< sent per rank each time
 };
 
 struct SyncCost {

@@ -34,6 +34,7 @@ class Accountant {
     const bool sharded = key.tp > 1 && key.tp_comm == TpComm::sequence_parallel;
     sequence_tokens_ = sharded ? tokens_ / key.tp : tokens_;
     skew_ = key.ep > 1 ? c_.tuning.habits.expert_skew : 1.0;
+    if (key.capacity_factor > 0) skew_ = key.capacity_factor;
     // Rows a rank's experts see: its expert group's copies, spread over its ranks.
     expert_rows_ = tokens_ / key.tp * key.etp * part.experts_per_token;
     const int domain = key.tp_scaleout ? 1 : c_.fabric.fabric.domain_ranks;
@@ -415,6 +416,7 @@ CostKey cost_key(const Mapping& m) {
   key.regather = m.regather;
   key.ep_overlap = m.ep_overlap;
   key.tp_scaleout = m.tp_scaleout;
+  key.capacity_factor = m.capacity_factor;
   key.recompute = m.recompute;
   return key;
 }

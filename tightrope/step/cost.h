@@ -16,6 +16,7 @@ struct CostKey {
   TpOverlap tp_overlap = TpOverlap::none;
   CpKind cp_kind = CpKind::ring;
   bool regather = true, ep_overlap = false, tp_scaleout = false;
+  double capacity_factor = 0;
   workload::ModuleSet recompute;
   friend bool operator==(const CostKey&, const CostKey&) = default;
 };

@@ -152,7 +152,8 @@ namespace {
 
 // Splits the busiest stage's work into its parts, for people.
 void split_work(const Context& context, const Mapping& m, const BlockCosts& costs,
-                const std::vector<StageLayers>& layout, const Basis& basis, Estimate& e) {
+                const std::vector<StageLayers>& layout, const Basis& basis, const SyncCost& sync,
+                Estimate& e) {
   std::size_t busiest = 0;
   for (std::size_t i = 1; i < basis.runs.size(); ++i) {
     if (basis.runs[i].time.total() > basis.runs[busiest].time.total()) busiest = i;
@@ -175,10 +176,17 @@ void split_work(const Context& context, const Mapping& m, const BlockCosts& cost
     add(costs.plain[k], plain);
     add(costs.kinds[k], stage.layers[k] - plain);
   }
-  p.host = n * basis.runs[busiest].host;
+  const RunBasis& run = basis.runs[busiest];
+  const RunSync& s = sync.runs[busiest];
+  // ZeRO-3 gathers twice and reduces once a micro-batch, the others once a step.
+  const double times = m.sharding == Sharding::full ? n : 1.0;
+  e.hbm_traffic = n * run.hbm_traffic;
+  e.scaleup_traffic = n * run.scaleup_traffic + times * s.scaleup_traffic;
+  e.scaleout_traffic = n * run.scaleout_traffic + times * s.scaleout_traffic;
+  p.host = n * run.host;
   const Seconds layers = p.forward + p.backward + p.recompute + p.tp + p.cp + p.ep + p.host;
   p.ends = max(e.pipeline.work - layers, Seconds(0.0));
-  e.busy = std::min(1.0, n * basis.runs[busiest].compute / e.step_time);
+  e.busy = std::min(1.0, n * run.compute / e.step_time);
 }
 
 Flops all_flops(const Context& context, const Mapping& m, const BlockCosts& costs,
@@ -229,11 +237,10 @@ Estimate estimate(const Context& context, const Mapping& m) {
   e.step_time = e.parts.total;
   e.memory = peak_memory(context, m, basis, sync);
   if (e.memory.total() > context.kernels.hbm) e.infeasible = Infeasible::does_not_fit;
-  split_work(context, m, costs, *layout, basis, e);
+  split_work(context, m, costs, *layout, basis, sync, e);
   e.tokens = static_cast<double>(context.job.global_batch) *
              static_cast<double>(context.job.seq_len);
   e.hardware_flops = all_flops(context, m, costs, *layout, e.micro_batches);
-  for (const RunSync& s : sync.runs) e.dp_traffic = max(e.dp_traffic, s.traffic);
   add_power(context, m, e);
   return e;
 }

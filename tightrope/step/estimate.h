@@ -67,7 +67,8 @@ struct Estimate {
   double tokens = 0;             ///< a step
   Flops hardware_flops{};        ///< of all ranks, recompute included
   double busy = 0;               ///< share of the step in which the busiest stage computes
-  Bytes dp_traffic{};            ///< sent per rank and step
+  Bytes hbm_traffic{};           ///< of a rank on the busiest stage, a step
+  Bytes scaleup_traffic{}, scaleout_traffic{};  ///< sent by it, pipeline messages left out
   Watts power{};                 ///< of all machines, before PUE
   [[nodiscard]] TokensPerSecond throughput() const { return Tokens(tokens) / step_time; }
 };

@@ -66,6 +66,7 @@ std::string to_text(const Mapping& m) {
   }
   if (m.dp > 1 && !m.dp_overlap) add("dp-exposed");
   if (m.ep_overlap) add("ep-overlap");
+  if (m.capacity_factor > 0) add(fmt::format("capacity{}", m.capacity_factor));
   if (m.graph) add("graph");
   if (m.pp_scaleout) add("pp-nic");
   if (m.dp_scaleout) add("dp-nic");

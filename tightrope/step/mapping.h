@@ -44,6 +44,8 @@ struct Mapping {
   int recompute_layers = 0;  ///< layers a stage that recompute; 0 = all of them
   int shard_ranks = 0;       ///< ranks that share states (HSDP, hybrid ZeRO); 0 = all of dp
   workload::ModuleSet recompute;  ///< dropped in forward, run again in backward; empty = keep all
+  /// Experts padded and cut to this many times the mean load (token dropping); 0 = dropless.
+  double capacity_factor = 0;
   Schedule schedule = Schedule::one_f_one_b;
   Sharding sharding = Sharding::optimizer;
   TpComm tp_comm = TpComm::sequence_parallel;
