@@ -213,7 +213,7 @@ class Accountant {
     formula::AttentionShape s;
     s.batch = key_.micro_batch * documents;
     const bool moved = key_.cp > 1 && key_.cp_kind == CpKind::all_to_all;
-    s.q_len = moved ? length : length / key_.cp;
+    s.q_len = length;
     s.kv_len = length;
     s.heads = static_cast<double>(a.heads) / key_.tp / (moved ? key_.cp : 1);
     s.kv_heads = std::max(1.0, static_cast<double>(a.kv_heads) / key_.tp / (moved ? key_.cp : 1));
@@ -221,6 +221,12 @@ class Accountant {
     s.v_dim = a.v_dim;
     s.causal = a.causal;
     s.window = static_cast<double>(a.window);
+    if (key_.cp > 1 && !moved) {
+      // Ranks hold an early and a late piece each, so that all see half of the keys on average.
+      s.q_len = length / key_.cp;
+      s.kv_len = a.causal ? 0.5 * length : length;
+      s.causal = false;
+    }
     Seconds forward{}, backward{};
     if (c_.tuning.stack.flash_attention) {
       const KernelTime f = formula::attention_forward(s, c_.kernels);
