@@ -18,6 +18,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::size_t max_depth = 64;
+constexpr const char* syntax_hint = "give the config.json of a Hugging Face checkpoint";
+
 /// Walks the text and tells how far the JSON lexer has come.
 struct CountingIterator {
   using iterator_category = std::input_iterator_tag;
@@ -59,7 +62,7 @@ class KeyPositions : public nlohmann::json_sax<Json> {
   bool binary(binary_t&) override { return done(); }
   bool start_object(std::size_t) override {
     seen_.emplace_back();
-    return true;
+    return shallow();
   }
   bool key(string_t& name) override {
     path_.push_back(path_.empty() ? name : path_.back() + "." + name);
@@ -76,7 +79,7 @@ class KeyPositions : public nlohmann::json_sax<Json> {
   bool start_array(std::size_t) override {
     path_.push_back((path_.empty() ? std::string() : path_.back()) + "[]");
     seen_.emplace_back();
-    return true;
+    return shallow();
   }
   bool end_array() override {
     path_.pop_back();
@@ -89,8 +92,13 @@ class KeyPositions : public nlohmann::json_sax<Json> {
 
   std::map<std::string, std::size_t, std::less<>> offsets;
   std::string twice;
+  bool too_deep = false;
 
  private:
+  bool shallow() {
+    too_deep = seen_.size() > max_depth;
+    return !too_deep;
+  }
   // A value has ended: its key is no longer open. Elements of an array close nothing.
   bool done() {
     if (!path_.empty() && !path_.back().ends_with("[]")) path_.pop_back();
@@ -152,8 +160,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 // The library's message without its own numbering and position.
 std::string syntax_message(std::string_view what) {
-  const std::size_t cut = what.find(" - ");
-  return std::string(cut == std::string_view::npos ? what : what.substr(cut + 3));
+  if (const std::size_t cut = what.find(" - "); cut != std::string_view::npos) {
+    return std::string(what.substr(cut + 3));
+  }
+  const std::size_t cut = what.find("] ");
+  return std::string(cut == std::string_view::npos ? what : what.substr(cut + 2));
+}
+
+std::string range_hint(std::int64_t value, Bounds bounds) {
+  if (value < bounds.low) return fmt::format("counts start at {} here", bounds.low);
+  return "no known model comes near; check the value";
 }
 
 }  // namespace
@@ -179,32 +195,38 @@ Result<ConfigObject> ConfigObject::parse(std::string_view text, const std::strin
   auto state = std::make_shared<State>();
   state->text = std::string(text);
   state->file = file;
+  const char* begin = state->text.data();
+  const char* furthest = begin;
+  KeyPositions keys(begin, &furthest);
   try {
+    const bool sound = Json::sax_parse(CountingIterator{begin, &furthest},
+                                       CountingIterator{begin + text.size(), &furthest}, &keys);
+    const auto reached = static_cast<std::size_t>(furthest - begin);
+    if (keys.too_deep) {
+      return tightrope::fail(ErrorCode::syntax,
+                             fmt::format("nested deeper than {} levels", max_depth),
+                             position(text, file, reached), syntax_hint);
+    }
     state->root = Json::parse(state->text);
-    const char* furthest = state->text.data();
-    KeyPositions positions(state->text.data(), &furthest);
-    const char* end = state->text.data() + state->text.size();
-    Json::sax_parse(CountingIterator{state->text.data(), &furthest},
-                    CountingIterator{end, &furthest}, &positions);
-    state->offsets = std::move(positions.offsets);
-    if (!positions.twice.empty()) {
-      return tightrope::fail(ErrorCode::conflict,
-                             fmt::format("'{}' is given twice", positions.twice),
-                             state->where(positions.twice), "keep one of the two");
+    TR_CHECK(sound);
+    state->offsets = std::move(keys.offsets);
+    if (!keys.twice.empty()) {
+      return tightrope::fail(ErrorCode::conflict, fmt::format("'{}' is given twice", keys.twice),
+                             state->where(keys.twice), "keep one of the two");
     }
   } catch (const Json::parse_error& e) {
     const std::size_t at = e.byte > 0 ? e.byte - 1 : 0;
     return tightrope::fail(ErrorCode::syntax, "not JSON: " + syntax_message(e.what()),
-                           position(state->text, file, at),
-                           "give the config.json of a Hugging Face checkpoint");
+                           position(text, file, at), syntax_hint);
   } catch (const Json::exception& e) {
-    return tightrope::fail(ErrorCode::syntax, std::string("not JSON: ") + e.what(),
-                           {file, 0, 0});
+    const auto reached = static_cast<std::size_t>(std::max(furthest - begin - 1, std::ptrdiff_t{0}));
+    return tightrope::fail(ErrorCode::syntax, "not JSON: " + syntax_message(e.what()),
+                           position(text, file, reached), syntax_hint);
   }
   if (!state->root.is_object()) {
     return tightrope::fail(ErrorCode::type,
                            "expected an object of keys, found " + describe(state->root),
-                           {file, 1, 1}, "give the config.json of a Hugging Face checkpoint");
+                           {file, 1, 1}, syntax_hint);
   }
   const void* root = &state->root;
   return ConfigObject(std::move(state), root, "");
@@ -258,7 +280,8 @@ const void* ConfigObject::required(std::string_view key, std::string_view wanted
   const void* value = find(key);
   if (value == nullptr) {
     const std::string near = nearest(key, keys());
-    fail(ErrorCode::unknown_key, key, fmt::format("'{}{}' is missing, expected {}", path_, key, wanted),
+    fail(ErrorCode::unknown_key, key,
+         fmt::format("'{}{}' is missing, expected {}", path_, key, wanted),
          near.empty() ? fmt::format("add \"{}\"", key)
                       : fmt::format("did you mean '{}' to be '{}'?", near, key));
     return nullptr;
@@ -279,13 +302,14 @@ std::int64_t ConfigObject::integer(std::string_view key, Bounds bounds) const {
   if (!n) {
     fail(ErrorCode::type, key,
          fmt::format("'{}{}' must be a whole number, found {}", path_, key, describe(json)),
-         json.is_string() ? "write the number without quotes" : "");
+         json.is_string() ? "write the number without quotes" : "give one whole number");
     return bounds.low;
   }
   if (*n < bounds.low || *n > bounds.high) {
     fail(ErrorCode::range, key,
          fmt::format("'{}{}' is {}, expected {} to {}", path_, key, json.dump(), bounds.low,
-                     bounds.high));
+                     bounds.high),
+         range_hint(*n, bounds));
     return bounds.low;
   }
   return *n;
@@ -296,30 +320,13 @@ std::int64_t ConfigObject::integer_or(std::string_view key, std::int64_t absent,
   return has(key) ? integer(key, bounds) : absent;
 }
 
-double ConfigObject::number_or(std::string_view key, double absent, double low,
-                               double high) const {
-  if (!has(key)) return absent;
-  const Json& json = *static_cast<const Json*>(find(key));
-  if (!json.is_number()) {
-    fail(ErrorCode::type, key,
-         fmt::format("'{}{}' must be a number, found {}", path_, key, describe(json)));
-    return absent;
-  }
-  const double n = json.get<double>();
-  if (!(n >= low && n <= high)) {
-    fail(ErrorCode::range, key,
-         fmt::format("'{}{}' is {}, expected {} to {}", path_, key, json.dump(), low, high));
-    return absent;
-  }
-  return n;
-}
-
 bool ConfigObject::flag_or(std::string_view key, bool absent) const {
   if (!has(key)) return absent;
   const Json& json = *static_cast<const Json*>(find(key));
   if (json.is_boolean()) return json.get<bool>();
   fail(ErrorCode::type, key,
-       fmt::format("'{}{}' must be true or false, found {}", path_, key, describe(json)));
+       fmt::format("'{}{}' must be true or false, found {}", path_, key, describe(json)),
+       "write true or false, without quotes");
   return absent;
 }
 
@@ -328,7 +335,8 @@ std::string ConfigObject::text_or(std::string_view key, std::string absent) cons
   const Json& json = *static_cast<const Json*>(find(key));
   if (json.is_string()) return json.get<std::string>();
   fail(ErrorCode::type, key,
-       fmt::format("'{}{}' must be a text, found {}", path_, key, describe(json)));
+       fmt::format("'{}{}' must be a text, found {}", path_, key, describe(json)),
+       "write it in double quotes");
   return absent;
 }
 
@@ -339,7 +347,8 @@ std::vector<std::int64_t> ConfigObject::integers(std::string_view key) const {
   if (!json.is_array()) {
     fail(ErrorCode::type, key,
          fmt::format("'{}{}' must be a list of whole numbers, found {}", path_, key,
-                     describe(json)));
+                     describe(json)),
+         "write it in square brackets");
     return values;
   }
   for (const Json& item : json) {
@@ -347,7 +356,8 @@ std::vector<std::int64_t> ConfigObject::integers(std::string_view key) const {
     if (!n) {
       fail(ErrorCode::type, key,
            fmt::format("'{}{}' must be a list of whole numbers, but holds {}", path_, key,
-                       describe(item)));
+                       describe(item)),
+           "write numbers without quotes");
       return values;
     }
     values.push_back(*n);
@@ -363,7 +373,8 @@ std::vector<std::string> ConfigObject::texts(std::string_view key) const {
                   std::ranges::all_of(json, [](const Json& item) { return item.is_string(); });
   if (!ok) {
     fail(ErrorCode::type, key,
-         fmt::format("'{}{}' must be a list of texts, found {}", path_, key, describe(json)));
+         fmt::format("'{}{}' must be a list of texts, found {}", path_, key, describe(json)),
+         "write texts in double quotes, within square brackets");
     return values;
   }
   for (const Json& item : json) values.push_back(item.get<std::string>());
@@ -376,7 +387,8 @@ ConfigObject ConfigObject::object(std::string_view key) const {
   const Json& json = *static_cast<const Json*>(value);
   if (!json.is_object()) {
     fail(ErrorCode::type, key,
-         fmt::format("'{}{}' must be an object, found {}", path_, key, describe(json)));
+         fmt::format("'{}{}' must be an object, found {}", path_, key, describe(json)),
+         "write its keys in braces");
     return *this;
   }
   return ConfigObject(state_, value, path_ + std::string(key) + ".");

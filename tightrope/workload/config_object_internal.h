@@ -38,8 +38,6 @@ class ConfigObject {
   [[nodiscard]] std::int64_t integer(std::string_view key, Bounds bounds = {}) const;
   [[nodiscard]] std::int64_t integer_or(std::string_view key, std::int64_t absent,
                                         Bounds bounds = {}) const;
-  [[nodiscard]] double number_or(std::string_view key, double absent, double low,
-                                 double high) const;
   [[nodiscard]] bool flag_or(std::string_view key, bool absent) const;
   [[nodiscard]] std::string text_or(std::string_view key, std::string absent) const;
   [[nodiscard]] std::vector<std::int64_t> integers(std::string_view key) const;

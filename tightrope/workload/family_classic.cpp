@@ -66,7 +66,8 @@ Model read_falcon(const ConfigObject& c, const Family& family) {
     a.kv_heads = static_cast<int>(c.integer_or(key, a.heads, head_bounds));
     if (a.heads % a.kv_heads != 0) {
       c.fail(ErrorCode::conflict, key,
-             fmt::format("{} {} do not divide the {} query heads", key, a.kv_heads, a.heads));
+             fmt::format("{} {} do not divide the {} query heads", key, a.kv_heads, a.heads),
+             "every key-value head serves the same number of query heads");
     }
   } else if (multi_query) {
     a.kv_heads = 1;
@@ -123,7 +124,8 @@ Model read_phi(const ConfigObject& c, const Family& family) {
   f.kind.ffn.hidden = ffn_width(c, "intermediate_size");
   f.model.head_bias = true;
   if (c.flag_or("qk_layernorm", false)) {
-    refuse(c, "qk_layernorm", "Phi with qk_layernorm is not modelled");
+    refuse(c, "qk_layernorm", "Phi with qk_layernorm is not modelled",
+           "set qk_layernorm to false");
   }
   return repeat(f);
 }

@@ -59,7 +59,7 @@ void read_positions(const ConfigObject& c, Frame& f) {
 void read_latent(const ConfigObject& c, Attention& a) {
   a.kind = AttentionKind::latent;
   a.kv_heads = a.heads;
-  a.q_lora_rank = static_cast<int>(c.integer_or("q_lora_rank", 0, {1, 1 << 20}));
+  a.q_lora_rank = static_cast<int>(c.integer_or("q_lora_rank", 0, {0, 1 << 20}));
   a.kv_lora_rank = static_cast<int>(c.integer("kv_lora_rank", {1, 1 << 20}));
   a.rope_head_dim = static_cast<int>(c.integer("qk_rope_head_dim", {1, 1 << 14}));
   a.qk_head_dim =
@@ -88,6 +88,10 @@ Model read_decoder(const ConfigObject& c, const Family& family) {
   dense.ffn.gated = c.flag_or("gated_mlp", true);
   dense.norm_bias = c.flag_or("norm_bias", false);
   dense.norms = static_cast<int>(c.integer_or("norms_per_layer", 2, {1, 4}));
+  if (dense.norms == 3) {
+    c.fail(ErrorCode::range, "norms_per_layer", "'norms_per_layer' is 3",
+           "expected 1 (shared), 2, or 4 (before and after both branches)");
+  }
   dense.parallel_block = c.flag_or("parallel_block", dense.norms == 1);
   dense.attention.qk_norm = c.flag_or("qk_norm", false);
   dense.attention.sinks = c.flag_or("attention_sinks", false);

@@ -51,7 +51,8 @@ Model read_qwen_moe(const ConfigObject& c, const Family& family) {
     if (layer < 0 || layer >= f.layer_count) {
       c.fail(ErrorCode::range, "mlp_only_layers",
              fmt::format("'mlp_only_layers' names layer {}, but layers run from 0 to {}", layer,
-                         f.layer_count - 1));
+                         f.layer_count - 1),
+             "leave it out of the list");
     }
   }
   const auto routed = [&](int i) {
@@ -69,7 +70,7 @@ Attention read_latent(const ConfigObject& c, const Attention& base) {
   Attention a = base;
   a.kind = AttentionKind::latent;
   a.kv_heads = a.heads;
-  a.q_lora_rank = static_cast<int>(c.integer_or("q_lora_rank", 0, {1, 1 << 20}));
+  a.q_lora_rank = static_cast<int>(c.integer_or("q_lora_rank", 0, {0, 1 << 20}));
   a.kv_lora_rank = static_cast<int>(c.integer("kv_lora_rank", {1, 1 << 20}));
   a.rope_head_dim = static_cast<int>(c.integer("qk_rope_head_dim", {1, 1 << 14}));
   const auto nope = c.integer("qk_nope_head_dim", {1, 1 << 14});
@@ -136,7 +137,9 @@ Model read_llama4(const ConfigObject& c, const Family& family) {
   for (int i = 0; i < f.layer_count; ++i) {
     const bool routed =
         listed.empty() ? (i + 1) % every == 0 : std::ranges::count(listed, i) > 0;
-    if (!routed && f.kind.ffn.hidden == 0) f.kind.ffn.hidden = ffn_width(c, "intermediate_size_mlp");
+    if (!routed && f.kind.ffn.hidden == 0) {
+      f.kind.ffn.hidden = ffn_width(c, "intermediate_size_mlp");
+    }
     LayerKind kind = routed ? moe : f.kind;
     kind.attention.rope = rope.empty() ? (i + 1) % 4 != 0 : rope[i] != 0;
     if (kind.attention.rope && chunk > 0) {

@@ -117,9 +117,13 @@ const Family* find_family(const ConfigObject& c) {
     const std::string type = c.text_or("model_type", "");
     if (const Family* family = family_of_type(type)) return family;
     const auto known = std::ranges::find(refused, type, &Refused::model_type);
-    if (known != refused.end()) {
+    if (std::ranges::count(wrappers, type, &Wrapper::model_type) > 0) {
+      c.fail(ErrorCode::unknown_key, "text_config",
+             fmt::format("'text_config' is missing, expected the language model of \"{}\"", type),
+             "give the whole config.json, or the inner one with its own model_type");
+    } else if (known != refused.end()) {
       refuse(c, "model_type", fmt::format("model_type \"{}\": {}", type, known->why),
-             "decoder-only transformers are");
+             "give a decoder-only transformer");
     } else {
       refuse(c, "model_type", fmt::format("model_type \"{}\" is not known", type),
              unknown_hint(type));
