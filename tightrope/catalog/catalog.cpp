@@ -19,6 +19,9 @@ namespace {
 
 template <class Record>
 const Record* find_named(const std::vector<Record>& records, std::string_view name) {
+  for (const Record& r : records) {
+    if (r.name == name) return &r;
+  }
   const std::string wanted = folded(name);
   for (const Record& r : records) {
     if (folded(r.name) == wanted) return &r;
@@ -157,6 +160,7 @@ std::vector<std::string> Catalog::near(std::string_view name) const {
   add(chips_);
   add(systems_);
   add(regions_);
+  for (const std::string& model : llm_names()) known.push_back(model);
   return near_names(name, known);
 }
 

@@ -219,6 +219,36 @@ std::string quantity_text(double v, const Dimension& d) {
   return {};
 }
 
+std::string base_unit(const Dimension& d) {
+  struct Part {
+    int exponent;
+    std::string_view symbol;
+  };
+  const Part parts[] = {{d.dollar, "USD"}, {d.byte, "B"},   {d.flop, "FLOP"},  {d.token, "token"},
+                        {d.gram, "g"},     {d.joule, "J"},  {d.second, "s"}};
+  std::string top;
+  std::string bottom;
+  for (const Part& part : parts) {
+    if (part.exponent > 0) top += std::string(top.empty() ? "" : " ") + std::string(part.symbol);
+    if (part.exponent < 0) bottom += "/" + std::string(part.symbol);
+  }
+  if (top.empty()) top = "1";
+  return top + bottom;
+}
+
+const char* to_string(FieldKind kind) {
+  switch (kind) {
+    case FieldKind::text: return "text";
+    case FieldKind::text_list: return "texts";
+    case FieldKind::count: return "whole number";
+    case FieldKind::count_list: return "whole numbers";
+    case FieldKind::choice: return "choice";
+    case FieldKind::date: return "date";
+    case FieldKind::fact: return "fact";
+  }
+  return "?";
+}
+
 std::string example_of(const FieldDoc& doc) {
   switch (doc.kind) {
     case FieldKind::text: return fmt::format("{} = \"...\"", doc.name);

@@ -73,6 +73,12 @@ template <class Record>
 /// The unit a person would write, with a value: "186 GB", "6.88 USD/h", "18".
 [[nodiscard]] std::string quantity_text(double base_units, const Dimension& dimension);
 
+/// The base unit that FieldValue counts in: "B/s", "USD/s", "g/J"; "1" of a plain number.
+[[nodiscard]] std::string base_unit(const Dimension& dimension);
+
+/// "text", "fact", ... for the printed reference.
+[[nodiscard]] const char* to_string(FieldKind kind);
+
 /// A sound example of a field, to copy: `hbm = { value = "80 GB", source = "...", ... }`.
 [[nodiscard]] std::string example_of(const FieldDoc& doc);
 
