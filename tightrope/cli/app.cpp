@@ -1,5 +1,6 @@
 // Binds the command line to plain structs and calls the commands. The only file that sees CLI11.
 #include <functional>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -7,8 +8,10 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "tightrope/cli/catalog_command.h"
 #include "tightrope/cli/session.h"
 #include "tightrope/cli/suggest.h"
+#include "tightrope/cli/validate_command.h"
 #include "tightrope/core/parallel.h"
 
 namespace tightrope::cli {
@@ -106,6 +109,56 @@ void add_globals(CLI::App& app, Session& session, bool& version) {
       ->check(CLI::Range(0, 1024));
 }
 
+void bind_catalog(CLI::App& app, Body& body) {
+  struct Asked {
+    std::string what;
+    bool json = false;
+  };
+  const auto asked = std::make_shared<Asked>();
+  CLI::App* catalog = app.add_subcommand("catalog", "Facts about machines, with their sources");
+
+  CLI::App* list = catalog->add_subcommand("list", "List records of one kind");
+  list->add_option("kind", asked->what,
+                   "chips, systems, prices, regions, claims, sources, llms or fields; all are "
+                   "counted when it is left out");
+  list->add_flag("--json", asked->json, "Print JSON");
+  list->callback([&body, asked] {
+    body = [asked](const Session& s) { return run_catalog_list(s, asked->what, asked->json); };
+  });
+
+  CLI::App* show = catalog->add_subcommand("show", "Show a record, each number with its source");
+  show->add_option("name", asked->what, "Name or alias of a record")->required();
+  show->add_flag("--json", asked->json, "Print JSON");
+  show->callback([&body, asked] {
+    body = [asked](const Session& s) { return run_catalog_show(s, asked->what, asked->json); };
+  });
+
+  CLI::App* check = catalog->add_subcommand("check", "Print every fault of a catalog folder");
+  check->add_option("dir", asked->what, "Folder to read on top of the embedded catalog")
+      ->required();
+  check->callback([&body, asked] {
+    body = [asked](const Session& s) { return run_catalog_check(s, asked->what); };
+  });
+}
+
+void bind_validate(CLI::App& app, Body& body) {
+  const auto asked = std::make_shared<ValidateTrainingOptions>();
+  CLI::App* validate = app.add_subcommand("validate", "Our models against published measurements");
+  CLI::App* training = validate->add_subcommand("training", "Step times of published training runs");
+  training->add_option("--data", asked->data, "CSV of measurements, or of a grid of mappings")
+      ->type_name("CSV")
+      ->required();
+  training->add_option("--json", asked->json, "Write the report as JSON; - prints it")
+      ->type_name("FILE");
+  training->add_option("--rows", asked->rows, "Write one line a row, with its error bands")
+      ->type_name("CSV");
+  training->add_option("--tuning", asked->tuning, "Training calibration instead of the embedded one")
+      ->type_name("TOML");
+  training->callback([&body, asked] {
+    body = [asked](const Session& s) { return run_validate_training(s, *asked); };
+  });
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
@@ -114,6 +167,8 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   bool version = false;
   Body body;
   add_globals(app, session, version);
+  bind_catalog(app, body);
+  bind_validate(app, body);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
