@@ -225,10 +225,14 @@ Result<LinkCalibration> read_link(const toml::table& table, const std::string& f
   reader.number("share", 0.01, 1.0, m.share);
   reader.number("pair_loss", 0.0, 1.0, m.pair_loss);
   reader.number("all_to_all_share", 0.01, 1.0, m.all_to_all_share);
+  reader.number("peer_loss", 0.0, 1.9, m.peer_loss);
   reader.number("send_share", 0.01, 1.0, m.send_share);
   reader.quantity("latency_us", 1e-6, 1e6, m.latency);
+  reader.quantity("peer_latency_us", 1e-6, 1e6, m.peer_latency);
   reader.quantity("step_latency_us", 1e-6, 1e6, m.step_latency);
   reader.quantity("half_size_bytes", 1.0, 1e12, m.half_size);
+  reader.quantity("bulk_latency_us", 1e-6, 1e6, m.bulk_latency);
+  reader.number("low_share", 0.0, 1.0, m.low_share);
   reader.flag("in_network_reduction", m.in_network_reduction);
   reader.number("in_network_share", 0.01, 1.0, m.in_network_share);
   reader.quantity("in_network_half_bytes", 1.0, 1e12, m.in_network_half);

@@ -1,0 +1,64 @@
+// The parts of calibrate_kernels: one fitter a kind of table, and the writer.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tightrope/study/calibrate_kernels.h"
+
+namespace tightrope::study {
+
+/// A chip's coefficients as they are being put together.
+struct ChipDraft {
+  formula::ChipCalibration chip;
+  const catalog::Chip* facts = nullptr;
+  std::string note;
+  std::vector<FittedNumber> memory;                ///< hbm_read_share with its standard error
+  std::vector<std::pair<std::string, KernelFit>> formats;  ///< in the file's order
+  KernelFit forward;
+};
+
+/// A kind of link likewise.
+struct LinkDraft {
+  formula::LinkCalibration link;
+  std::string note;
+  KernelFit fit;  ///< no rows: a prior
+};
+
+/// The share of HBM's nameplate that products reach which do nothing but read weights: the median
+/// over the table's memory-bound rows, with its standard error from the median deviation.
+[[nodiscard]] FittedNumber hbm_read_share(const GemmTable& table, const catalog::Chip& facts);
+
+/// Fits one format. `kernels` is the chip's rank with all that is already known (launch, HBM).
+/// Formats that a kernel has to quantise its input for get that pass as nuisance.
+[[nodiscard]] KernelFit fit_gemm(const GemmTable& table, const formula::RankKernels& kernels,
+                                 const formula::GemmCoefficients& before, int folds);
+
+[[nodiscard]] KernelFit fit_attention(const AttentionTable& table,
+                                      const formula::RankKernels& kernels,
+                                      const formula::AttentionCoefficients& before, int folds);
+
+/// Coefficients out of a fit's numbers.
+[[nodiscard]] formula::GemmCoefficients gemm_of(const std::vector<FittedNumber>& numbers);
+[[nodiscard]] formula::AttentionCoefficients attention_of(
+    const std::vector<FittedNumber>& numbers);
+
+/// All scale-up and scale-out links: fitted where rows exist, else borrowed with a note.
+struct LinkDrafts {
+  std::vector<LinkDraft> scaleup, scaleout;
+};
+[[nodiscard]] LinkDrafts fit_links(const std::vector<CollectiveRow>& rows,
+                                   const formula::Calibration& before, int folds);
+
+/// Coefficients of chips without kernel tables: from a measured achievable rate, or by kind.
+[[nodiscard]] std::vector<ChipDraft> prior_chips(const std::vector<AchievableRate>& rates,
+                                                 const std::vector<catalog::Chip>& chips,
+                                                 const ChipDraft& kin);
+
+/// The file's text.
+[[nodiscard]] std::string write_kernels_toml(const KernelTables& tables,
+                                             std::span<const ChipDraft> chips,
+                                             const LinkDrafts& links);
+
+}  // namespace tightrope::study
