@@ -54,8 +54,9 @@ Catalog load_embedded() {
 int distance(const Price& price, const Region* region, std::string_view region_name,
              std::string_view provider) {
   if (price.region == region_name) return 0;
-  if (region != nullptr && std::ranges::find(region->within, price.region) != region->within.end()) {
-    return 0;
+  if (region != nullptr) {
+    const auto& areas = region->within;
+    if (std::ranges::find(areas, price.region) != areas.end()) return 0;
   }
   return price.provider == provider ? 1 : 2;
 }

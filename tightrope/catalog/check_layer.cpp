@@ -127,6 +127,7 @@ void Checker::check_shape(const Placed<System>& placed) {
           fmt::format("{} chips do not fill scale-up domains of {}", s.chips, s.scaleup_domain),
           placed.at("scaleup_domain"), "chips must be a multiple of scaleup_domain");
   }
+  if (placed.broken.contains("topology") || placed.broken.contains("torus")) return;
   if ((s.topology == ScaleupTopology::none) != (s.scaleup_domain == 1)) {
     fault(ErrorCode::conflict,
           fmt::format("topology and a scale-up domain of {} chips contradict each other",
@@ -166,6 +167,7 @@ void Checker::check_price(const Placed<Price>& placed) {
           meant(price.region, catalog_.regions(),
                 fmt::format("add regions/{}.toml", price.region)));
   }
+  if (placed.broken.contains("term")) return;
   const bool purchase = price.term == Term::purchase;
   const char* names[2][2] = {{"per_chip", "per_unit"}, {"purchase_per_chip", "purchase_per_unit"}};
   int given = 0;

@@ -140,8 +140,12 @@ std::optional<double> read_number(const TomlNode& node, const std::string& what,
     if (!text) return std::nullopt;
     const auto parsed = parse_quantity(*text);
     if (!parsed) {
+      const std::string form =
+          fmt::format("write a number, a space and a unit, for example \"80 {}\"",
+                      example_unit(doc.dimension));
+      const bool is_form = parsed.error().hint.starts_with("write a number");
       report(reading, parsed.error().code, fmt::format("{}: {}", what, parsed.error().what),
-             node.where, parsed.error().hint);
+             node.where, is_form ? form : parsed.error().hint);
       return std::nullopt;
     }
     if (!(parsed->dimension == doc.dimension)) {
@@ -264,6 +268,11 @@ bool read_alternatives(const TomlNode& table, const FieldDoc& doc, const Reading
   return sound;
 }
 
+Where table_key(const TomlNode& table, std::string_view key) {
+  const TomlNode* node = table.find(key);
+  return node == nullptr ? table.where : node->where;
+}
+
 std::optional<Fact<double>> read_fact(const TomlNode& node, const FieldDoc& doc,
                                       const Reading& reading) {
   const std::string what(doc.name);
@@ -285,13 +294,14 @@ std::optional<Fact<double>> read_fact(const TomlNode& node, const FieldDoc& doc,
   sound &= read_end(node, "high", doc, reading, fact.high);
   sound &= read_alternatives(node, doc, reading, fact);
   if (!sound) return std::nullopt;
-  if (fact.low > fact.value || fact.value > fact.high) {
+  if (fact.low > fact.value || fact.high < fact.value) {
+    const bool low = fact.low > fact.value;
     report(reading, ErrorCode::range,
-           fmt::format("{}: the value {} is not between low {} and high {}", what,
-                       quantity_text(fact.value, doc.dimension),
-                       quantity_text(fact.low, doc.dimension),
-                       quantity_text(fact.high, doc.dimension)),
-           node.where, "low <= value <= high must hold");
+           fmt::format("{}: {} is {} the value {}", what,
+                       quantity_text(low ? fact.low : fact.high, doc.dimension),
+                       low ? "low, but above" : "high, but below",
+                       quantity_text(fact.value, doc.dimension)),
+           table_key(node, low ? "low" : "high"), "low <= value <= high must hold");
     return std::nullopt;
   }
   fact.known = true;

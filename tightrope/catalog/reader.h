@@ -26,6 +26,7 @@ struct Placed {
   std::string file;
   Where where;                         ///< the table itself
   std::map<std::string, Where> keys;   ///< the value of each key
+  std::set<std::string> broken;        ///< keys whose value was at fault
 
   /// The place of a key, or of the record when it has none.
   [[nodiscard]] Where at(const std::string& key) const {
@@ -69,7 +70,11 @@ Placed<Record> read_record(const TomlNode& table, const Reading& reading) {
     placed.keys[std::string(field.doc.name)] = {reading.file, node->where.line,
                                                 node->where.column};
     auto value = reader_internal::read_field(*node, field.doc, reading);
-    if (value) field.store(placed.record, std::move(*value));
+    if (value) {
+      field.store(placed.record, std::move(*value));
+    } else {
+      placed.broken.insert(std::string(field.doc.name));
+    }
   }
   reader_internal::refuse_unknown(table, known, noun<Record>(), reading);
   return placed;

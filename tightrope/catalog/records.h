@@ -26,7 +26,8 @@ struct Chip {
   Fact<BytesPerSecond> hbm_bandwidth;
   Fact<Bytes> sram;  ///< on-chip SRAM the software or cache holds (L2 + shared, SBUF)
   Fact<Watts> power;
-  Fact<BytesPerSecond> scaleup_bandwidth;  ///< NVLink, NeuronLink, ICI, xGMI: per chip, ONE direction
+  /// NVLink, NeuronLink, ICI, xGMI: per chip, ONE direction.
+  Fact<BytesPerSecond> scaleup_bandwidth;
   Fact<double> scaleup_links;
   Fact<double> compute_units;              ///< SMs, NeuronCores, TensorCores, CUs
   Fact<BytesPerSecond> host_bandwidth;     ///< PCIe or C2C to the host, per chip, one direction
@@ -50,7 +51,8 @@ struct System {
   int scaleup_domain = 1;  ///< chips reachable over the scale-up links alone
   ScaleupTopology topology = ScaleupTopology::none;
   std::vector<int> torus;  ///< extent of each dimension when topology is a torus
-  Fact<BytesPerSecond> scaleup_bandwidth;  ///< per chip, one direction; where it differs from Chip's
+  /// Per chip, one direction, where it differs from the chip's own (trn1n, a lone trn2.48xlarge).
+  Fact<BytesPerSecond> scaleup_bandwidth;
   Fact<BytesPerSecond> nic_bandwidth;  ///< scale-out, per NODE (chips_per_node), one direction
   std::string nic;                     ///< "EFAv3", "ConnectX-7 InfiniBand NDR"
   Fact<double> nics_per_node;
