@@ -1,16 +1,18 @@
+// The outer loops: everything that shapes blocks, stages and the pipeline. Costs of blocks are
+// tabulated by their key; each pipeline's inner options are the evaluator's (evaluator.cpp).
 #include "tightrope/search/search.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <map>
 #include <optional>
 
 #include "tightrope/core/check.h"
+#include "tightrope/search/evaluator_internal.h"
 
 namespace tightrope::search {
 namespace {
 
+using search_internal::Evaluator;
 using step::Infeasible;
 using step::Mapping;
 
@@ -36,25 +38,10 @@ std::vector<T> when(bool condition, const std::vector<T>& list, T otherwise) {
   return condition ? list : std::vector<T>{otherwise};
 }
 
-struct Candidate {
-  double score = 0;
-  std::uint64_t order = 0;
-  Mapping mapping;
-  friend bool operator<(const Candidate& a, const Candidate& b) {
-    return a.score != b.score ? a.score < b.score : a.order < b.order;
-  }
-};
-
-// Inner switches of one (basis, sharding): everything finish() takes as a flag.
-struct Switch {
-  bool dp_overlap, offload_weights, offload_activations, offload_optimizer;
-};
-
 class Search {
  public:
   Search(const step::Context& context, const Space& space, const Request& request)
-      : c_(context), space_(space), r_(request),
-        limit_(context.kernels.hbm * request.memory_share) {}
+      : c_(context), space_(space), r_(request), evaluator_(context, space, request) {}
 
   Outcome run() {
     const long layers = c_.model.layer_count();
@@ -73,7 +60,7 @@ class Search {
         }
       }
     }
-    return finish_up();
+    return evaluator_.outcome();
   }
 
  private:
@@ -86,6 +73,13 @@ class Search {
     return true;
   }
 
+  bool experts_divide(int ep, int etp) const {
+    for (const workload::LayerKind& k : c_.model.kinds) {
+      if (k.routed() && (k.ffn.experts % ep != 0 || k.ffn.expert_hidden % etp != 0)) return false;
+    }
+    return true;
+  }
+
   void search_experts(Mapping m) {
     long experts = 1;
     for (const workload::LayerKind& k : c_.model.kinds) {
@@ -94,7 +88,7 @@ class Search {
     const long inner = static_cast<long>(m.tp) * m.cp * m.dp;
     for (int etp : choices(space_.etp, m.tp, m.tp)) {
       for (int ep : choices(space_.ep, experts, experts)) {
-        if (inner % (static_cast<long>(ep) * etp) != 0) continue;
+        if (inner % (static_cast<long>(ep) * etp) != 0 || !experts_divide(ep, etp)) continue;
         m.ep = ep;
         m.etp = etp;
         search_blocks(m);
@@ -134,7 +128,7 @@ class Search {
       m.ep_overlap = overlap;
       for (workload::ModuleSet set : space_.recompute) {
         m.recompute = set;
-        search_stages(m, costs_of(m));
+        search_stages(m);
       }
     }
   }
@@ -164,36 +158,34 @@ class Search {
         .first->second;
   }
 
-  std::vector<int> chunk_choices(const Mapping& m, long micro_batches) const {
-    if (m.pp == 1 || micro_batches % m.pp != 0) return {1};
-    const long per_stage = (c_.model.layer_count() + m.pp - 1) / m.pp;
+  std::vector<int> chunk_choices(const Mapping& m) const {
+    if (m.pp == 1) return {1};
     if (!space_.vp.empty()) return space_.vp;
-    std::vector<int> list;
-    for (int vp = 1; vp <= std::min<long>(per_stage, space_.max_vp); ++vp) {
-      if (per_stage % vp == 0) list.push_back(vp);
-    }
-    return list;
+    return divisors((c_.model.layer_count() + m.pp - 1) / m.pp, space_.max_vp);
   }
 
-  void search_stages(Mapping m, const step::BlockCosts& costs) {
+  void search_stages(Mapping m) {
+    const step::BlockCosts& costs = costs_of(m);
     const long micro_batches = c_.job.global_batch / m.dp / m.micro_batch;
-    for (int vp : chunk_choices(m, micro_batches)) {
+    for (int vp : chunk_choices(m)) {
       m.vp = vp;
+      // Interleaving goes round the stages with pp micro-batches at a time.
+      const bool runs = vp == 1 || micro_batches % m.pp == 0;
       const auto& layout = layout_of(m.pp, vp);
-      if (!layout) {
-        reject(Infeasible::does_not_divide, 1);
-        continue;
-      }
       const bool splits = m.pp > 1 && vp == 1;
       for (step::Schedule schedule :
            when(splits, space_.schedule, step::Schedule::one_f_one_b)) {
         m.schedule = schedule;
-        const bool scatter = m.pp > 1 && m.tp > 1 && m.tp_comm == step::TpComm::sequence_parallel;
+        const bool scatter = m.pp > 1 && m.tp > 1 && m.tp_comm == step::TpComm::all_reduce;
         for (bool p2p : when(scatter, space_.p2p_scatter, true)) {
           m.p2p_scatter = p2p;
           for (bool graph : space_.graph) {
             m.graph = graph;
-            search_layers(m, costs, *layout, static_cast<int>(micro_batches));
+            if (runs && layout) {
+              search_layers(m, costs, *layout, static_cast<int>(micro_batches));
+            } else {
+              evaluator_.reject(m, Infeasible::does_not_divide);
+            }
           }
         }
       }
@@ -204,166 +196,20 @@ class Search {
                      const std::vector<step::StageLayers>& layout, int micro_batches) {
     const bool whole = m.recompute.meets(workload::RecomputeModule::layer);
     const int per_stage = (c_.model.layer_count() + m.pp - 1) / m.pp;
+    std::vector<int> seen;
     for (int quarters : when(whole, space_.recompute_quarters, 4)) {
-      m.recompute_layers = quarters >= 4 ? 0 : std::max(1, per_stage * quarters / 4);
-      const step::Basis basis = step::make_basis(c_, m, costs, layout, micro_batches);
-      search_sharding(m, basis);
+      const int some = std::max(1, per_stage * quarters / 4);
+      m.recompute_layers = some < per_stage ? some : 0;
+      if (std::ranges::find(seen, m.recompute_layers) != seen.end()) continue;
+      seen.push_back(m.recompute_layers);
+      evaluator_.evaluate({m, &costs, &layout, micro_batches});
     }
-  }
-
-  void search_sharding(Mapping m, const step::Basis& basis) {
-    const bool data = m.dp * m.cp > 1;
-    const std::vector<Switch> switches = switches_for(m, data);
-    const auto& pp_nets = when_(m.pp > 1, space_.pp_scaleout);
-    const auto& dp_nets = when_(data, space_.dp_scaleout);
-    const std::uint64_t family = switches.size() * pp_nets.size();
-    // A bound for all: the pipeline without messages, nothing else visible.
-    const formula::PipelineTime least =
-        formula::pipeline_bound({basis.stage_runs, m.vp, basis.micro_batches, Seconds(0.0)});
-    const double busy = busy_seconds(basis);
-    for (const auto& [sharding, shard_ranks] : sharing_choices(m, data)) {
-      m.sharding = sharding;
-      m.shard_ranks = shard_ranks;
-      if (r_.prune && score(least.time.raw(), busy) > worst_kept()) {
-        counters_.enumerated += family * dp_nets.size();
-        counters_.bounded += family * dp_nets.size();
-        continue;
-      }
-      for (bool dp_net : dp_nets) {
-        m.dp_scaleout = dp_net;
-        const step::SyncCost sync = step::make_sync(c_, m, basis);
-        for (bool pp_net : pp_nets) {
-          m.pp_scaleout = pp_net;
-          search_switches(m, basis, sync, switches, busy);
-        }
-      }
-    }
-  }
-
-  // Step times of one basis, sync and message time; the pipeline is replayed at most once.
-  void search_switches(Mapping m, const step::Basis& basis, const step::SyncCost& sync,
-                       const std::vector<Switch>& switches, double busy) {
-    counters_.enumerated += switches.size();
-    const Infeasible net = network_reason(m);
-    if (net != Infeasible::none) {
-      counters_.infeasible[static_cast<std::size_t>(net)] += switches.size();
-      return;
-    }
-    const formula::UnevenPipeline pipeline{basis.stage_runs, m.vp, basis.micro_batches,
-                                           step::hop_time(c_, m)};
-    const formula::PipelineTime bound = formula::pipeline_bound(pipeline);
-    std::optional<formula::PipelineTime> exact;
-    for (const Switch& s : switches) {
-      m.dp_overlap = s.dp_overlap;
-      m.offload_weights = s.offload_weights;
-      m.offload_activations = s.offload_activations;
-      m.offload_optimizer = s.offload_optimizer;
-      const step::Memory memory = step::peak_memory(c_, m, basis, sync);
-      if (memory.total() > limit_) {
-        note_overrun(m, memory);
-        continue;
-      }
-      const double low = score(step::finish(c_, m, basis, sync, bound).total.raw(), busy);
-      if (r_.prune && low > worst_kept()) {
-        ++counters_.evaluated;
-        continue;
-      }
-      if (!exact) exact = formula::replay_pipeline(pipeline);
-      ++counters_.replayed;
-      keep(m, score(step::finish(c_, m, basis, sync, *exact).total.raw(), busy));
-    }
-  }
-
-  std::vector<std::pair<step::Sharding, int>> sharing_choices(const Mapping& m, bool data) const {
-    std::vector<std::pair<step::Sharding, int>> list;
-    for (step::Sharding sharding : when(data, space_.sharding, step::Sharding::none)) {
-      const bool shares = sharding != step::Sharding::none;
-      for (int ranks : when(shares, space_.shard_ranks, 0)) {
-        if (ranks == 0 || (ranks < m.dp && m.dp % ranks == 0)) list.emplace_back(sharding, ranks);
-      }
-    }
-    return list;
-  }
-
-  std::vector<Switch> switches_for(const Mapping& m, bool data) const {
-    std::vector<Switch> list;
-    const bool drops_all = m.recompute.meets(workload::RecomputeModule::layer);
-    for (bool overlap : when(data, space_.dp_overlap, true)) {
-      for (bool weights : space_.offload_weights) {
-        for (bool activations : when(!drops_all, space_.offload_activations, false)) {
-          for (bool optimizer : space_.offload_optimizer) {
-            list.push_back({overlap, weights, activations, optimizer});
-          }
-        }
-      }
-    }
-    return list;
-  }
-
-  static const std::vector<bool>& when_(bool condition, const std::vector<bool>& list) {
-    static const std::vector<bool> no{false};
-    return condition ? list : no;
-  }
-
-  Infeasible network_reason(const Mapping& m) const {
-    const topology::Fabric& f = c_.fabric.fabric;
-    const bool nic = f.scaleout_bandwidth > BytesPerSecond(0.0);
-    if (m.ranks() > f.domain_ranks && !nic) return Infeasible::no_scaleout;
-    return Infeasible::none;
-  }
-
-  double busy_seconds(const step::Basis& basis) const {
-    Seconds most{};
-    for (const step::RunBasis& run : basis.runs) most = max(most, run.compute);
-    return basis.micro_batches * most.raw();
-  }
-
-  double score(double seconds, double busy) const {
-    return r_.objective.per_second * seconds + r_.objective.per_busy_second * busy;
-  }
-
-  double worst_kept() const {
-    return static_cast<int>(best_.size()) < r_.keep ? std::numeric_limits<double>::infinity()
-                                                    : best_.back().score;
-  }
-
-  void keep(const Mapping& m, double value) {
-    const Candidate candidate{value, counters_.enumerated, m};
-    best_.insert(std::lower_bound(best_.begin(), best_.end(), candidate), candidate);
-    if (static_cast<int>(best_.size()) > r_.keep) best_.pop_back();
-  }
-
-  void reject(Infeasible reason, std::uint64_t count) {
-    counters_.enumerated += count;
-    counters_.infeasible[static_cast<std::size_t>(reason)] += count;
-  }
-
-  void note_overrun(const Mapping& m, const step::Memory& memory) {
-    ++counters_.infeasible[static_cast<std::size_t>(Infeasible::does_not_fit)];
-    if (nearest_ && memory.total() >= nearest_need_) return;
-    nearest_ = m;
-    nearest_need_ = memory.total();
-  }
-
-  Outcome finish_up() {
-    Outcome out;
-    out.counters = counters_;
-    for (const Candidate& c : best_) {
-      out.best.push_back(step::estimate(c_, c.mapping));
-      TR_CHECK(out.best.back().infeasible == Infeasible::none, step::to_text(c.mapping));
-    }
-    if (best_.empty() && nearest_) out.nearest = step::estimate(c_, *nearest_);
-    return out;
   }
 
   const step::Context& c_;
   const Space& space_;
   const Request& r_;
-  Bytes limit_;
-  Counters counters_;
-  std::vector<Candidate> best_;
-  std::optional<Mapping> nearest_;
-  Bytes nearest_need_{};
+  Evaluator evaluator_;
   std::map<std::array<std::uint32_t, 7>, step::BlockCosts> costs_;
   std::map<std::pair<int, int>, std::optional<std::vector<step::StageLayers>>> layouts_;
 };

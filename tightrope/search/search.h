@@ -52,6 +52,7 @@ struct Request {
   int ranks = 1;          ///< software devices: chips * ranks_per_chip
   int keep = 5;           ///< best plans to return
   bool prune = true;      ///< false: replay every mapping that fits, to prove the pruned answer
+  bool singly = false;    ///< prune no family as a whole: each mapping that fits has its own bound
   double memory_share = 1.0;  ///< of device memory a plan may fill, reserve included
   Objective objective;
 };
@@ -63,7 +64,7 @@ struct Counters {
   std::uint64_t enumerated = 0;
   std::uint64_t replayed = 0;   ///< carried through the full model, pipeline replayed
   std::uint64_t evaluated = 0;  ///< full model with the pipeline's bound: already too slow
-  std::uint64_t bounded = 0;    ///< dropped with their whole family: its bound was too slow
+  std::uint64_t bounded = 0;    ///< they fit, but their whole family's bound was too slow
   std::array<std::uint64_t, reason_count> infeasible{};  ///< by step::Infeasible
   Counters& operator+=(const Counters& other);
 };

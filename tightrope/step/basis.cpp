@@ -72,14 +72,20 @@ void add_layers(Adder& adder, const StageLayers& stage, const BlockCosts& costs,
 
 Seconds hop_time(const Context& context, const Mapping& m) {
   if (m.pp == 1) return Seconds(0.0);
-  double tokens = m.micro_batch * static_cast<double>(context.job.seq_len) / m.cp;
-  if (m.p2p_scatter && m.tp_comm == TpComm::sequence_parallel) tokens /= m.tp;
+  const double whole = m.micro_batch * static_cast<double>(context.job.seq_len) / m.cp;
+  const double tokens = m.p2p_scatter ? whole / m.tp : whole;
   const int inside = (m.tp_scaleout ? 1 : m.tp) * m.cp * (m.dp_scaleout ? 1 : m.dp);
+  const double token_bytes = static_cast<double>(context.model.hidden) * 2;
   const bool near = !m.pp_scaleout && 2 * inside <= context.fabric.fabric.domain_ranks;
   const formula::CollectiveCall call{Collective::send_recv,
-                                     Bytes(tokens * static_cast<double>(context.model.hidden) * 2),
-                                     {2, near ? 2 : 1}};
-  return formula::collective(call, context.fabric).time;
+                                     Bytes(tokens * token_bytes), {2, near ? 2 : 1}};
+  const Seconds sent = formula::collective(call, context.fabric).time;
+  // Without sequence parallelism every receiver needs all tokens: scattered pieces are gathered.
+  if (!m.p2p_scatter || m.tp_comm == TpComm::sequence_parallel) return sent;
+  const int domain = m.tp_scaleout ? 1 : context.fabric.fabric.domain_ranks;
+  const formula::CollectiveCall gather{Collective::all_gather, Bytes(whole * token_bytes),
+                                       topology::group_of(m.tp, 1, domain)};
+  return sent + formula::collective(gather, context.fabric).time;
 }
 
 BlockCosts block_costs(const Context& context, const CostKey& key) {
@@ -204,38 +210,69 @@ void add_states(const Context& c, const Mapping& m, double parameters, double tr
   if (host > BytesPerSecond(0.0)) out.optimizer_offloaded += traffic / host;
 }
 
-}  // namespace
+// Ranks that share the dense parameters, and those that share one rank's experts.
+struct DataRanks {
+  Sharers dense, expert;
+};
 
-SyncCost make_sync(const Context& context, const Mapping& m, const Basis& basis) {
-  SyncCost sync;
+DataRanks data_ranks(const Context& context, const Mapping& m) {
   const int domain = context.fabric.fabric.domain_ranks;
   const int stride = m.tp_scaleout ? 1 : m.tp;
   const int replicas = m.dp * m.cp;
-  const Sharers dense = sharers(replicas, stride, m.shard_ranks * m.cp, m.dp_scaleout, domain);
   const int expert_ranks = std::max(1, m.tp * replicas / (m.ep * m.etp));
   const int expert_shard = m.shard_ranks > 0 ? std::max(1, m.shard_ranks / m.ep) : 0;
-  const Sharers expert =
-      sharers(expert_ranks, m.ep * m.etp, expert_shard, m.dp_scaleout, domain);
-  for (const RunBasis& run : basis.runs) {
-    RunSync out;
-    double dense_trained = run.dense_parameters, expert_trained = run.expert_parameters;
-    if (context.frozen_base()) {
-      dense_trained = context.adapter_parameters / (m.tp * m.pp);
-      expert_trained = 0;
-    }
-    const Exchange d = exchange(context, m, dense_trained, dense);
-    const Exchange e = exchange(context, m, expert_trained, expert);
+  return {sharers(replicas, stride, m.shard_ranks * m.cp, m.dp_scaleout, domain),
+          sharers(expert_ranks, m.ep * m.etp, expert_shard, m.dp_scaleout, domain)};
+}
+
+// Parameters of a rank that the step updates.
+struct Trained {
+  double dense, expert;
+};
+
+Trained trained(const Context& context, const Mapping& m, const RunBasis& run) {
+  if (!context.frozen_base()) return {run.dense_parameters, run.expert_parameters};
+  return {context.adapter_parameters / (m.tp * m.pp), 0};
+}
+
+}  // namespace
+
+void make_states(const Context& context, const Mapping& m, const Basis& basis, SyncCost& sync) {
+  const DataRanks ranks = data_ranks(context, m);
+  sync.runs.resize(basis.runs.size());
+  for (std::size_t i = 0; i < basis.runs.size(); ++i) {
+    const RunBasis& run = basis.runs[i];
+    const Trained live = trained(context, m, run);
+    RunSync& out = sync.runs[i];
+    out = {};
+    add_states(context, m, run.dense_parameters, live.dense, ranks.dense, out);
+    add_states(context, m, run.expert_parameters, live.expert, ranks.expert, out);
+  }
+}
+
+void make_traffic(const Context& context, const Mapping& m, const Basis& basis, SyncCost& sync) {
+  const DataRanks ranks = data_ranks(context, m);
+  TR_CHECK(sync.runs.size() == basis.runs.size(), sync.runs.size(), basis.runs.size());
+  for (std::size_t i = 0; i < basis.runs.size(); ++i) {
+    const RunBasis& run = basis.runs[i];
+    const Trained live = trained(context, m, run);
+    const Exchange d = exchange(context, m, live.dense, ranks.dense);
+    const Exchange e = exchange(context, m, live.expert, ranks.expert);
+    RunSync& out = sync.runs[i];
     out.reduce = d.reduce + e.reduce;
     out.gather = d.gather + e.gather;
     if (m.sharding == Sharding::full && context.frozen_base()) {
-      out.gather = exchange(context, m, run.dense_parameters, dense).gather;
+      out.gather = exchange(context, m, run.dense_parameters, ranks.dense).gather;
     }
     out.scaleup_traffic = d.scaleup_traffic + e.scaleup_traffic;
     out.scaleout_traffic = d.scaleout_traffic + e.scaleout_traffic;
-    add_states(context, m, run.dense_parameters, dense_trained, dense, out);
-    add_states(context, m, run.expert_parameters, expert_trained, expert, out);
-    sync.runs.push_back(out);
   }
+}
+
+SyncCost make_sync(const Context& context, const Mapping& m, const Basis& basis) {
+  SyncCost sync;
+  make_states(context, m, basis, sync);
+  make_traffic(context, m, basis, sync);
   return sync;
 }
 

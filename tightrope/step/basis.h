@@ -67,5 +67,11 @@ struct SyncCost {
 };
 [[nodiscard]] SyncCost make_sync(const Context& context, const Mapping& mapping,
                                  const Basis& basis);
+/// make_sync in two parts, into `sync`, for a search that asks for memory first. States depend on
+/// the sharding alone, traffic on the networks too.
+void make_states(const Context& context, const Mapping& mapping, const Basis& basis,
+                 SyncCost& sync);
+void make_traffic(const Context& context, const Mapping& mapping, const Basis& basis,
+                  SyncCost& sync);
 
 }  // namespace tightrope::step

@@ -1,0 +1,114 @@
+// The inner half of the search: all mappings that share one pipeline (one step::Basis), and the
+// best of what was seen.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "tightrope/search/search.h"
+
+namespace tightrope::search::search_internal {
+
+struct Candidate {
+  double score = 0;
+  step::Mapping mapping;
+};
+
+/// The best few candidates, by score and then by the mapping's text: the same whatever the order
+/// in which they come.
+class Ranking {
+ public:
+  explicit Ranking(int keep) : keep_(keep) {}
+  /// Score of the last place; infinity while there are places left.
+  [[nodiscard]] double worst() const { return worst_; }
+  void offer(const step::Mapping& mapping, double score);
+  [[nodiscard]] const std::vector<Candidate>& best() const { return best_; }
+
+ private:
+  int keep_;
+  double worst_ = std::numeric_limits<double>::infinity();
+  std::vector<Candidate> best_;
+};
+
+struct Offload {
+  bool weights, activations, optimizer;
+};
+
+/// Options that share a basis. They depend on the mapping only through three yes-or-no questions.
+struct InnerOptions {
+  std::vector<step::Sharding> sharding;
+  std::vector<bool> dp_nets, pp_nets, dp_overlap;
+  std::vector<Offload> offloads;
+  std::uint64_t hostless = 0;  ///< offloads that the machine has no host link for
+
+  /// Mappings for one sharding and one choice of offloads.
+  [[nodiscard]] std::uint64_t times() const {
+    return dp_nets.size() * pp_nets.size() * dp_overlap.size();
+  }
+  [[nodiscard]] std::uint64_t size() const {
+    return sharding.size() * times() * (offloads.size() + hostless);
+  }
+};
+
+/// What families of mappings have in common, as the outer loops know it.
+struct Family {
+  step::Mapping mapping;  ///< without sharding, data-parallel options, offload and NICs
+  const step::BlockCosts* costs = nullptr;
+  const std::vector<step::StageLayers>* layout = nullptr;
+  int micro_batches = 1;
+};
+
+/// Carries families through the model: memory first, then bounds, then the replayed pipeline.
+class Evaluator {
+ public:
+  Evaluator(const step::Context& context, const Space& space, const Request& request);
+
+  void evaluate(const Family& family);
+  /// Counts the mapping's whole family as infeasible.
+  void reject(const step::Mapping& mapping, step::Infeasible reason);
+  [[nodiscard]] Outcome outcome() const;
+
+ private:
+  /// A pipeline under one message time.
+  struct TimedPipeline {
+    Seconds hop{};
+    formula::PipelineTime bound;
+    std::optional<formula::PipelineTime> exact;
+  };
+
+  [[nodiscard]] const InnerOptions& options_of(const step::Mapping& mapping) const;
+  /// The offloads that fit; the others are counted.
+  void find_fitting(step::Mapping mapping, const InnerOptions& options);
+  void search_networks(step::Mapping mapping, const InnerOptions& options);
+  void search_switches(step::Mapping mapping, const InnerOptions& options, TimedPipeline& pipeline);
+  [[nodiscard]] TimedPipeline& pipeline_of(const step::Mapping& mapping);
+  [[nodiscard]] formula::UnevenPipeline uneven(Seconds hop) const;
+  [[nodiscard]] double score(Seconds time) const;
+  /// True when a score of `low` or more cannot come into the ranking.
+  [[nodiscard]] bool hopeless(double low) const;
+  void count(step::Infeasible reason, std::uint64_t mappings) {
+    counters_.infeasible[static_cast<std::size_t>(reason)] += mappings;
+  }
+
+  const step::Context& c_;
+  const Request& r_;
+  const Bytes limit_;
+  bool connected_ = true;  ///< the fabric reaches all ranks
+  std::array<InnerOptions, 8> options_;
+  Counters counters_;
+  Ranking ranking_;
+  std::optional<step::Mapping> nearest_;
+  Bytes nearest_need_{};
+
+  // Of the family at hand.
+  step::Basis basis_;
+  step::SyncCost sync_;
+  double busy_ = 0;  ///< seconds the busiest stage computes
+  std::vector<Offload> fitting_;
+  std::vector<TimedPipeline> pipelines_;
+};
+
+}  // namespace tightrope::search::search_internal
