@@ -3,12 +3,12 @@
 #include <cstddef>
 #include <iterator>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "tightrope/core/check.h"
 #include "tightrope/workload/config_object_internal.h"
@@ -219,7 +219,8 @@ Result<ConfigObject> ConfigObject::parse(std::string_view text, const std::strin
     return tightrope::fail(ErrorCode::syntax, "not JSON: " + syntax_message(e.what()),
                            position(text, file, at), syntax_hint);
   } catch (const Json::exception& e) {
-    const auto reached = static_cast<std::size_t>(std::max(furthest - begin - 1, std::ptrdiff_t{0}));
+    const auto reached =
+        static_cast<std::size_t>(std::max(furthest - begin - 1, std::ptrdiff_t{0}));
     return tightrope::fail(ErrorCode::syntax, "not JSON: " + syntax_message(e.what()),
                            position(text, file, reached), syntax_hint);
   }
@@ -345,10 +346,10 @@ std::vector<std::int64_t> ConfigObject::integers(std::string_view key) const {
   if (!has(key)) return values;
   const Json& json = *static_cast<const Json*>(find(key));
   if (!json.is_array()) {
-    fail(ErrorCode::type, key,
-         fmt::format("'{}{}' must be a list of whole numbers, found {}", path_, key,
-                     describe(json)),
-         "write it in square brackets");
+    fail(
+        ErrorCode::type, key,
+        fmt::format("'{}{}' must be a list of whole numbers, found {}", path_, key, describe(json)),
+        "write it in square brackets");
     return values;
   }
   for (const Json& item : json) {

@@ -13,8 +13,11 @@ Model repeat(Frame frame) {
 
 Model read_gpt2(const ConfigObject& c, const Family& family) {
   Frame f = read_frame(c, family,
-                       {.hidden = "n_embd", .layers = "n_layer", .heads = "n_head",
-                        .kv_heads = "n_head_kv", .vocab = "vocab_size",
+                       {.hidden = "n_embd",
+                        .layers = "n_layer",
+                        .heads = "n_head",
+                        .kv_heads = "n_head_kv",
+                        .vocab = "vocab_size",
                         .positions = c.first_of({"n_positions", "n_ctx"})});
   f.kind.ffn.hidden = c.integer_or("n_inner", 4 * f.model.hidden, width_bounds);
   f.kind.attention.rope = false;
@@ -39,7 +42,8 @@ Model read_bloom(const ConfigObject& c, const Family& family) {
                        {.hidden = c.first_of({"hidden_size", "n_embed"}),
                         .layers = c.first_of({"n_layer", "num_hidden_layers"}),
                         .heads = c.first_of({"n_head", "num_attention_heads"}),
-                        .kv_heads = "num_key_value_heads", .vocab = "vocab_size",
+                        .kv_heads = "num_key_value_heads",
+                        .vocab = "vocab_size",
                         .positions = "seq_length"});
   f.kind.ffn.hidden = 4 * f.model.hidden;
   f.kind.attention.rope = false;
@@ -85,8 +89,12 @@ Model read_falcon(const ConfigObject& c, const Family& family) {
 
 Model read_mpt(const ConfigObject& c, const Family& family) {
   Frame f = read_frame(c, family,
-                       {.hidden = "d_model", .layers = "n_layers", .heads = "n_heads",
-                        .kv_heads = "", .vocab = "vocab_size", .positions = "max_seq_len"});
+                       {.hidden = "d_model",
+                        .layers = "n_layers",
+                        .heads = "n_heads",
+                        .kv_heads = "",
+                        .vocab = "vocab_size",
+                        .positions = "max_seq_len"});
   const bool bias = !c.flag_or("no_bias", true);
   bool alibi = false;
   bool rope = false;
@@ -124,8 +132,7 @@ Model read_phi(const ConfigObject& c, const Family& family) {
   f.kind.ffn.hidden = ffn_width(c, "intermediate_size");
   f.model.head_bias = true;
   if (c.flag_or("qk_layernorm", false)) {
-    refuse(c, "qk_layernorm", "Phi with qk_layernorm is not modelled",
-           "set qk_layernorm to false");
+    refuse(c, "qk_layernorm", "Phi with qk_layernorm is not modelled", "set qk_layernorm to false");
   }
   return repeat(f);
 }

@@ -11,9 +11,8 @@ namespace {
 // Heads, their width and how many share a key; divisions are guarded, faults recorded.
 void read_heads(const ConfigObject& c, const Family& family, const SizeKeys& keys,
                 std::int64_t hidden, Attention& a) {
-  const std::int64_t heads =
-      family.heads > 0 ? c.integer_or(keys.heads, family.heads, head_bounds)
-                       : c.integer(keys.heads, head_bounds);
+  const std::int64_t heads = family.heads > 0 ? c.integer_or(keys.heads, family.heads, head_bounds)
+                                              : c.integer(keys.heads, head_bounds);
   const std::int64_t kv_absent = family.kv_heads > 0 ? family.kv_heads : heads;
   const std::int64_t kv_heads = c.integer_or(keys.kv_heads, kv_absent, head_bounds);
   const bool own_width = c.has("head_dim") || family.head_dim > 0;
@@ -128,8 +127,7 @@ LayerKind with_window(LayerKind kind, int window) {
   return kind;
 }
 
-void refuse(const ConfigObject& config, std::string_view key, std::string what,
-            std::string hint) {
+void refuse(const ConfigObject& config, std::string_view key, std::string what, std::string hint) {
   config.fail(ErrorCode::unsupported, key, std::move(what), std::move(hint));
 }
 

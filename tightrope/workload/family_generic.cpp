@@ -9,17 +9,45 @@
 namespace tightrope::workload {
 namespace {
 
-constexpr std::array<std::string_view, 39> known_keys = {
-    "model_type", "architectures", "hidden_size", "num_hidden_layers", "num_attention_heads",
-    "num_key_value_heads", "head_dim", "intermediate_size", "vocab_size",
-    "max_position_embeddings", "tie_word_embeddings", "gated_mlp", "norm_bias",
-    "attention_bias", "mlp_bias", "qk_norm", "attention_sinks", "parallel_block",
-    "norms_per_layer", "position_embedding", "embedding_norm", "sliding_window_size",
-    "sliding_window_pattern", "num_experts", "num_experts_per_tok", "moe_intermediate_size",
-    "n_shared_experts", "moe_shared_expert_intermediate_size", "first_k_dense_replace",
-    "interleave_moe_layer_step", "router_bias", "q_lora_rank", "kv_lora_rank",
-    "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "num_nextn_predict_layers",
-    "layer_types", "unsupported_because"};
+constexpr std::array<std::string_view, 39> known_keys = {"model_type",
+                                                         "architectures",
+                                                         "hidden_size",
+                                                         "num_hidden_layers",
+                                                         "num_attention_heads",
+                                                         "num_key_value_heads",
+                                                         "head_dim",
+                                                         "intermediate_size",
+                                                         "vocab_size",
+                                                         "max_position_embeddings",
+                                                         "tie_word_embeddings",
+                                                         "gated_mlp",
+                                                         "norm_bias",
+                                                         "attention_bias",
+                                                         "mlp_bias",
+                                                         "qk_norm",
+                                                         "attention_sinks",
+                                                         "parallel_block",
+                                                         "norms_per_layer",
+                                                         "position_embedding",
+                                                         "embedding_norm",
+                                                         "sliding_window_size",
+                                                         "sliding_window_pattern",
+                                                         "num_experts",
+                                                         "num_experts_per_tok",
+                                                         "moe_intermediate_size",
+                                                         "n_shared_experts",
+                                                         "moe_shared_expert_intermediate_size",
+                                                         "first_k_dense_replace",
+                                                         "interleave_moe_layer_step",
+                                                         "router_bias",
+                                                         "q_lora_rank",
+                                                         "kv_lora_rank",
+                                                         "qk_nope_head_dim",
+                                                         "qk_rope_head_dim",
+                                                         "v_head_dim",
+                                                         "num_nextn_predict_layers",
+                                                         "layer_types",
+                                                         "unsupported_because"};
 
 // Our own files are ours to get right: a key nobody reads is a fault, comments begin with "_".
 void check_keys(const ConfigObject& c) {
@@ -62,8 +90,7 @@ void read_latent(const ConfigObject& c, Attention& a) {
   a.q_lora_rank = static_cast<int>(c.integer_or("q_lora_rank", 0, {0, 1 << 20}));
   a.kv_lora_rank = static_cast<int>(c.integer("kv_lora_rank", {1, 1 << 20}));
   a.rope_head_dim = static_cast<int>(c.integer("qk_rope_head_dim", {1, 1 << 14}));
-  a.qk_head_dim =
-      static_cast<int>(c.integer("qk_nope_head_dim", {1, 1 << 14})) + a.rope_head_dim;
+  a.qk_head_dim = static_cast<int>(c.integer("qk_nope_head_dim", {1, 1 << 14})) + a.rope_head_dim;
   a.v_head_dim = static_cast<int>(c.integer("v_head_dim", {1, 1 << 14}));
 }
 
@@ -119,8 +146,7 @@ Model read_decoder(const ConfigObject& c, const Family& family) {
 
 const std::vector<Family>& generic_families() {
   static const std::vector<Family> families = {
-      {.model_type = "tightrope_decoder", .architecture = "TightropeDecoder",
-       .read = read_decoder},
+      {.model_type = "tightrope_decoder", .architecture = "TightropeDecoder", .read = read_decoder},
   };
   return families;
 }

@@ -28,9 +28,9 @@ struct Family {
   bool parallel_block = false, post_norm = false;
   bool tied = false;
   int norms = 2;
-  int window_period = 0;          ///< every n-th layer is global, the others slide; 0: all alike
-  std::int64_t head_dim = 0;      ///< when the key is absent; 0: hidden / heads
-  std::int64_t vocab = 0;         ///< when the key is absent; 0: required
+  int window_period = 0;      ///< every n-th layer is global, the others slide; 0: all alike
+  std::int64_t head_dim = 0;  ///< when the key is absent; 0: hidden / heads
+  std::int64_t vocab = 0;     ///< when the key is absent; 0: required
   std::int64_t heads = 0, kv_heads = 0;  ///< likewise; kv_heads 0: as many as heads
 };
 

@@ -129,14 +129,12 @@ Model read_llama4(const ConfigObject& c, const Family& family) {
   const std::vector<std::int64_t> rope = c.integers("no_rope_layers");
   if (!rope.empty() && static_cast<int>(rope.size()) != f.layer_count) {
     c.fail(ErrorCode::conflict, "no_rope_layers",
-           fmt::format("'no_rope_layers' has {} entries for {} layers", rope.size(),
-                       f.layer_count),
+           fmt::format("'no_rope_layers' has {} entries for {} layers", rope.size(), f.layer_count),
            "give one entry a layer: 1 rotates, 0 does not");
     return std::move(f.model);
   }
   for (int i = 0; i < f.layer_count; ++i) {
-    const bool routed =
-        listed.empty() ? (i + 1) % every == 0 : std::ranges::count(listed, i) > 0;
+    const bool routed = listed.empty() ? (i + 1) % every == 0 : std::ranges::count(listed, i) > 0;
     if (!routed && f.kind.ffn.hidden == 0) {
       f.kind.ffn.hidden = ffn_width(c, "intermediate_size_mlp");
     }
@@ -166,20 +164,29 @@ Model read_grok(const ConfigObject& c, const Family& family) {
 const std::vector<Family>& moe_families() {
   static const std::vector<Family> families = {
       {.model_type = "mixtral", .architecture = "MixtralForCausalLM", .read = read_mixtral},
-      {.model_type = "qwen2_moe", .architecture = "Qwen2MoeForCausalLM", .read = read_qwen_moe,
+      {.model_type = "qwen2_moe",
+       .architecture = "Qwen2MoeForCausalLM",
+       .read = read_qwen_moe,
        .qkv_bias = true},
-      {.model_type = "qwen3_moe", .architecture = "Qwen3MoeForCausalLM", .read = read_qwen_moe,
+      {.model_type = "qwen3_moe",
+       .architecture = "Qwen3MoeForCausalLM",
+       .read = read_qwen_moe,
        .qk_norm = true},
-      {.model_type = "deepseek_v2", .architecture = "DeepseekV2ForCausalLM",
-       .read = read_deepseek},
-      {.model_type = "deepseek_v3", .architecture = "DeepseekV3ForCausalLM",
-       .read = read_deepseek},
+      {.model_type = "deepseek_v2", .architecture = "DeepseekV2ForCausalLM", .read = read_deepseek},
+      {.model_type = "deepseek_v3", .architecture = "DeepseekV3ForCausalLM", .read = read_deepseek},
       {.model_type = "kimi_k2", .architecture = "DeepseekV3ForCausalLM", .read = read_deepseek},
-      {.model_type = "gpt_oss", .architecture = "GptOssForCausalLM", .read = read_gpt_oss,
-       .qkv_bias = true, .out_bias = true, .window_period = 2},
+      {.model_type = "gpt_oss",
+       .architecture = "GptOssForCausalLM",
+       .read = read_gpt_oss,
+       .qkv_bias = true,
+       .out_bias = true,
+       .window_period = 2},
       {.model_type = "llama4_text", .architecture = "Llama4ForCausalLM", .read = read_llama4},
-      {.model_type = "grok-1", .architecture = "Grok1ModelForCausalLM", .read = read_grok,
-       .tied = true, .norms = 4},
+      {.model_type = "grok-1",
+       .architecture = "Grok1ModelForCausalLM",
+       .read = read_grok,
+       .tied = true,
+       .norms = 4},
   };
   return families;
 }

@@ -176,8 +176,8 @@ void check_total(const ConfigObject& c, const Model& model) {
                   static_cast<double>(model.learned_positions ? model.max_positions : 0));
   for (const int index : model.layers) {
     const LayerKind& k = model.kinds[index];
-    const double attention = 3.0 * k.attention.heads *
-                             (k.attention.qk_head_dim + k.attention.v_head_dim + 1.0);
+    const double attention =
+        3.0 * k.attention.heads * (k.attention.qk_head_dim + k.attention.v_head_dim + 1.0);
     const double latent = static_cast<double>(k.attention.q_lora_rank) + k.attention.kv_lora_rank;
     const double ffn = static_cast<double>(k.ffn.hidden + k.ffn.shared_hidden) +
                        static_cast<double>(k.ffn.expert_hidden) * k.ffn.experts;

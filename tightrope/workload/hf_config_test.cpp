@@ -1,13 +1,13 @@
 // Families as they are read, the whole catalog of architectures, and a corpus of bad configs.
 #include "tightrope/workload/hf_config.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "tightrope/workload/test_models_internal.h"
 
@@ -43,8 +43,7 @@ TEST(HfConfig, LlamaSharesKeysAmongQueryHeads) {
 
 TEST(HfConfig, Llama4InterleavesExpertsAndChunks) {
   const Model maverick = public_model("Llama-4-Maverick-17B-128E");
-  EXPECT_EQ(layers_by_kind(maverick),
-            (Kinds{{"dense_local", 24}, {"moe_local", 12}, {"moe", 12}}));
+  EXPECT_EQ(layers_by_kind(maverick), (Kinds{{"dense_local", 24}, {"moe_local", 12}, {"moe", 12}}));
   EXPECT_EQ(maverick.kind_of(0).ffn.hidden, 16384);
   EXPECT_EQ(maverick.kind_of(1).ffn.shared_hidden, 8192);
   EXPECT_TRUE(maverick.kind_of(0).attention.chunked);

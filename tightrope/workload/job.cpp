@@ -128,8 +128,7 @@ std::optional<LoraTarget> lora_target_from(std::string_view text) {
   return std::nullopt;
 }
 
-std::int64_t lora_parameters(const Model& model, int rank,
-                             const std::vector<LoraTarget>& targets) {
+std::int64_t lora_parameters(const Model& model, int rank, const std::vector<LoraTarget>& targets) {
   TR_CHECK(rank > 0, rank);
   Job job;
   job.lora_rank = rank;

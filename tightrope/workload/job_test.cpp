@@ -49,7 +49,10 @@ TEST(Lora, NamesOfPeftAndMegatronAreKnown) {
 // A frozen base costs two thirds of the products (MLPerf's figures show 0.67), adapters extra.
 TEST(Job, FrozenBaseCostsTwoThirds) {
   const Model m = public_model("Llama-2-70b-hf");
-  Job job{.task = Task::lora, .seq_len = 8192, .global_batch = 8, .lora_rank = 16,
+  Job job{.task = Task::lora,
+          .seq_len = 8192,
+          .global_batch = 8,
+          .lora_rank = 16,
           .lora_targets = {LoraTarget::qkv, LoraTarget::attention_out}};
   const double lora = job_flops_per_token(m, job, FlopConvention::six_n);
   job.task = Task::pretrain;

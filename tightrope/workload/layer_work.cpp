@@ -1,8 +1,5 @@
 #include "tightrope/workload/layer_work.h"
 
-#include <algorithm>
-#include <array>
-#include <string>
 #include <utility>
 
 #include "tightrope/core/check.h"
@@ -11,23 +8,6 @@ namespace tightrope::workload {
 namespace {
 
 using enum RecomputeModule;
-
-struct Spelling {
-  RecomputeModule module;
-  std::string_view ours, megatron;
-};
-
-constexpr std::array<Spelling, 9> spellings = {{
-    {norms, "norms", "layernorm"},
-    {qkv, "qkv", "qkv_proj"},
-    {mla_up, "mla_up", "mla_up_proj"},
-    {core_attention, "core_attention", "core_attn"},
-    {activation, "activation", "moe_act"},
-    {mlp, "mlp", "mlp"},
-    {moe, "moe", "moe"},
-    {shared_experts, "shared_experts", "shared_experts"},
-    {layer, "layer", "full"},
-}};
 
 /// Collects one layer's tables; each part below adds its own rows.
 struct Builder {
@@ -41,24 +21,42 @@ struct Builder {
   void pass(Pass p) { work.passes.push_back(p); }
 
   void norm(std::string_view name, Shard shard, std::int64_t width, ModuleSet by) {
-    pass({.name = name, .shard = shard, .reads = width, .writes = width,
-          .backward_reads = 2 * width, .backward_writes = width, .recomputed_by = by});
+    pass({.name = name,
+          .shard = shard,
+          .reads = width,
+          .writes = width,
+          .backward_reads = 2 * width,
+          .backward_writes = width,
+          .recomputed_by = by});
   }
   void residual(std::string_view name, std::int64_t branches) {
     const std::int64_t h = model.hidden;
-    pass({.name = name, .shard = Shard::sequence, .reads = (1 + branches) * h, .writes = h,
-          .backward_reads = (1 + branches) * h, .backward_writes = h, .recomputed_by = layer});
+    pass({.name = name,
+          .shard = Shard::sequence,
+          .reads = (1 + branches) * h,
+          .writes = h,
+          .backward_reads = (1 + branches) * h,
+          .backward_writes = h,
+          .recomputed_by = layer});
   }
   /// The activation function on an FFN of `width`.
   void activate(std::string_view name, Shard shard, std::int64_t width, ModuleSet by) {
     const std::int64_t in = (kind.ffn.gated ? 2 : 1) * width;
-    pass({.name = name, .shard = shard, .reads = in, .writes = width,
-          .backward_reads = in + width, .backward_writes = in, .recomputed_by = by});
+    pass({.name = name,
+          .shard = shard,
+          .reads = in,
+          .writes = width,
+          .backward_reads = in + width,
+          .backward_writes = in,
+          .recomputed_by = by});
   }
   void mask(std::string_view name) {
     if (!options.dropout) return;
-    saved({.name = name, .kind = TensorKind::mask, .shard = Shard::sequence,
-           .elements = model.hidden, .dropped_by = layer});
+    saved({.name = name,
+           .kind = TensorKind::mask,
+           .shard = Shard::sequence,
+           .elements = model.hidden,
+           .dropped_by = layer});
   }
 };
 
@@ -72,15 +70,21 @@ void add_branch_input(Builder& b, bool attention, std::string_view consumer) {
   const bool shared_input = !attention && b.kind.parallel_block;
   if (!shared_input) {
     // The layer's own input stays even in full recompute: the layer restarts from it.
-    b.saved({.name = attention ? "layer_input" : "ffn_input", .kind = TensorKind::norm_input,
-             .shard = Shard::sequence, .elements = h,
-             .dropped_by = attention ? ModuleSet() : ModuleSet(layer), .consumer = consumer});
+    b.saved({.name = attention ? "layer_input" : "ffn_input",
+             .kind = TensorKind::norm_input,
+             .shard = Shard::sequence,
+             .elements = h,
+             .dropped_by = attention ? ModuleSet() : ModuleSet(layer),
+             .consumer = consumer});
   }
   if (b.kind.post_norm || (shared_input && b.kind.norms < 2)) return;
   b.norm(attention ? "attention_norm" : "ffn_norm", Shard::sequence, h, by);
   b.saved({.name = attention ? "attention_norm_out" : "ffn_norm_out",
-           .kind = TensorKind::gemm_input, .shard = Shard::sequence, .elements = h,
-           .dropped_by = by, .consumer = consumer});
+           .kind = TensorKind::gemm_input,
+           .shard = Shard::sequence,
+           .elements = h,
+           .dropped_by = by,
+           .consumer = consumer});
 }
 
 // What follows a branch: a norm of its output (Gemma, Grok, OLMo 2), the addition, dropout.
@@ -88,7 +92,9 @@ void add_branch_output(Builder& b, bool attention) {
   const std::int64_t h = b.model.hidden;
   if (b.kind.norms == 4 || b.kind.post_norm) {
     b.saved({.name = attention ? "attention_branch" : "ffn_branch",
-             .kind = TensorKind::norm_input, .shard = Shard::sequence, .elements = h,
+             .kind = TensorKind::norm_input,
+             .shard = Shard::sequence,
+             .elements = h,
              .dropped_by = layer});
     b.norm(attention ? "attention_post_norm" : "ffn_post_norm", Shard::sequence, h, layer);
   }
@@ -105,19 +111,34 @@ void add_softmax_projections(Builder& b) {
   const std::int64_t h = b.model.hidden;
   const std::int64_t qk = std::int64_t{a.heads + a.kv_heads} * a.qk_head_dim;
   const std::int64_t all = qk + std::int64_t{a.kv_heads} * a.v_head_dim;
-  b.gemm({.name = "qkv", .in = h, .out = all, .split = Split::column,
-          .role = GemmRole::attention, .recomputed_by = qkv | layer});
+  b.gemm({.name = "qkv",
+          .in = h,
+          .out = all,
+          .split = Split::column,
+          .role = GemmRole::attention,
+          .recomputed_by = qkv | layer});
   if (a.qk_norm || a.qk_norm_full) {
     b.norm("qk_norm", Shard::tensor, qk, qkv | layer);
-    b.saved({.name = "qk_before_norm", .kind = TensorKind::norm_input, .shard = Shard::tensor,
-             .elements = qk, .dropped_by = qkv | layer});
+    b.saved({.name = "qk_before_norm",
+             .kind = TensorKind::norm_input,
+             .shard = Shard::tensor,
+             .elements = qk,
+             .dropped_by = qkv | layer});
   }
   if (a.rope) {
-    b.pass({.name = "rope", .shard = Shard::tensor, .reads = qk, .writes = qk,
-            .backward_reads = qk, .backward_writes = qk, .recomputed_by = qkv | layer});
+    b.pass({.name = "rope",
+            .shard = Shard::tensor,
+            .reads = qk,
+            .writes = qk,
+            .backward_reads = qk,
+            .backward_writes = qk,
+            .recomputed_by = qkv | layer});
   }
-  b.saved({.name = "qkv", .kind = TensorKind::attention, .shard = Shard::tensor,
-           .elements = all, .dropped_by = qkv | layer});
+  b.saved({.name = "qkv",
+           .kind = TensorKind::attention,
+           .shard = Shard::tensor,
+           .elements = all,
+           .dropped_by = qkv | layer});
 }
 
 void add_latent_projections(Builder& b) {
@@ -129,31 +150,58 @@ void add_latent_projections(Builder& b) {
   const auto latent = [&](std::string_view before, std::string_view after, std::int64_t width,
                           std::string_view consumer) {
     b.norm(after, Shard::sequence, width, mla_up | layer);
-    b.saved({.name = before, .kind = TensorKind::norm_input, .shard = Shard::sequence,
-             .elements = width, .dropped_by = layer});
-    b.saved({.name = after, .kind = TensorKind::gemm_input, .shard = Shard::sequence,
-             .elements = width, .dropped_by = mla_up | layer, .consumer = consumer});
+    b.saved({.name = before,
+             .kind = TensorKind::norm_input,
+             .shard = Shard::sequence,
+             .elements = width,
+             .dropped_by = layer});
+    b.saved({.name = after,
+             .kind = TensorKind::gemm_input,
+             .shard = Shard::sequence,
+             .elements = width,
+             .dropped_by = mla_up | layer,
+             .consumer = consumer});
   };
   const auto up = [&](std::string_view name, std::int64_t in, std::int64_t out) {
-    b.gemm({.name = name, .in = in, .out = out, .split = Split::column,
-            .role = GemmRole::latent, .recomputed_by = mla_up | layer});
+    b.gemm({.name = name,
+            .in = in,
+            .out = out,
+            .split = Split::column,
+            .role = GemmRole::latent,
+            .recomputed_by = mla_up | layer});
   };
   if (a.q_lora_rank > 0) {
-    b.gemm({.name = "q_down", .in = h, .out = a.q_lora_rank, .split = Split::none,
-            .role = GemmRole::latent, .recomputed_by = layer});
+    b.gemm({.name = "q_down",
+            .in = h,
+            .out = a.q_lora_rank,
+            .split = Split::none,
+            .role = GemmRole::latent,
+            .recomputed_by = layer});
     latent("q_latent", "q_latent_norm", a.q_lora_rank, "q_up");
     up("q_up", a.q_lora_rank, q);
   } else {
     up("q", h, q);
   }
-  b.gemm({.name = "kv_down", .in = h, .out = a.kv_lora_rank + a.rope_head_dim,
-          .split = Split::none, .role = GemmRole::latent, .recomputed_by = layer});
+  b.gemm({.name = "kv_down",
+          .in = h,
+          .out = a.kv_lora_rank + a.rope_head_dim,
+          .split = Split::none,
+          .role = GemmRole::latent,
+          .recomputed_by = layer});
   latent("kv_latent", "kv_latent_norm", a.kv_lora_rank, "kv_up");
   up("kv_up", a.kv_lora_rank, nope + v);
-  b.pass({.name = "mla_rope", .shard = Shard::tensor, .reads = 2 * q, .writes = 2 * q,
-          .backward_reads = 2 * q, .backward_writes = 2 * q, .recomputed_by = mla_up | layer});
-  b.saved({.name = "qkv", .kind = TensorKind::attention, .shard = Shard::tensor,
-           .elements = 2 * q + v, .dropped_by = mla_up | layer});
+  b.pass({.name = "mla_rope",
+          .shard = Shard::tensor,
+          .reads = 2 * q,
+          .writes = 2 * q,
+          .backward_reads = 2 * q,
+          .backward_writes = 2 * q,
+          .recomputed_by = mla_up | layer});
+  b.saved({.name = "qkv",
+           .kind = TensorKind::attention,
+           .shard = Shard::tensor,
+           .elements = 2 * q + v,
+           .dropped_by = mla_up | layer});
 }
 
 void add_core(Builder& b) {
@@ -162,31 +210,57 @@ void add_core(Builder& b) {
   const ModuleSet by = core_attention | layer;
   b.work.attention = {.heads = a.heads,
                       .kv_heads = a.kind == AttentionKind::latent ? a.heads : a.kv_heads,
-                      .qk_dim = a.qk_head_dim, .v_dim = a.v_head_dim, .window = a.window,
-                      .chunked = a.chunked, .causal = a.causal, .recomputed_by = by};
+                      .qk_dim = a.qk_head_dim,
+                      .v_dim = a.v_head_dim,
+                      .window = a.window,
+                      .chunked = a.chunked,
+                      .causal = a.causal,
+                      .recomputed_by = by};
   if (b.options.flash_attention) {
-    b.saved({.name = "softmax_statistics", .kind = TensorKind::statistics,
-             .shard = Shard::tensor, .elements = heads, .dropped_by = by});
+    b.saved({.name = "softmax_statistics",
+             .kind = TensorKind::statistics,
+             .shard = Shard::tensor,
+             .elements = heads,
+             .dropped_by = by});
   } else {
     const std::int64_t extra = b.options.dropout ? heads : 0;
-    b.pass({.name = "scores", .shard = Shard::tensor, .recomputed_by = by,
-            .reads_per_key = 2 * heads + extra, .writes_per_key = 2 * heads + extra,
+    b.pass({.name = "scores",
+            .shard = Shard::tensor,
+            .recomputed_by = by,
+            .reads_per_key = 2 * heads + extra,
+            .writes_per_key = 2 * heads + extra,
             .backward_reads_per_key = 5 * heads + extra,
             .backward_writes_per_key = 2 * heads + extra});
-    b.saved({.name = "softmax", .kind = TensorKind::attention, .shard = Shard::tensor,
-             .elements_per_key = heads, .dropped_by = by});
+    b.saved({.name = "softmax",
+             .kind = TensorKind::attention,
+             .shard = Shard::tensor,
+             .elements_per_key = heads,
+             .dropped_by = by});
     if (b.options.dropout) {
-      b.saved({.name = "softmax_dropout_mask", .kind = TensorKind::mask,
-               .shard = Shard::tensor, .elements_per_key = heads, .dropped_by = by});
-      b.saved({.name = "softmax_dropout", .kind = TensorKind::attention,
-               .shard = Shard::tensor, .elements_per_key = heads, .dropped_by = by});
+      b.saved({.name = "softmax_dropout_mask",
+               .kind = TensorKind::mask,
+               .shard = Shard::tensor,
+               .elements_per_key = heads,
+               .dropped_by = by});
+      b.saved({.name = "softmax_dropout",
+               .kind = TensorKind::attention,
+               .shard = Shard::tensor,
+               .elements_per_key = heads,
+               .dropped_by = by});
     }
   }
   const std::int64_t out = heads * a.v_head_dim;
-  b.saved({.name = "attention_out", .kind = TensorKind::attention, .shard = Shard::tensor,
-           .elements = out, .dropped_by = layer});
-  b.gemm({.name = "attention_out", .in = out, .out = b.model.hidden, .split = Split::row,
-          .role = GemmRole::attention, .recomputed_by = layer});
+  b.saved({.name = "attention_out",
+           .kind = TensorKind::attention,
+           .shard = Shard::tensor,
+           .elements = out,
+           .dropped_by = layer});
+  b.gemm({.name = "attention_out",
+          .in = out,
+          .out = b.model.hidden,
+          .split = Split::row,
+          .role = GemmRole::attention,
+          .recomputed_by = layer});
 }
 
 /// One FFN of `width`: dense, shared or one expert.
@@ -199,20 +273,34 @@ constexpr FfnNames shared_names = {"shared_in", "shared_out", "shared_act", "sha
 constexpr FfnNames expert_names = {"expert_in", "expert_out", "expert_act", "expert_act_in",
                                    "expert_act_out"};
 
-void add_ffn(Builder& b, const FfnNames& names, GemmRole role, std::int64_t width,
-             ModuleSet by) {
+void add_ffn(Builder& b, const FfnNames& names, GemmRole role, std::int64_t width, ModuleSet by) {
   if (width == 0) return;
   const std::int64_t h = b.model.hidden;
   const std::int64_t in = (b.kind.ffn.gated ? 2 : 1) * width;
   const Shard shard = role == GemmRole::expert ? Shard::expert_tensor : Shard::tensor;
-  b.gemm({.name = names.in, .in = h, .out = in, .split = Split::column, .role = role,
+  b.gemm({.name = names.in,
+          .in = h,
+          .out = in,
+          .split = Split::column,
+          .role = role,
           .recomputed_by = by});
-  b.saved({.name = names.before, .kind = TensorKind::activation, .shard = shard,
-           .elements = in, .dropped_by = by});
+  b.saved({.name = names.before,
+           .kind = TensorKind::activation,
+           .shard = shard,
+           .elements = in,
+           .dropped_by = by});
   b.activate(names.act, shard, width, by | activation);
-  b.saved({.name = names.after, .kind = TensorKind::gemm_input, .shard = shard,
-           .elements = width, .dropped_by = by | activation, .consumer = names.out});
-  b.gemm({.name = names.out, .in = width, .out = h, .split = Split::row, .role = role,
+  b.saved({.name = names.after,
+           .kind = TensorKind::gemm_input,
+           .shard = shard,
+           .elements = width,
+           .dropped_by = by | activation,
+           .consumer = names.out});
+  b.gemm({.name = names.out,
+          .in = width,
+          .out = h,
+          .split = Split::row,
+          .role = role,
           .recomputed_by = by});
 }
 
@@ -220,87 +308,54 @@ void add_routed(Builder& b) {
   const Ffn& f = b.kind.ffn;
   const std::int64_t h = b.model.hidden;
   const ModuleSet by = moe | layer;
-  b.gemm({.name = "router", .in = h, .out = f.experts, .split = Split::none,
-          .role = GemmRole::router, .recomputed_by = by});
-  b.pass({.name = "router", .shard = Shard::sequence, .reads = f.experts, .writes = f.experts,
-          .backward_reads = f.experts, .backward_writes = f.experts, .recomputed_by = by});
-  b.saved({.name = "router_probabilities", .kind = TensorKind::router,
-           .shard = Shard::sequence, .elements = f.experts, .dropped_by = by});
+  b.gemm({.name = "router",
+          .in = h,
+          .out = f.experts,
+          .split = Split::none,
+          .role = GemmRole::router,
+          .recomputed_by = by});
+  b.pass({.name = "router",
+          .shard = Shard::sequence,
+          .reads = f.experts,
+          .writes = f.experts,
+          .backward_reads = f.experts,
+          .backward_writes = f.experts,
+          .recomputed_by = by});
+  b.saved({.name = "router_probabilities",
+           .kind = TensorKind::router,
+           .shard = Shard::sequence,
+           .elements = f.experts,
+           .dropped_by = by});
   const auto permute = [&](std::string_view name) {
-    b.pass({.name = name, .shard = Shard::expert_tokens, .reads = h, .writes = h,
-            .backward_reads = h, .backward_writes = h, .recomputed_by = by});
+    b.pass({.name = name,
+            .shard = Shard::expert_tokens,
+            .reads = h,
+            .writes = h,
+            .backward_reads = h,
+            .backward_writes = h,
+            .recomputed_by = by});
   };
   permute("dispatch");
-  b.saved({.name = "expert_input", .kind = TensorKind::gemm_input,
-           .shard = Shard::expert_tokens, .elements = h, .dropped_by = by,
+  b.saved({.name = "expert_input",
+           .kind = TensorKind::gemm_input,
+           .shard = Shard::expert_tokens,
+           .elements = h,
+           .dropped_by = by,
            .consumer = "expert_in"});
   add_ffn(b, expert_names, GemmRole::expert, f.expert_hidden, by);
   permute("combine");
   if (f.shared_gate) {
-    b.gemm({.name = "shared_gate", .in = h, .out = 1, .split = Split::none,
-            .role = GemmRole::router, .recomputed_by = by});
+    b.gemm({.name = "shared_gate",
+            .in = h,
+            .out = 1,
+            .split = Split::none,
+            .role = GemmRole::router,
+            .recomputed_by = by});
   }
   add_ffn(b, shared_names, GemmRole::shared, f.shared_hidden, by | shared_experts);
 }
 
-void sum_into(SavedSum& sum, const SavedTensor& t) {
-  switch (t.shard) {
-    case Shard::tensor: sum.tensor += t.elements; break;
-    case Shard::sequence: sum.sequence += t.elements; break;
-    case Shard::expert_tokens: sum.expert_tokens += t.elements; break;
-    case Shard::expert_tensor: sum.expert_tensor += t.elements; break;
-  }
-  sum.tensor_per_key += t.elements_per_key;
-}
-
 }  // namespace
-
-const std::vector<RecomputeModule>& all_recompute_modules() {
-  static const std::vector<RecomputeModule> modules = [] {
-    std::vector<RecomputeModule> all;
-    for (const Spelling& s : spellings) all.push_back(s.module);
-    return all;
-  }();
-  return modules;
-}
-
-std::string_view to_string(RecomputeModule module) {
-  for (const Spelling& s : spellings) {
-    if (s.module == module) return s.ours;
-  }
-  return "?";
-}
-
-std::optional<RecomputeModule> recompute_module_from(std::string_view text) {
-  for (const Spelling& s : spellings) {
-    if (s.ours == text || s.megatron == text) return s.module;
-  }
-  return std::nullopt;
-}
-
-double mean_keys(const AttentionCore& core, std::int64_t seq_len, bool causal_half) {
-  TR_CHECK(seq_len > 0, seq_len);
-  const double s = static_cast<double>(seq_len);
-  const double w = static_cast<double>(core.window);
-  const bool half = causal_half && core.causal;
-  if (core.window <= 0 || core.window >= seq_len) return half ? s / 2 : s;
-  if (!core.chunked) return half ? w - w * w / (2 * s) : w;
-  const double whole = static_cast<double>(seq_len / core.window);
-  const double rest = static_cast<double>(seq_len % core.window);
-  const double square = (whole * w * w + rest * rest) / s;
-  return half ? square / 2 : square;
-}
-
-double attention_flops(const AttentionCore& core, std::int64_t seq_len, bool causal_half) {
-  return 2.0 * core.heads * (core.qk_dim + core.v_dim) * mean_keys(core, seq_len, causal_half);
-}
-
-std::int64_t kv_elements_per_token(const Attention& attention) {
-  if (attention.kind == AttentionKind::latent) {
-    return attention.kv_lora_rank + attention.rope_head_dim;
-  }
-  return std::int64_t{attention.kv_heads} * (attention.qk_head_dim + attention.v_head_dim);
-}
 
 LayerWork layer_work(const Model& model, const LayerKind& kind, const WorkOptions& options) {
   TR_CHECK(model.hidden > 0 && kind.attention.heads > 0, model.hidden, kind.attention.heads);
@@ -329,15 +384,24 @@ LayerWork embedding_work(const Model& model, const WorkOptions& options) {
   Builder b{model, first, options, {}};
   const std::int64_t h = model.hidden;
   const std::int64_t tables = model.learned_positions ? 2 : 1;
-  b.pass({.name = "embedding", .shard = Shard::sequence, .reads = tables * h, .writes = h,
-          .backward_reads = h, .backward_writes = tables * h, .recomputed_by = {}});
+  b.pass({.name = "embedding",
+          .shard = Shard::sequence,
+          .reads = tables * h,
+          .writes = h,
+          .backward_reads = h,
+          .backward_writes = tables * h,
+          .recomputed_by = {}});
   if (model.embedding_norm) {
     b.norm("embedding_norm", Shard::sequence, h, {});
-    b.saved({.name = "embedding_norm_in", .kind = TensorKind::norm_input,
-             .shard = Shard::sequence, .elements = h});
+    b.saved({.name = "embedding_norm_in",
+             .kind = TensorKind::norm_input,
+             .shard = Shard::sequence,
+             .elements = h});
   }
   if (options.dropout) {
-    b.saved({.name = "embedding_dropout", .kind = TensorKind::mask, .shard = Shard::sequence,
+    b.saved({.name = "embedding_dropout",
+             .kind = TensorKind::mask,
+             .shard = Shard::sequence,
              .elements = h});
   }
   return std::move(b.work);
@@ -349,16 +413,29 @@ LayerWork head_work(const Model& model) {
   const std::int64_t h = model.hidden;
   const std::int64_t v = model.vocab;
   b.norm("final_norm", Shard::sequence, h, {});
-  b.saved({.name = "final_norm_in", .kind = TensorKind::norm_input, .shard = Shard::sequence,
+  b.saved({.name = "final_norm_in",
+           .kind = TensorKind::norm_input,
+           .shard = Shard::sequence,
            .elements = h});
-  b.saved({.name = "head_in", .kind = TensorKind::gemm_input, .shard = Shard::sequence,
-           .elements = h, .consumer = "head"});
-  b.gemm({.name = "head", .in = h, .out = v, .split = Split::column, .role = GemmRole::head,
+  b.saved({.name = "head_in",
+           .kind = TensorKind::gemm_input,
+           .shard = Shard::sequence,
+           .elements = h,
+           .consumer = "head"});
+  b.gemm({.name = "head",
+          .in = h,
+          .out = v,
+          .split = Split::column,
+          .role = GemmRole::head,
           .recomputed_by = {}});
-  b.pass({.name = "loss", .shard = Shard::tensor, .reads = 2 * v, .writes = v,
-          .backward_reads = v, .backward_writes = v, .recomputed_by = {}});
-  b.saved({.name = "logits", .kind = TensorKind::logits, .shard = Shard::tensor,
-           .elements = v});
+  b.pass({.name = "loss",
+          .shard = Shard::tensor,
+          .reads = 2 * v,
+          .writes = v,
+          .backward_reads = v,
+          .backward_writes = v,
+          .recomputed_by = {}});
+  b.saved({.name = "logits", .kind = TensorKind::logits, .shard = Shard::tensor, .elements = v});
   return std::move(b.work);
 }
 
@@ -368,29 +445,22 @@ LayerWork mtp_work(const Model& model) {
   const std::int64_t h = model.hidden;
   b.norm("mtp_hidden_norm", Shard::sequence, h, {});
   b.norm("mtp_embedding_norm", Shard::sequence, h, {});
-  b.saved({.name = "mtp_inputs", .kind = TensorKind::norm_input, .shard = Shard::sequence,
+  b.saved({.name = "mtp_inputs",
+           .kind = TensorKind::norm_input,
+           .shard = Shard::sequence,
            .elements = 2 * h});
-  b.saved({.name = "mtp_projection_in", .kind = TensorKind::gemm_input,
-           .shard = Shard::sequence, .elements = 2 * h, .consumer = "mtp_projection"});
-  b.gemm({.name = "mtp_projection", .in = 2 * h, .out = h, .split = Split::column,
-          .role = GemmRole::head, .recomputed_by = {}});
+  b.saved({.name = "mtp_projection_in",
+           .kind = TensorKind::gemm_input,
+           .shard = Shard::sequence,
+           .elements = 2 * h,
+           .consumer = "mtp_projection"});
+  b.gemm({.name = "mtp_projection",
+          .in = 2 * h,
+          .out = h,
+          .split = Split::column,
+          .role = GemmRole::head,
+          .recomputed_by = {}});
   return std::move(b.work);
-}
-
-SavedSum saved_elements(const LayerWork& work, ModuleSet recompute) {
-  SavedSum sum;
-  for (const SavedTensor& t : work.saved) {
-    if (t.kept(recompute)) sum_into(sum, t);
-  }
-  return sum;
-}
-
-SavedSum saved_elements(const LayerWork& work, ModuleSet recompute, TensorKind kind) {
-  SavedSum sum;
-  for (const SavedTensor& t : work.saved) {
-    if (t.kind == kind && t.kept(recompute)) sum_into(sum, t);
-  }
-  return sum;
 }
 
 }  // namespace tightrope::workload

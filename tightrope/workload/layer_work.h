@@ -90,8 +90,8 @@ struct Gemm {
 struct AttentionCore {
   int heads = 0, kv_heads = 0;  ///< divided by TP (kv_heads at least 1 a rank)
   int qk_dim = 0, v_dim = 0;
-  std::int64_t window = 0;      ///< tokens; 0 = all before
-  bool chunked = false;         ///< window is the block a token sits in, not a band behind it
+  std::int64_t window = 0;  ///< tokens; 0 = all before
+  bool chunked = false;     ///< window is the block a token sits in, not a band behind it
   bool causal = true;
   ModuleSet recomputed_by{};
 };
@@ -162,8 +162,8 @@ struct SavedTensor {
   Shard shard = Shard::sequence;
   std::int64_t elements = 0;          ///< a token (a routed copy for the expert shards)
   std::int64_t elements_per_key = 0;  ///< further elements a token and key (without flash only)
-  ModuleSet dropped_by{};              ///< not kept when the recompute set meets this
-  std::string_view consumer{};         ///< the Gemm that needs it (kind gemm_input)
+  ModuleSet dropped_by{};             ///< not kept when the recompute set meets this
+  std::string_view consumer{};        ///< the Gemm that needs it (kind gemm_input)
   [[nodiscard]] constexpr bool kept(ModuleSet recompute) const {
     return !dropped_by.meets(recompute);
   }
@@ -199,12 +199,11 @@ struct LayerWork {
 
 /// Elements a token that stay saved in one layer, by shard and kind; the sum callers price.
 struct SavedSum {
-  std::int64_t tensor = 0, sequence = 0;                ///< a token
-  std::int64_t expert_tokens = 0, expert_tensor = 0;    ///< a routed copy
-  std::int64_t tensor_per_key = 0;                      ///< a token and key (no flash)
+  std::int64_t tensor = 0, sequence = 0;              ///< a token
+  std::int64_t expert_tokens = 0, expert_tensor = 0;  ///< a routed copy
+  std::int64_t tensor_per_key = 0;                    ///< a token and key (no flash)
 };
 [[nodiscard]] SavedSum saved_elements(const LayerWork& work, ModuleSet recompute);
-[[nodiscard]] SavedSum saved_elements(const LayerWork& work, ModuleSet recompute,
-                                      TensorKind kind);
+[[nodiscard]] SavedSum saved_elements(const LayerWork& work, ModuleSet recompute, TensorKind kind);
 
 }  // namespace tightrope::workload

@@ -1,11 +1,11 @@
 // A layer's products against its parameters, saved tensors against published closed forms.
 #include "tightrope/workload/layer_work.h"
 
-#include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
-
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
 #include "tightrope/workload/test_models_internal.h"
 
@@ -164,8 +164,8 @@ TEST(SavedTensors, SumsBySortAddUpToTheWhole) {
 // The weights of a layer's products are its parameters without norms, biases and sinks.
 TEST(Gemms, WeightsEqualTheMatricesOfTheLayer) {
   for (const std::string name :
-       {"Llama-3.1-405B", "Mixtral-8x7B-v0.1", "DeepSeek-V2", "DeepSeek-V2-Lite",
-        "Qwen3-235B-A22B", "gemma-2-27b", "falcon-7b", "mpt-7b", "Qwen1.5-MoE-A2.7B"}) {
+       {"Llama-3.1-405B", "Mixtral-8x7B-v0.1", "DeepSeek-V2", "DeepSeek-V2-Lite", "Qwen3-235B-A22B",
+        "gemma-2-27b", "falcon-7b", "mpt-7b", "Qwen1.5-MoE-A2.7B"}) {
     const Model model = public_model(name);
     for (LayerKind kind : model.kinds) {
       kind.attention.qkv_bias = kind.ffn.router_bias = false;
@@ -184,10 +184,10 @@ TEST(Gemms, AreFusedAndNamedInOrder) {
   EXPECT_EQ(layer_names(layer_work(llama, llama.kinds[0])),
             (std::vector<std::string>{"qkv", "attention_out", "ffn_in", "ffn_out"}));
   const Model v3 = public_model("DeepSeek-V3");
-  EXPECT_EQ(layer_names(layer_work(v3, v3.kinds[1])),
-            (std::vector<std::string>{"q_down", "q_up", "kv_down", "kv_up", "attention_out",
-                                      "router", "expert_in", "expert_out", "shared_in",
-                                      "shared_out"}));
+  EXPECT_EQ(
+      layer_names(layer_work(v3, v3.kinds[1])),
+      (std::vector<std::string>{"q_down", "q_up", "kv_down", "kv_up", "attention_out", "router",
+                                "expert_in", "expert_out", "shared_in", "shared_out"}));
 }
 
 TEST(Gemms, ColumnThenRowSoThatOneReductionClosesABranch) {

@@ -98,6 +98,7 @@ ParameterCount count_parameters(const Model& model) {
                (model.head_bias ? model.vocab : 0);
   count.final_norm = model.hidden * (model.final_norm_bias ? 2 : 1);
   std::vector<LayerParameters> by_kind;
+  by_kind.reserve(model.kinds.size());
   for (const LayerKind& kind : model.kinds) by_kind.push_back(count_layer(model, kind));
   for (const int kind : model.layers) {
     count.layers += by_kind[kind].total();
@@ -107,8 +108,7 @@ ParameterCount count_parameters(const Model& model) {
   return count;
 }
 
-TrainingFlops training_flops(const Model& model, std::int64_t seq_len,
-                             FlopConvention convention) {
+TrainingFlops training_flops(const Model& model, std::int64_t seq_len, FlopConvention convention) {
   TR_CHECK(seq_len > 0, seq_len);
   const double head = static_cast<double>(model.hidden) * static_cast<double>(model.vocab);
   const LayerKind& last = model.kinds[model.layers.back()];
@@ -118,6 +118,7 @@ TrainingFlops training_flops(const Model& model, std::int64_t seq_len,
     return {6.0 * (once + model.mtp_layers * (mtp + head)), 0.0};
   }
   std::vector<TrainingFlops> by_kind;
+  by_kind.reserve(model.kinds.size());
   for (const LayerKind& kind : model.kinds) {
     by_kind.push_back(layer_flops(model, kind, seq_len, convention));
   }

@@ -16,8 +16,8 @@ struct Attention {
   int kv_heads = 0;
   int qk_head_dim = 0;  ///< width of one query/key head (MLA: nope + rope)
   int v_head_dim = 0;
-  int window = 0;       ///< sliding window in tokens; 0 attends to everything before
-  bool chunked = false; ///< `window` is a block that tokens attend within (Llama 4), not a band
+  int window = 0;        ///< sliding window in tokens; 0 attends to everything before
+  bool chunked = false;  ///< `window` is a block that tokens attend within (Llama 4), not a band
   bool causal = true;
   bool qkv_bias = false, out_bias = false, sinks = false, qk_norm = false;
   bool qk_norm_full = false;  ///< qk_norm weighs every head's channels (OLMo 2), not one head's
@@ -26,15 +26,15 @@ struct Attention {
 };
 
 struct Ffn {
-  bool gated = true;            ///< SwiGLU/GeGLU: two input matrices; else one
-  std::int64_t hidden = 0;      ///< dense intermediate width; 0 in a routed layer
+  bool gated = true;        ///< SwiGLU/GeGLU: two input matrices; else one
+  std::int64_t hidden = 0;  ///< dense intermediate width; 0 in a routed layer
   bool bias = false;
-  int experts = 0;              ///< routed experts; 0 = dense layer
+  int experts = 0;  ///< routed experts; 0 = dense layer
   int experts_per_token = 0;
   std::int64_t expert_hidden = 0;
   std::int64_t shared_hidden = 0;  ///< total width of always-on experts
   bool router_bias = false;
-  bool shared_gate = false;        ///< Qwen2-MoE: one gate vector on the shared expert
+  bool shared_gate = false;  ///< Qwen2-MoE: one gate vector on the shared expert
 };
 
 /// One kind of transformer layer.
@@ -42,8 +42,8 @@ struct LayerKind {
   std::string name;  ///< "dense", "moe", "dense_local", ...
   Attention attention;
   Ffn ffn;
-  int norms = 2;             ///< norms of `hidden` in the layer: 1 shared, 2, or 4 (Gemma, Grok)
-  bool norm_bias = false;    ///< LayerNorm with bias (2 vectors a norm)
+  int norms = 2;                ///< norms of `hidden` in the layer: 1 shared, 2, or 4 (Gemma, Grok)
+  bool norm_bias = false;       ///< LayerNorm with bias (2 vectors a norm)
   bool parallel_block = false;  ///< attention and FFN read the same norm (Falcon, GPT-NeoX)
   bool post_norm = false;       ///< the two norms follow attention and FFN (OLMo 2)
   [[nodiscard]] bool routed() const { return ffn.experts > 0; }
@@ -71,15 +71,13 @@ struct Model {
 
 /// Parameters of one layer, split as parallelism splits them.
 struct LayerParameters {
-  std::int64_t attention = 0;  ///< projection matrices (and their biases)
-  std::int64_t ffn = 0;        ///< dense FFN, or the shared experts of a routed layer
-  std::int64_t experts = 0;    ///< all routed experts
+  std::int64_t attention = 0;       ///< projection matrices (and their biases)
+  std::int64_t ffn = 0;             ///< dense FFN, or the shared experts of a routed layer
+  std::int64_t experts = 0;         ///< all routed experts
   std::int64_t active_experts = 0;  ///< the share one token uses
   std::int64_t router = 0;
   std::int64_t norms = 0;
-  [[nodiscard]] std::int64_t total() const {
-    return attention + ffn + experts + router + norms;
-  }
+  [[nodiscard]] std::int64_t total() const { return attention + ffn + experts + router + norms; }
   [[nodiscard]] std::int64_t active() const {
     return attention + ffn + active_experts + router + norms;
   }

@@ -1,10 +1,10 @@
 // Parameter counts of public checkpoints, and laws of the FLOP conventions.
 #include "tightrope/workload/model.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tightrope/workload/layer_work.h"
 #include "tightrope/workload/test_models_internal.h"
@@ -76,8 +76,8 @@ TEST(Model, CountsEqualTheTotalsOfPublicCheckpoints) {
 
 // Files with a vision tower: the published total less the tower's own count.
 TEST(Model, LanguagePartsOfMultimodalCheckpointsAreExact) {
-  const std::int64_t siglip = 416'866'032;                  // 27 layers of 1152, 896 px in 14s
-  const std::int64_t projector = 1152 * 5376 + 1152;        // a matrix and its norm
+  const std::int64_t siglip = 416'866'032;            // 27 layers of 1152, 896 px in 14s
+  const std::int64_t projector = 1152 * 5376 + 1152;  // a matrix and its norm
   EXPECT_EQ(count_parameters(public_model("gemma-3-27b-pt")).total() + siglip + projector,
             27'432'406'640);
   const std::int64_t llama4_vision = 871'932'416;  // the same in both files
@@ -96,12 +96,12 @@ struct Active {
 
 TEST(Model, ActiveCountsEqualWhatTheMakersPrint) {
   const std::vector<Active> printed = {
-      {"gpt-oss-120b", 5.13, 0.005, false}, {"gpt-oss-20b", 3.61, 0.005, false},
-      {"Mixtral-8x7B-v0.1", 12.9, 0.05, true}, {"Mixtral-8x22B-v0.1", 39, 0.5, true},
-      {"Qwen3-235B-A22B", 22, 0.5, true}, {"Qwen3-30B-A3B", 3.3, 0.06, true},
-      {"DeepSeek-V2", 21, 0.5, true}, {"DeepSeek-V3", 37, 0.6, true},
+      {"gpt-oss-120b", 5.13, 0.005, false},     {"gpt-oss-20b", 3.61, 0.005, false},
+      {"Mixtral-8x7B-v0.1", 12.9, 0.05, true},  {"Mixtral-8x22B-v0.1", 39, 0.5, true},
+      {"Qwen3-235B-A22B", 22, 0.5, true},       {"Qwen3-30B-A3B", 3.3, 0.06, true},
+      {"DeepSeek-V2", 21, 0.5, true},           {"DeepSeek-V3", 37, 0.6, true},
       {"Llama-4-Scout-17B-16E", 17, 0.5, true}, {"Llama-4-Maverick-17B-128E", 17, 0.5, true},
-      {"Kimi-K2-Base", 32, 0.5, false}, {"Qwen2-57B-A14B", 14, 0.5, true},
+      {"Kimi-K2-Base", 32, 0.5, false},         {"Qwen2-57B-A14B", 14, 0.5, true},
       {"Qwen1.5-MoE-A2.7B", 2.7, 0.05, true},
   };
   for (const Active& a : printed) {
@@ -124,11 +124,16 @@ TEST(Model, SizesThatMakersRoundAreMet) {
 
 TEST(Model, CatalogTwinsOfPublicCheckpointsCountTheSame) {
   const std::vector<std::pair<std::string, std::string>> twins = {
-      {"llama3.1-405b", "Llama-3.1-405B"}, {"llama3-70b", "Meta-Llama-3-70B"},
-      {"llama2-7b", "Llama-2-7b-hf"}, {"deepseek-v3", "DeepSeek-V3"},
-      {"deepseek-v2", "DeepSeek-V2"}, {"kimi-k2", "Kimi-K2-Base"},
-      {"gpt-oss-120b", "gpt-oss-120b"}, {"qwen3-235b-a22b", "Qwen3-235B-A22B"},
-      {"mixtral-8x7b", "Mixtral-8x7B-v0.1"}, {"bloom-176b", "bloom"},
+      {"llama3.1-405b", "Llama-3.1-405B"},
+      {"llama3-70b", "Meta-Llama-3-70B"},
+      {"llama2-7b", "Llama-2-7b-hf"},
+      {"deepseek-v3", "DeepSeek-V3"},
+      {"deepseek-v2", "DeepSeek-V2"},
+      {"kimi-k2", "Kimi-K2-Base"},
+      {"gpt-oss-120b", "gpt-oss-120b"},
+      {"qwen3-235b-a22b", "Qwen3-235B-A22B"},
+      {"mixtral-8x7b", "Mixtral-8x7B-v0.1"},
+      {"bloom-176b", "bloom"},
       {"nemotron4-340b", "Nemotron-4-340B-Base"},
       {"llama4-maverick", "Llama-4-Maverick-17B-128E"},
   };
@@ -180,8 +185,7 @@ TEST(Flops, DoublingTheSequenceDoublesAttentionAndNothingElseWithoutWindows) {
   const TrainingFlops twice = training_flops(model, 16384, FlopConvention::causal);
   EXPECT_EQ(once.products, twice.products);
   EXPECT_DOUBLE_EQ(2 * once.attention, twice.attention);
-  EXPECT_DOUBLE_EQ(training_flops(model, 8192, FlopConvention::full).attention,
-                   twice.attention);
+  EXPECT_DOUBLE_EQ(training_flops(model, 8192, FlopConvention::full).attention, twice.attention);
 }
 
 // 12 L h s of attention forward and backward by the full convention (Megatron's closed form).
@@ -218,8 +222,8 @@ TEST(Flops, PublishedFlopsPerTokenAreMet) {
   EXPECT_NEAR(flops_per_token(v3, 4096, FlopConvention::causal), 2.60e11, 0.01e11);
   v3.mtp_layers = 0;
   EXPECT_NEAR(flops_per_token(v3, 4096, FlopConvention::causal), 2.50e11, 0.01e11);
-  EXPECT_NEAR(flops_per_token(public_model("gpt-oss-120b"), 4096, FlopConvention::causal),
-              3.26e10, 0.02e10);
+  EXPECT_NEAR(flops_per_token(public_model("gpt-oss-120b"), 4096, FlopConvention::causal), 3.26e10,
+              0.02e10);
 }
 
 TEST(Flops, SixNIsSixTimesTheActiveParameters) {

@@ -1,12 +1,12 @@
 // Models that the tests of this room read from the repository's own files.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tightrope/core/csv.h"
 #include "tightrope/workload/hf_config.h"
