@@ -1,5 +1,6 @@
 #include "tightrope/formula/calibration.h"
 
+#include <fmt/format.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -35,7 +36,7 @@ class Reader {
     if (!value) return fault(ErrorCode::type, *node, key, "a number");
     if (!(*value >= low && *value <= high)) {
       return fault(ErrorCode::range, *node, key,
-                   "a number from " + std::to_string(low) + " to " + std::to_string(high));
+                   fmt::format("a number from {:g} to {:g}", low, high));
     }
     into = *value;
   }
@@ -357,7 +358,8 @@ RankKernels rank_kernels(const catalog::Chip& chip, const Calibration& calibrati
                          std::string* borrowed_from) {
   const ChipCalibration& c = calibration.for_chip(chip);
   if (borrowed_from != nullptr) {
-    const std::string& owner = c.name.empty() ? c.architecture : c.name;
+    const std::string& kin = c.architecture.empty() ? c.kind : c.architecture;
+    const std::string& owner = c.name.empty() ? kin : c.name;
     *borrowed_from = c.name == chip.name ? std::string() : owner;
   }
   const double per_chip = std::max(1, chip.ranks_per_chip);

@@ -247,6 +247,12 @@ void add_scaleout_priors(std::vector<LinkDraft>& outs) {
                                "between TPU slices and over plain cloud NICs: EFAv2's, slower steps");
   network.link.model.step_latency = Seconds(30e-6);
   outs.push_back(network);
+  LinkDraft omni = borrowed(infiniband, "omni-path", {"omnipath"},
+                            "InfiniBand's with half its shares: host-based, not measured");
+  omni.link.model.share *= 0.5;
+  omni.link.model.send_share *= 0.5;
+  omni.link.model.all_to_all_share *= 0.5;
+  outs.push_back(omni);
   outs.push_back(borrowed(efa2, "other", {}, "EFAv2's"));
 }
 
