@@ -39,6 +39,16 @@ void add_ends(Context& context, const workload::WorkOptions& options) {
 
 }  // namespace
 
+void retune(Context& context, const Tuning& tuning) {
+  context.tuning = tuning;
+  for (DType t : all_dtypes) {
+    const bool narrow = bytes_of(t) < 2;
+    context.kernels.peak[t] = context.nominal_peak[t] *
+                              (narrow ? tuning.sustained.narrow : tuning.sustained.wide) *
+                              tuning.stack.compute_share;
+  }
+}
+
 Result<Context> make_context(const ContextRequest& request, const catalog::System& system,
                              const catalog::Catalog& catalog,
                              const formula::Calibration& calibration) {
@@ -63,12 +73,9 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
                 fmt::format("{} has no matrix units for {}", chip->title, context.recipe.name), {},
                 "choose another --precision or system");
   }
-  const Tuning& tuning = context.tuning;
-  for (DType t : all_dtypes) {
-    const bool narrow = bytes_of(t) < 2;
-    context.kernels.peak[t] *= (narrow ? tuning.sustained.narrow : tuning.sustained.wide) *
-                               tuning.stack.compute_share;
-  }
+  context.nominal_peak = context.kernels.peak;
+  const Tuning tuning = context.tuning;
+  retune(context, tuning);
   const workload::WorkOptions options{.flash_attention = tuning.stack.flash_attention,
                                       .dropout = tuning.stack.dropout};
   for (const workload::LayerKind& kind : context.model.kinds) {

@@ -28,7 +28,8 @@ struct Context {
   workload::Job job;
   catalog::Chip chip;
   catalog::System system;
-  formula::RankKernels kernels;
+  formula::RankKernels kernels;  ///< as long runs find them: peaks at sustained clocks
+  PerDType<FlopsPerSecond> nominal_peak{};  ///< the same before `tuning` slowed them
   formula::FabricModel fabric;
   std::string borrowed_from;  ///< kin whose kernel coefficients stand in; empty when its own
   Recipe recipe;
@@ -53,5 +54,8 @@ struct ContextRequest {
                                            const catalog::System& system,
                                            const catalog::Catalog& catalog,
                                            const formula::Calibration& calibration);
+
+/// Replaces the fitted numbers of a context; its flags (flash attention, dropout) must not change.
+void retune(Context& context, const Tuning& tuning);
 
 }  // namespace tightrope::step

@@ -1,0 +1,18 @@
+// `tightrope validate training`: our model against published measurements.
+#pragma once
+
+#include <string>
+
+#include "tightrope/cli/session.h"
+
+namespace tightrope::cli {
+
+struct ValidateTrainingOptions {
+  std::string data;    ///< CSV of measurements or of a mapping grid
+  std::string json;    ///< write the JSON report here; "-" prints it instead of the text
+  std::string rows;    ///< write one line a row here, when not empty
+  std::string tuning;  ///< training calibration to use; empty: the embedded one
+};
+int run_validate_training(const Session& session, const ValidateTrainingOptions& options);
+
+}  // namespace tightrope::cli
