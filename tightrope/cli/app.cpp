@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "tightrope/cli/calibrate_command.h"
 #include "tightrope/cli/catalog_command.h"
 #include "tightrope/cli/session.h"
 #include "tightrope/cli/suggest.h"
@@ -61,6 +62,12 @@ std::string quoted_list(const std::vector<std::string>& names) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+/// "tightrope catalog show".
+std::string full_name(const CLI::App& level) {
+  const CLI::App* parent = level.get_parent();
+  return parent == nullptr ? level.get_name() : full_name(*parent) + " " + level.get_name();
+}
+
 /// A word on the line that no command and no option took.
 Error unknown_word(const CLI::App& level, const std::string& word) {
   Error error;
@@ -80,8 +87,7 @@ Error unknown_word(const CLI::App& level, const std::string& word) {
   } else if (!is_option && !known.empty()) {
     error.hint = "commands: " + quoted_list(known);
   } else {
-    error.hint = fmt::format("try '{} --help'",
-                             level.get_parent() ? "tightrope " + level.get_name() : "tightrope");
+    error.hint = fmt::format("try '{} --help'", full_name(level));
   }
   return error;
 }
@@ -106,7 +112,7 @@ void add_globals(CLI::App& app, Session& session, bool& version) {
       ->type_name("DIR");
   app.add_option("--threads", session.threads, "Threads to use; 0 is one a processor")
       ->type_name("N")
-      ->check(CLI::Range(0, 1024));
+      ->check(CLI::Range(0, 1024).description(""));
 }
 
 void bind_catalog(CLI::App& app, Body& body) {
@@ -144,7 +150,8 @@ void bind_catalog(CLI::App& app, Body& body) {
 void bind_validate(CLI::App& app, Body& body) {
   const auto asked = std::make_shared<ValidateTrainingOptions>();
   CLI::App* validate = app.add_subcommand("validate", "Our models against published measurements");
-  CLI::App* training = validate->add_subcommand("training", "Step times of published training runs");
+  CLI::App* training =
+      validate->add_subcommand("training", "Step times of published training runs");
   training->add_option("--data", asked->data, "CSV of measurements, or of a grid of mappings")
       ->type_name("CSV")
       ->required();
@@ -152,10 +159,25 @@ void bind_validate(CLI::App& app, Body& body) {
       ->type_name("FILE");
   training->add_option("--rows", asked->rows, "Write one line a row, with its error bands")
       ->type_name("CSV");
-  training->add_option("--tuning", asked->tuning, "Training calibration instead of the embedded one")
+  training
+      ->add_option("--tuning", asked->tuning, "Training calibration instead of the embedded one")
       ->type_name("TOML");
   training->callback([&body, asked] {
     body = [asked](const Session& s) { return run_validate_training(s, *asked); };
+  });
+}
+
+void bind_calibrate(CLI::App& app, Body& body) {
+  const auto asked = std::make_shared<CalibrateKernelsOptions>();
+  CLI::App* calibrate = app.add_subcommand("calibrate", "Fit coefficients to measured tables");
+  CLI::App* kernels = calibrate->add_subcommand("kernels", "Kernels and links");
+  kernels->add_option("--data", asked->data, "Folder with kernels/*.csv and catalog_*.csv")
+      ->type_name("DIR")
+      ->required();
+  kernels->add_option("--out", asked->out, "File to write; without it, errors are only reported")
+      ->type_name("TOML");
+  kernels->callback([&body, asked] {
+    body = [asked](const Session& s) { return run_calibrate_kernels(s, *asked); };
   });
 }
 
@@ -169,10 +191,11 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   add_globals(app, session, version);
   bind_catalog(app, body);
   bind_validate(app, body);
+  bind_calibrate(app, body);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    out << innermost(app).help();
+    out << app.help();
     return exit_ok;
   } catch (const CLI::ParseError& reason) {
     return report_error(session, usage_error(app, reason));
