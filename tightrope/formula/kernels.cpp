@@ -29,30 +29,41 @@ double round_up(double x) noexcept {
   return whole < x ? whole + 1.0 : whole;
 }
 
-struct TileGrid {
-  double m, n, groups, units, wave_share, split_share;
+/// How tiles fall on compute units. `per_unit` is groups / units.
+struct Spread {
+  double per_unit, wave_share, split_share;
 };
 
-/// Tile areas that the busiest unit works through, for one tile size.
-double busy_area(const TileGrid& grid, double tile_m, double tile_n) noexcept {
-  const double tiles = round_up(grid.m / tile_m) * round_up(grid.n / tile_n) * grid.groups;
-  const double ideal = tiles / grid.units;
-  const double rounding = ideal < 1.0 ? grid.split_share : grid.wave_share;
-  const double waves = ideal + rounding * (round_up(ideal) - ideal);
-  return waves * tile_m * tile_n;
+/// Tiles that the busiest unit works through, of rows x columns whole tiles a group.
+double busy_tiles(const Spread& spread, double rows, double columns) noexcept {
+  constexpr double rounding_error = 1e-9;  // 132 tiles on 132 units are one wave, not two
+  const double ideal = rows * columns * spread.per_unit;
+  const double share = ideal < 1.0 ? spread.split_share : spread.wave_share;
+  const double whole = round_up(ideal - rounding_error);
+  return whole > ideal ? ideal + share * (whole - ideal) : ideal;
 }
 
-/// The least time-equivalent area over the tiles a library would try.
-double best_area(const TileGrid& grid, const GemmCoefficients& c) noexcept {
-  const double half_m = 0.5 * c.tile_m, half_n = 0.5 * c.tile_n;
-  const double half = 1.0 / c.small_tile_share;
+/// The least time-equivalent area of tiles a unit, over the tiles a library would try: whole, half
+/// and quarter ones, either way round. Halving a tile doubles the exact quotient.
+double best_area(const GemmShape& shape, const Spread& spread,
+                 const GemmCoefficients& c) noexcept {
+  const double half = 0.5 / c.small_tile_share;
   const double quarter = half * half;
-  double area = busy_area(grid, c.tile_m, c.tile_n);
-  if (c.tile_m != c.tile_n) area = std::min(area, busy_area(grid, c.tile_n, c.tile_m));
-  area = std::min(area, half * busy_area(grid, c.tile_m, half_n));
-  area = std::min(area, half * busy_area(grid, half_n, c.tile_m));
-  area = std::min(area, quarter * busy_area(grid, half_m, half_n));
-  return std::min(area, quarter * busy_area(grid, half_n, half_m));
+  const double mm = shape.m / c.tile_m, nn = shape.n / c.tile_n;
+  const double mm1 = round_up(mm), mm2 = round_up(2.0 * mm);
+  const double nn1 = round_up(nn), nn2 = round_up(2.0 * nn);
+  double tiles = busy_tiles(spread, mm1, nn1);
+  tiles = std::min(tiles, half * busy_tiles(spread, mm1, nn2));
+  tiles = std::min(tiles, quarter * busy_tiles(spread, mm2, nn2));
+  // Turned round: the tile's long side along m.
+  const double mn = shape.m / c.tile_n, nm = shape.n / c.tile_m;
+  const double mn2 = round_up(2.0 * mn), nm1 = round_up(nm);
+  tiles = std::min(tiles, half * busy_tiles(spread, mn2, nm1));
+  if (c.tile_m != c.tile_n) {
+    tiles = std::min(tiles, busy_tiles(spread, round_up(mn), nm1));
+    tiles = std::min(tiles, quarter * busy_tiles(spread, mn2, round_up(2.0 * nm)));
+  }
+  return tiles * c.tile_m * c.tile_n;
 }
 
 double streaming_time(double bytes, const RankKernels& kernels) noexcept {
@@ -85,9 +96,9 @@ KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept {
   const GemmCoefficients& c = shape.scaling == Scaling::block ? kernels.gemm_block[shape.dtype]
                                                               : kernels.gemm[shape.dtype];
   const double units = kernels.compute_units;
-  const TileGrid grid{shape.m, shape.n, shape.groups, units, c.wave_share, c.split_share};
+  const Spread spread{shape.groups / units, c.wave_share, c.split_share};
   const double peak = kernels.peak[shape.dtype].raw() * c.peak_share;
-  const double busy_flops = 2.0 * best_area(grid, c) * (shape.k + c.k_half) * units;
+  const double busy_flops = 2.0 * best_area(shape, spread, c) * (shape.k + c.k_half) * units;
   const double math = peak > 0.0 ? busy_flops / peak : infinity;
 
   const double operands = (shape.m + shape.n) * shape.k * shape.groups * bytes_of(shape.dtype);
