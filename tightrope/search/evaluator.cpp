@@ -11,7 +11,7 @@ using step::Mapping;
 
 namespace {
 
-// Sums in another order may differ in their last digits: a bound is worth a little less than it says.
+// Sums in another order differ in their last digits: a bound is worth a little less than it says.
 constexpr double bound_trust = 1.0 - 1e-9;
 
 template <class T>
@@ -66,11 +66,12 @@ void Ranking::offer(const Mapping& mapping, double score) {
 }
 
 Evaluator::Evaluator(const step::Context& context, const Space& space, const Request& request)
-    : c_(context), r_(request), limit_(context.kernels.hbm * request.memory_share),
+    : c_(context),
+      r_(request),
+      limit_(context.kernels.hbm * request.memory_share),
       ranking_(request.keep) {
   const topology::Fabric& fabric = c_.fabric.fabric;
-  connected_ = r_.ranks <= fabric.domain_ranks ||
-               fabric.scaleout_bandwidth > BytesPerSecond(0.0);
+  connected_ = r_.ranks <= fabric.domain_ranks || fabric.scaleout_bandwidth > BytesPerSecond(0.0);
   const bool host = fabric.host_bandwidth > BytesPerSecond(0.0);
   for (const bool data : {false, true}) {
     for (const bool pipeline : {false, true}) {
@@ -102,9 +103,7 @@ void Evaluator::evaluate(const Family& family) {
   if (options.offloads.empty()) return;
   basis_ = step::make_basis(c_, m, *family.costs, *family.layout, family.micro_batches);
   pipelines_.clear();
-  Seconds most{};
-  for (const step::RunBasis& run : basis_.runs) most = max(most, run.compute);
-  busy_ = basis_.micro_batches * most.raw();
+  busy_ = basis_.micro_batches * step::busiest_run(basis_).compute.raw();
   // A bound for all: the pipeline without messages, nothing else visible.
   const double least = score(formula::pipeline_bound(uneven(Seconds(0.0))).time);
   for (const step::Sharding sharding : options.sharding) {
@@ -155,8 +154,7 @@ void Evaluator::search_switches(Mapping m, const InnerOptions& options, TimedPip
     m.dp_overlap = overlap;
     for (const Offload& offload : fitting_) {
       set(m, offload);
-      if (r_.prune &&
-          hopeless(score(step::finish(c_, m, basis_, sync_, pipeline.bound).total))) {
+      if (r_.prune && hopeless(score(step::finish(c_, m, basis_, sync_, pipeline.bound).total))) {
         ++counters_.evaluated;
         continue;
       }
@@ -185,9 +183,7 @@ double Evaluator::score(Seconds time) const {
   return r_.objective.per_second * time.raw() + r_.objective.per_busy_second * busy_;
 }
 
-bool Evaluator::hopeless(double low) const {
-  return low * bound_trust > ranking_.worst();
-}
+bool Evaluator::hopeless(double low) const { return low * bound_trust > ranking_.worst(); }
 
 Outcome Evaluator::outcome() const {
   Outcome out;

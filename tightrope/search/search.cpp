@@ -146,9 +146,13 @@ class Search {
         static_cast<std::uint32_t>(k.tp_comm) | static_cast<std::uint32_t>(k.tp_overlap) << 2 |
         static_cast<std::uint32_t>(k.cp_kind) << 5 | std::uint32_t{k.regather} << 7 |
         std::uint32_t{k.ep_overlap} << 8 | std::uint32_t{k.tp_scaleout} << 9;
-    return {static_cast<std::uint32_t>(k.tp), static_cast<std::uint32_t>(k.cp),
-            static_cast<std::uint32_t>(k.ep), static_cast<std::uint32_t>(k.etp),
-            static_cast<std::uint32_t>(k.micro_batch), flags, k.recompute.bits};
+    return {static_cast<std::uint32_t>(k.tp),
+            static_cast<std::uint32_t>(k.cp),
+            static_cast<std::uint32_t>(k.ep),
+            static_cast<std::uint32_t>(k.etp),
+            static_cast<std::uint32_t>(k.micro_batch),
+            flags,
+            k.recompute.bits};
   }
 
   const std::optional<std::vector<step::StageLayers>>& layout_of(int pp, int vp) {
@@ -173,8 +177,7 @@ class Search {
       const bool runs = vp == 1 || micro_batches % m.pp == 0;
       const auto& layout = layout_of(m.pp, vp);
       const bool splits = m.pp > 1 && vp == 1;
-      for (step::Schedule schedule :
-           when(splits, space_.schedule, step::Schedule::one_f_one_b)) {
+      for (step::Schedule schedule : when(splits, space_.schedule, step::Schedule::one_f_one_b)) {
         m.schedule = schedule;
         const bool scatter = m.pp > 1 && m.tp > 1 && m.tp_comm == step::TpComm::all_reduce;
         for (bool p2p : when(scatter, space_.p2p_scatter, true)) {

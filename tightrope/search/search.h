@@ -16,9 +16,9 @@ namespace tightrope::search {
 /// Options to enumerate. An empty list of numbers means every value that divides.
 struct Space {
   std::vector<int> tp, cp{1}, pp, vp, ep, etp{1}, micro_batch;
-  int max_tp = 64;            ///< with an empty tp list
+  int max_tp = 64;  ///< with an empty tp list
   int max_pp = 128, max_vp = 16, max_micro_batch = 16;
-  bool uneven_stages = true;  ///< pp that does not divide the layers
+  bool uneven_stages = true;                   ///< pp that does not divide the layers
   std::vector<workload::ModuleSet> recompute;  ///< empty: none, and what the model can drop
   /// Quarters of a stage's layers that recompute when whole layers do (4: all of them).
   std::vector<int> recompute_quarters{4};
@@ -49,10 +49,10 @@ struct Objective {
 [[nodiscard]] Objective energy_objective(const step::Context& context);
 
 struct Request {
-  int ranks = 1;          ///< software devices: chips * ranks_per_chip
-  int keep = 5;           ///< best plans to return
-  bool prune = true;      ///< false: replay every mapping that fits, to prove the pruned answer
-  bool singly = false;    ///< prune no family as a whole: each mapping that fits has its own bound
+  int ranks = 1;        ///< software devices: chips * ranks_per_chip
+  int keep = 5;         ///< best plans to return
+  bool prune = true;    ///< false: replay every mapping that fits, to prove the pruned answer
+  bool singly = false;  ///< prune no family as a whole: each mapping that fits has its own bound
   double memory_share = 1.0;  ///< of device memory a plan may fill, reserve included
   Objective objective;
 };

@@ -70,6 +70,15 @@ void add_layers(Adder& adder, const StageLayers& stage, const BlockCosts& costs,
 
 }  // namespace
 
+const RunBasis& busiest_run(const Basis& basis) {
+  TR_CHECK(!basis.runs.empty());
+  const RunBasis* busiest = &basis.runs.front();
+  for (const RunBasis& run : basis.runs) {
+    if (run.time.total() > busiest->time.total()) busiest = &run;
+  }
+  return *busiest;
+}
+
 Seconds hop_time(const Context& context, const Mapping& m) {
   if (m.pp == 1) return Seconds(0.0);
   const double whole = m.micro_batch * static_cast<double>(context.job.seq_len) / m.cp;

@@ -44,6 +44,9 @@ struct Basis {
   int stages = 1, chunks = 1, micro_batches = 1;
 };
 
+/// The run whose stages take longest: its share of computing stands for the whole step's.
+[[nodiscard]] const RunBasis& busiest_run(const Basis& basis);
+
 /// One stage-to-stage message of a micro-batch's activations.
 [[nodiscard]] Seconds hop_time(const Context& context, const Mapping& mapping);
 

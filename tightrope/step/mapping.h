@@ -52,7 +52,7 @@ struct Mapping {
   TpOverlap tp_overlap = TpOverlap::none;
   CpKind cp_kind = CpKind::ring;
   bool regather = true;     ///< sequence parallel: gather inputs again in backward, not keep them
-  bool p2p_scatter = true;  ///< pipeline messages carry 1/tp of the tokens, gathered again if need be
+  bool p2p_scatter = true;  ///< pipeline messages carry 1/tp of the tokens, gathered on arrival
   bool dp_overlap = true;   ///< gradients and parameters travel beside compute
   bool ep_overlap = false;  ///< expert all-to-all of one micro-batch beside compute of another
   bool graph = false;       ///< device graphs: no host time between kernels
