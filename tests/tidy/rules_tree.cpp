@@ -93,9 +93,11 @@ bool includes(const SourceFile& file, const std::string& header) {
 void check_dead_headers(const House& house, std::vector<Finding>& findings) {
   for (const SourceFile& header : house.files) {
     if (!header.is_header() || header.room().empty()) continue;
+    const bool for_tests = header.stem().starts_with("test_");
     const bool used =
         std::any_of(house.files.begin(), house.files.end(), [&](const SourceFile& file) {
-          return file.is_cpp() && file.path != header.path && !file.ends_with("_test.cpp") &&
+          return file.is_cpp() && file.path != header.path &&
+                 (for_tests || !file.ends_with("_test.cpp")) &&
                  file.stem() != header.stem() && includes(file, header.path);
         });
     if (!used) {

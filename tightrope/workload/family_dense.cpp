@@ -65,10 +65,8 @@ Model read_internlm(const ConfigObject& c, const Family& family) {
   return finish(f, std::vector<bool>(static_cast<std::size_t>(f.layer_count)), 0);
 }
 
-}  // namespace
-
-const std::vector<Family>& dense_families() {
-  static const std::vector<Family> families = {
+std::vector<Family> llama_line() {
+  return {
       {.model_type = "llama", .architecture = "LlamaForCausalLM", .read = read_plain},
       {.model_type = "mistral", .architecture = "MistralForCausalLM", .read = read_plain},
       {.model_type = "ministral", .architecture = "MinistralForCausalLM", .read = read_plain},
@@ -98,6 +96,11 @@ const std::vector<Family>& dense_families() {
        .architecture = "Qwen3ForCausalLM",
        .read = read_qwen,
        .qk_norm = true},
+  };
+}
+
+std::vector<Family> other_lines() {
+  return {
       {.model_type = "gemma",
        .architecture = "GemmaForCausalLM",
        .read = read_gemma,
@@ -141,6 +144,17 @@ const std::vector<Family>& dense_families() {
        .out_bias = true},
       {.model_type = "internlm2", .architecture = "InternLM2ForCausalLM", .read = read_internlm},
   };
+}
+
+}  // namespace
+
+const std::vector<Family>& dense_families() {
+  static const std::vector<Family> families = [] {
+    std::vector<Family> all = llama_line();
+    const std::vector<Family> others = other_lines();
+    all.insert(all.end(), others.begin(), others.end());
+    return all;
+  }();
   return families;
 }
 

@@ -77,8 +77,9 @@ double mean_keys(const AttentionCore& core, std::int64_t seq_len, bool causal_ha
   return half ? square / 2 : square;
 }
 
-double attention_flops(const AttentionCore& core, std::int64_t seq_len, bool causal_half) {
-  return 2.0 * core.heads * (core.qk_dim + core.v_dim) * mean_keys(core, seq_len, causal_half);
+Flops attention_flops(const AttentionCore& core, std::int64_t seq_len, bool causal_half) {
+  return Flops(2.0 * core.heads * (core.qk_dim + core.v_dim) *
+               mean_keys(core, seq_len, causal_half));
 }
 
 std::int64_t kv_elements_per_token(const Attention& attention) {

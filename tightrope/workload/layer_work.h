@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tightrope/core/units.h"
 #include "tightrope/workload/model.h"
 
 namespace tightrope::workload {
@@ -104,8 +105,8 @@ struct AttentionCore {
                                bool causal_half = true);
 /// FLOPs of the attention core a token, forward (backward is twice that, 2.5 times with flash's
 /// recomputed scores).
-[[nodiscard]] double attention_flops(const AttentionCore& core, std::int64_t seq_len,
-                                     bool causal_half = true);
+[[nodiscard]] Flops attention_flops(const AttentionCore& core, std::int64_t seq_len,
+                                    bool causal_half = true);
 
 /// Elements a token adds to a key-value cache in one layer: kv_heads (qk + v), or MLA's latent.
 [[nodiscard]] std::int64_t kv_elements_per_token(const Attention& attention);

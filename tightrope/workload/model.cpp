@@ -66,7 +66,7 @@ TrainingFlops layer_flops(const Model& model, const LayerKind& kind, std::int64_
   const LayerWork work = layer_work(model, kind);
   const bool half = convention == FlopConvention::causal;
   return {6.0 * matmul_weights(work, kind.ffn),
-          3.0 * attention_flops(work.attention, seq_len, half)};
+          3.0 * attention_flops(work.attention, seq_len, half).raw()};
 }
 
 }  // namespace
