@@ -215,10 +215,11 @@ PipelineTime replay_pipeline(const UnevenPipeline& pipeline,
                              std::vector<PipelineEvent>* events) noexcept {
   Replay replay(pipeline, events);
   PipelineTime out;
-  out.time = Seconds(replay.run());
   for (const StageRun& run : pipeline.runs) {
     out.work = max(out.work, pipeline.micro_batches * run.time.total());
   }
+  // Adding up piece by piece may end a rounding error before the sum.
+  out.time = max(Seconds(replay.run()), out.work);
   out.bubble = out.time - out.work;
   return out;
 }

@@ -221,7 +221,10 @@ class Search {
 
 Outcome search_mappings(const step::Context& context, const Space& space, const Request& request) {
   TR_CHECK(request.ranks >= 1 && request.keep >= 1, request.ranks, request.keep);
-  return Search(context, space, request).run();
+  if (!space.recompute.empty()) return Search(context, space, request).run();
+  Space whole = space;
+  whole.recompute = default_space(context).recompute;
+  return Search(context, whole, request).run();
 }
 
 }  // namespace tightrope::search

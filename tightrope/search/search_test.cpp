@@ -461,6 +461,19 @@ TEST(Search, WhereNothingFitsTheNearestIsTheOneThatNeedsLeast) {
   EXPECT_EQ(found.nearest->memory.total(), least);
 }
 
+TEST(Search, AnEmptyListOfRecomputeStandsForWhatTheModelCanDrop) {
+  const SmallCase c = small_cases().front();
+  const Context context = step::test_context(c.setup);
+  Request r;
+  r.ranks = c.ranks;
+  Space space = plain_space();
+  space.recompute = {};
+  const Outcome found = search_mappings(context, space, r);
+  space.recompute = default_space(context).recompute;
+  EXPECT_GT(space.recompute.size(), 1U);
+  EXPECT_EQ(best_text(found), best_text(search_mappings(context, space, r)));
+}
+
 TEST(Search, OffloadIsRefusedWhereNoHostLinkIsKnown) {
   const SmallCase c = small_cases().front();
   Context context = step::test_context(c.setup);

@@ -223,8 +223,9 @@ class Accountant {
     s.window = static_cast<double>(a.window);
     if (key_.cp > 1 && !moved) {
       // Ranks hold an early and a late piece each, so that all see half of the keys on average.
+      const bool skips = a.causal && c_.tuning.stack.flash_attention;
       s.q_len = length / key_.cp;
-      s.kv_len = a.causal ? 0.5 * length : length;
+      s.kv_len = skips ? 0.5 * length : length;
       s.causal = false;
     }
     Seconds forward{}, backward{};

@@ -17,32 +17,52 @@ double nodes_of(const Context& c, const Mapping& m) {
   return std::max(1.0, static_cast<double>(m.ranks()) / c.fabric.fabric.node_ranks);
 }
 
-// Visible traffic a micro-batch adds on a run: ZeRO-3 gathers and offload.
-struct Extra {
-  Seconds gather{}, offload{};
+// Compute of one micro-batch that transfers may run beside. What hides behind it uses it up: two
+// transfers do not both hide behind the same product.
+struct Window {
+  Seconds left{};
+  // Visible part of a transfer; the hidden one takes its share of the window.
+  Seconds hide(Seconds transfer, double quality, double slowdown) {
+    const formula::Exposure e = formula::expose({transfer, left, quality, slowdown});
+    left -= e.hidden;
+    return e.exposed;
+  }
 };
 
-Extra extra_traffic(const Context& c, const Mapping& m, const RunBasis& run, const RunSync& sync) {
-  Extra out;
+struct Windows {
+  Window forward, backward;
+  explicit Windows(const RunBasis& run)
+      : forward{run.time.forward}, backward{run.time.backward + run.time.weight} {}
+};
+
+Seconds visible_offload(const Context& c, const Mapping& m, const RunBasis& run,
+                        const RunSync& sync, Windows& windows) {
+  if (!m.offload_weights && !m.offload_activations) return Seconds(0.0);
+  Bytes moved{};  // each way
+  if (m.offload_weights) moved += sync.weights;
+  if (m.offload_activations) moved += run.kept;
+  const Seconds one_way = moved / c.fabric.fabric.host_bandwidth;
+  const double quality = c.tuning.habits.bulk_hidden;
+  return windows.forward.hide(one_way, quality, 0.0) + windows.backward.hide(one_way, quality, 0.0);
+}
+
+// ZeRO-3 gathers parameters for either pass of every micro-batch, and reduces in backward.
+Seconds visible_shards(const Context& c, const Mapping& m, const RunSync& sync, Windows& windows) {
   const Habits& t = c.tuning.habits;
-  if (m.sharding == Sharding::full) {
-    const double hidden = m.dp_overlap ? t.dp_hidden : 0.0;
-    out.gather = formula::expose({sync.gather, run.time.forward, hidden, t.steal}).exposed +
-                 formula::expose({sync.gather + sync.reduce,
-                                  run.time.backward + run.time.weight, hidden, t.steal})
-                     .exposed;
-  }
-  if (m.offload_weights || m.offload_activations) {
-    const BytesPerSecond host = c.fabric.fabric.host_bandwidth;
-    Bytes moved{};  // each way
-    if (m.offload_weights) moved += sync.weights;
-    if (m.offload_activations) moved += run.kept;
-    const Seconds one_way = moved / host;
-    out.offload = formula::expose({one_way, run.time.forward, t.bulk_hidden, 0.0}).exposed +
-                  formula::expose({one_way, run.time.backward + run.time.weight, t.bulk_hidden, 0.0})
-                      .exposed;
-  }
-  return out;
+  const double quality = m.dp_overlap ? t.dp_hidden : 0.0;
+  return windows.forward.hide(sync.gather, quality, t.steal) +
+         windows.backward.hide(sync.gather + sync.reduce, quality, t.steal);
+}
+
+// The others reduce and gather once a step, beside its last backward and first forward.
+Seconds visible_sync(const Context& c, const Mapping& m, const RunBasis& run, int chunks,
+                     const RunSync& sync, Windows& windows) {
+  const Habits& t = c.tuning.habits;
+  const double quality = m.dp_overlap ? t.dp_hidden : 0.0;
+  // Later stages finish earlier: their gradients travel while the first ones drain.
+  const Seconds slack = run.first * (run.time.backward / chunks);
+  const Seconds reduce = windows.backward.hide(sync.reduce, quality, t.steal);
+  return max(reduce - slack, Seconds(0.0)) + windows.forward.hide(sync.gather, quality, t.steal);
 }
 
 }  // namespace
@@ -57,8 +77,8 @@ Memory peak_memory(const Context& context, const Mapping& m, const Basis& basis,
     Memory here;
     here.stage = run.first;
     const double layer_weights = run.layer_parameters * context.recipe.states.weight;
-    here.weights = m.offload_weights ? min(s.weights, Bytes(resident_layers * layer_weights))
-                                     : s.weights;
+    here.weights =
+        m.offload_weights ? min(s.weights, Bytes(resident_layers * layer_weights)) : s.weights;
     here.gradients = s.gradients;
     here.optimizer = m.offload_optimizer ? Bytes(0.0) : s.states;
     here.activations = m.offload_activations
@@ -75,29 +95,25 @@ Memory peak_memory(const Context& context, const Mapping& m, const Basis& basis,
   return peak;
 }
 
-TimeParts finish(const Context& context, const Mapping& m, const Basis& basis,
-                 const SyncCost& sync, const formula::PipelineTime& pipeline) {
-  const Habits& t = context.tuning.habits;
+TimeParts finish(const Context& context, const Mapping& m, const Basis& basis, const SyncCost& sync,
+                 const formula::PipelineTime& pipeline) {
   TimeParts out;
   for (std::size_t i = 0; i < basis.runs.size(); ++i) {
     const RunBasis& run = basis.runs[i];
     const RunSync& s = sync.runs[i];
-    const Extra extra = extra_traffic(context, m, run, s);
-    out.shard_gather = max(out.shard_gather, basis.micro_batches * extra.gather);
-    out.offload = max(out.offload, basis.micro_batches * extra.offload);
+    Windows windows(run);
+    out.offload =
+        max(out.offload, basis.micro_batches * visible_offload(context, m, run, s, windows));
     out.optimizer = max(out.optimizer, m.offload_optimizer ? s.optimizer_offloaded : s.optimizer);
-    if (m.sharding == Sharding::full) continue;
-    // Later stages finish earlier: their gradients travel while the first ones drain.
-    const Seconds slack = (run.first + run.count - 1.0) * (run.time.backward / basis.chunks);
-    const double hidden = m.dp_overlap ? t.dp_hidden : 0.0;
-    const formula::Exposure reduce = formula::expose(
-        {s.reduce, run.time.backward + run.time.weight, hidden, t.steal});
-    const formula::Exposure gather =
-        formula::expose({s.gather, run.time.forward, hidden, t.steal});
-    out.dp = max(out.dp, max(reduce.exposed - slack, Seconds(0.0)) + gather.exposed);
+    if (m.sharding == Sharding::full) {
+      out.shard_gather =
+          max(out.shard_gather, basis.micro_batches * visible_shards(context, m, s, windows));
+    } else {
+      out.dp = max(out.dp, visible_sync(context, m, run, basis.chunks, s, windows));
+    }
   }
   const double nodes = nodes_of(context, m);
-  out.straggler = t.straggler * std::log2(std::max(1.0, nodes)) * pipeline.time;
+  out.straggler = context.tuning.habits.straggler * std::log2(std::max(1.0, nodes)) * pipeline.time;
   out.bubble = pipeline.bubble;
   out.fixed = context.tuning.step_fixed();
   out.total = pipeline.time + out.shard_gather + out.offload + out.dp + out.optimizer +
@@ -238,8 +254,8 @@ Estimate estimate(const Context& context, const Mapping& m) {
   e.memory = peak_memory(context, m, basis, sync);
   if (e.memory.total() > context.kernels.hbm) e.infeasible = Infeasible::does_not_fit;
   split_work(context, m, costs, *layout, basis, sync, e);
-  e.tokens = static_cast<double>(context.job.global_batch) *
-             static_cast<double>(context.job.seq_len);
+  e.tokens =
+      static_cast<double>(context.job.global_batch) * static_cast<double>(context.job.seq_len);
   e.hardware_flops = all_flops(context, m, costs, *layout, e.micro_batches);
   add_power(context, m, e);
   return e;
