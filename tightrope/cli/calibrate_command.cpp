@@ -1,8 +1,8 @@
 #include "tightrope/cli/calibrate_command.h"
 
-#include <fmt/format.h>
-
 #include <ostream>
+
+#include <fmt/format.h>
 
 #include "tightrope/core/csv.h"
 #include "tightrope/core/parallel.h"
@@ -28,9 +28,10 @@ void print_fit(std::ostream& out, const study::KernelFit& fit) {
   }
   out << "   " << numbers << '\n';
   if (fit.unseen.rows > 0) {
-    out << fmt::format("    latent attention (192/128), {} rows that were not fitted: median {}, "
-                       "bias {}\n",
-                       fit.unseen.rows, percent(fit.unseen.median_ape), percent(fit.unseen.bias));
+    out << fmt::format(
+        "    latent attention (192/128), {} rows that were not fitted: median {}, "
+        "bias {}\n",
+        fit.unseen.rows, percent(fit.unseen.median_ape), percent(fit.unseen.bias));
   }
 }
 
@@ -51,6 +52,12 @@ int run_calibrate_kernels(const Session& session, const CalibrateKernelsOptions&
   session.out << fmt::format("{:<28} {:>5} {:>7} {:>7} {:>9} {:>9}\n", "fitted to", "rows",
                              "median", "p90", "median", "p90");
   for (const study::KernelFit& fit : fitted->fits) print_fit(session.out, fit);
+  for (const study::KernelFit& check : fitted->checks) {
+    const study::FitQuality& q = check.after.quality;
+    session.out << fmt::format("{:<28} {:>5} {:>7} {:>7} {:>9} {:>9} {:>7}\n", check.subject,
+                               q.rows, "not", "fitted", percent(q.median_ape), percent(q.p90_ape),
+                               percent(q.bias));
+  }
   session.out << fmt::format(
       "\n{} coefficients from {} rows. cross: median error on rows left out, in five folds.\n",
       fitted->coefficients, fitted->rows);

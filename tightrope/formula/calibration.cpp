@@ -1,10 +1,10 @@
 #include "tightrope/formula/calibration.h"
 
-#include <fmt/format.h>
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <cctype>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
 
 #include "tightrope/core/check.h"
 #include "tightrope/core/csv.h"
@@ -296,10 +296,10 @@ Result<Calibration> Calibration::parse(std::string_view text, const std::string&
   try {
     root = toml::parse(text, file);
   } catch (const toml::parse_error& e) {
-    return fail(ErrorCode::syntax, std::string(e.description()),
-                {file, static_cast<int>(e.source().begin.line),
-                 static_cast<int>(e.source().begin.column)},
-                "a calibration file is TOML; see calibration/kernels.toml");
+    return fail(
+        ErrorCode::syntax, std::string(e.description()),
+        {file, static_cast<int>(e.source().begin.line), static_cast<int>(e.source().begin.column)},
+        "a calibration file is TOML; see calibration/kernels.toml");
   }
   Calibration out;
   TR_TRY(out.chips_, read_list<ChipCalibration>(root, "chip", file, read_chip));

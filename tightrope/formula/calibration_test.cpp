@@ -1,8 +1,8 @@
 #include "tightrope/formula/calibration.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 namespace tightrope::formula {
 namespace {

@@ -102,9 +102,8 @@ CollectiveTime time_of(const Route& route, double size, const FabricModel& model
   }
   const double lesser = std::min(up_time, out_time);
   const double exposed = route.staged ? tier_overlap_loss : 0.0;
-  const double time = lesser == infinity
-                          ? infinity
-                          : latency + std::max(up_time, out_time) + exposed * lesser;
+  const double time =
+      lesser == infinity ? infinity : latency + std::max(up_time, out_time) + exposed * lesser;
   return {.time = Seconds(time),
           .latency = Seconds(latency),
           .scaleup = Seconds(up_time),
@@ -115,10 +114,10 @@ CollectiveTime time_of(const Route& route, double size, const FabricModel& model
 
 /// A group as the routes need it.
 struct Span {
-  double n, p, q;        ///< ranks, ranks a domain, domains
-  double lanes;          ///< NICs of a domain in use
-  double ring_share;     ///< scale-up share of a ring
-  double links;          ///< share of the scale-up links that lead to the other members
+  double n, p, q;     ///< ranks, ranks a domain, domains
+  double lanes;       ///< NICs of a domain in use
+  double ring_share;  ///< scale-up share of a ring
+  double links;       ///< share of the scale-up links that lead to the other members
   double size;
 };
 
@@ -149,8 +148,7 @@ Route tree(const Span& g, const FabricModel& model, bool in_network) noexcept {
   if (g.p > 1.0) {
     route.up_bytes = (in_network ? (g.p + 1.0) : 2.0 * (g.p - 1.0)) / g.p * g.size;
     route.up_share = slower * (in_network ? model.scaleup.in_network_share : g.ring_share);
-    route.up_half =
-        (in_network ? model.scaleup.in_network_half : model.scaleup.half_size).raw();
+    route.up_half = (in_network ? model.scaleup.in_network_half : model.scaleup.half_size).raw();
     route.up_hops = 2.0 * (g.p - 1.0);
   }
   if (g.q > 1.0) {

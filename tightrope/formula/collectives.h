@@ -13,23 +13,23 @@ enum class Collective { all_reduce, all_gather, reduce_scatter, all_to_all, send
 
 /// One kind of link with its fitted coefficients, per rank and direction.
 struct LinkModel {
-  BytesPerSecond bandwidth{};   ///< nameplate
-  double share = 0.8;           ///< of the nameplate that large rings of many ranks reach
-  double pair_loss = 0.0;       ///< rings of n ranks reach share * (1 - pair_loss / n)
+  BytesPerSecond bandwidth{};     ///< nameplate
+  double share = 0.8;             ///< of the nameplate that large rings of many ranks reach
+  double pair_loss = 0.0;         ///< rings of n ranks reach share * (1 - pair_loss / n)
   double all_to_all_share = 0.7;  ///< of the nameplate that large exchanges of many ranks reach
   double peer_loss = 0.0;         ///< exchanges of n ranks reach that times (1 - peer_loss / n)
-  double send_share = 0.8;      ///< of the nameplate that one large message between two reaches
-  Seconds latency{};            ///< fixed time of one ring or tree
-  Seconds peer_latency{};       ///< fixed time of one all-to-all or send
-  Seconds step_latency{};       ///< each further hop of the algorithm's ring or tree
-  Bytes half_size{};            ///< size at which half the bandwidth is reached
-  Seconds bulk_latency{};       ///< set-up of the protocol that reaches `share`
-  double low_share = 0.0;       ///< of the nameplate: protocols without that set-up; 0: none
+  double send_share = 0.8;        ///< of the nameplate that one large message between two reaches
+  Seconds latency{};              ///< fixed time of one ring or tree
+  Seconds peer_latency{};         ///< fixed time of one all-to-all or send
+  Seconds step_latency{};         ///< each further hop of the algorithm's ring or tree
+  Bytes half_size{};              ///< size at which half the bandwidth is reached
+  Seconds bulk_latency{};         ///< set-up of the protocol that reaches `share`
+  double low_share = 0.0;         ///< of the nameplate: protocols without that set-up; 0: none
   bool in_network_reduction = false;  ///< NVLink SHARP: all-reduce moves the size once
   double in_network_share = 0.8;
-  Bytes in_network_half{};      ///< half_size of in-network reductions
-  double tree_share = 0.85;     ///< speed of trees over three and more domains, against rings
-  int lanes = 0;                ///< NICs of one domain that one ring drives; 0: one a rank
+  Bytes in_network_half{};   ///< half_size of in-network reductions
+  double tree_share = 0.85;  ///< speed of trees over three and more domains, against rings
+  int lanes = 0;             ///< NICs of one domain that one ring drives; 0: one a rank
 };
 
 /// The links of a system with coefficients (calibration/kernels.toml).

@@ -1,10 +1,10 @@
 #include "tightrope/formula/collectives.h"
 
-#include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
-
 #include <cmath>
 #include <vector>
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
 namespace tightrope::formula {
 namespace {
@@ -55,10 +55,10 @@ FabricModel ideal_fabric() {
   FabricModel model;
   model.fabric.domain_ranks = 8;
   model.fabric.scaleup = topology::ScaleupTopology::switched;
-  model.scaleup = {.bandwidth = BytesPerSecond(1e11), .share = 1.0, .all_to_all_share = 1.0,
-                   .send_share = 1.0};
-  model.scaleout = {.bandwidth = BytesPerSecond(1e10), .share = 1.0, .all_to_all_share = 1.0,
-                    .send_share = 1.0};
+  model.scaleup = {
+      .bandwidth = BytesPerSecond(1e11), .share = 1.0, .all_to_all_share = 1.0, .send_share = 1.0};
+  model.scaleout = {
+      .bandwidth = BytesPerSecond(1e10), .share = 1.0, .all_to_all_share = 1.0, .send_share = 1.0};
   return model;
 }
 
@@ -105,8 +105,8 @@ void closer_ranks_are_never_slower() {
   model.scaleup.half_size = model.scaleout.half_size;
   const int per_domain = 1 << *rc::gen::inRange(1, 6);
   const int ranks = per_domain * 2 * *rc::gen::inRange(1, 33);
-  const Collective kind = *rc::gen::element(Collective::all_gather, Collective::reduce_scatter,
-                                            Collective::all_to_all);
+  const Collective kind =
+      *rc::gen::element(Collective::all_gather, Collective::reduce_scatter, Collective::all_to_all);
   const Bytes size = any_size();
   model.scaleup.bulk_latency = model.scaleup.peer_latency = Seconds(0.0);
   const CollectiveTime apart = collective({kind, size, {ranks, per_domain}}, model);

@@ -45,8 +45,7 @@ double busy_tiles(const Spread& spread, double rows, double columns) noexcept {
 
 /// The least time-equivalent area of tiles a unit, over the tiles a library would try: whole, half
 /// and quarter ones, either way round. Halving a tile doubles the exact quotient.
-double best_area(const GemmShape& shape, const Spread& spread,
-                 const GemmCoefficients& c) noexcept {
+double best_area(const GemmShape& shape, const Spread& spread, const GemmCoefficients& c) noexcept {
   const double half = 0.5 / c.small_tile_share;
   const double quarter = half * half;
   const double mm = shape.m / c.tile_m, nn = shape.n / c.tile_n;
@@ -93,8 +92,8 @@ KernelTime attention(const AttentionShape& shape, double scores, const Attention
 KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept {
   const double outputs = shape.m * shape.n * shape.groups;
   if (!(outputs > 0.0) || !(shape.k > 0.0)) return {};
-  const GemmCoefficients& c = shape.scaling == Scaling::block ? kernels.gemm_block[shape.dtype]
-                                                              : kernels.gemm[shape.dtype];
+  const GemmCoefficients& c =
+      shape.scaling == Scaling::block ? kernels.gemm_block[shape.dtype] : kernels.gemm[shape.dtype];
   const double units = kernels.compute_units;
   const Spread spread{shape.groups / units, c.wave_share, c.split_share};
   const double peak = kernels.peak[shape.dtype].raw() * c.peak_share;
@@ -145,8 +144,7 @@ KernelTime attention_backward(const AttentionShape& shape, const RankKernels& ke
   // Reads q, k, v, o, do and writes dq, dk, dv: twice forward's tensors, and dQ's atomics in fp32.
   const double bytes = 2.0 * (query + keys) * bytes_of(shape.dtype) +
                        8.0 * shape.batch * shape.heads * shape.q_len * shape.qk_dim;
-  const AttentionWork work{
-      .flops_a_score = products, .flops = products * scores, .bytes = bytes};
+  const AttentionWork work{.flops_a_score = products, .flops = products * scores, .bytes = bytes};
   return attention(shape, scores, work, kernels.attention_backward, kernels);
 }
 

@@ -21,12 +21,12 @@ enum class Scaling {
 struct GemmCoefficients {
   double peak_share = 0.75;  ///< of the dense peak, reached by large products (clocks, power)
   double tile_m = 128, tile_n = 128;  ///< the largest output tile one compute unit works on
-  double small_tile_share = 0.8;  ///< speed of half a tile, relative to the whole tile
-  double k_half = 512;       ///< inner length that costs as much again as filling the pipeline
-  double wave_share = 1.0;   ///< 1: whole waves of tiles; 0: tiles spread ideally (stream-k)
-  double split_share = 0.5;  ///< the same below one wave: 0 where splitting k fills all units
-  double overlap_loss = 0.1; ///< share of the lesser of math and memory time that is not hidden
-  Seconds launch{};          ///< start and end of the kernel, beyond RankKernels::launch
+  double small_tile_share = 0.8;      ///< speed of half a tile, relative to the whole tile
+  double k_half = 512;        ///< inner length that costs as much again as filling the pipeline
+  double wave_share = 1.0;    ///< 1: whole waves of tiles; 0: tiles spread ideally (stream-k)
+  double split_share = 0.5;   ///< the same below one wave: 0 where splitting k fills all units
+  double overlap_loss = 0.1;  ///< share of the lesser of math and memory time that is not hidden
+  Seconds launch{};           ///< start and end of the kernel, beyond RankKernels::launch
 };
 
 struct AttentionCoefficients {
@@ -41,11 +41,11 @@ struct RankKernels {
   Bytes hbm{};
   BytesPerSecond hbm_bandwidth{};
   double compute_units = 1;
-  Seconds launch{};          ///< fixed time of one kernel on the device
-  double hbm_share = 0.85;   ///< of hbm_bandwidth that passes reach which read and write
-  Bytes hbm_half{};          ///< traffic at which half of that is reached
-  double hbm_read_share = 0.9;  ///< of hbm_bandwidth that products reach, which mostly read
-  PerDType<GemmCoefficients> gemm{};        ///< Scaling::tensor
+  Seconds launch{};                   ///< fixed time of one kernel on the device
+  double hbm_share = 0.85;            ///< of hbm_bandwidth that passes reach which read and write
+  Bytes hbm_half{};                   ///< traffic at which half of that is reached
+  double hbm_read_share = 0.9;        ///< of hbm_bandwidth that products reach, which mostly read
+  PerDType<GemmCoefficients> gemm{};  ///< Scaling::tensor
   PerDType<GemmCoefficients> gemm_block{};  ///< Scaling::block
   AttentionCoefficients attention_forward{}, attention_backward{};
 };
@@ -63,8 +63,8 @@ struct GemmShape {
   double groups = 1;
   DType dtype = DType::bf16;
   Scaling scaling = Scaling::tensor;
-  double out_bytes = 2;         ///< bytes an output element
-  bool accumulate = false;      ///< reads the output too (weight gradients into fp32)
+  double out_bytes = 2;     ///< bytes an output element
+  bool accumulate = false;  ///< reads the output too (weight gradients into fp32)
 };
 
 struct AttentionShape {
@@ -72,17 +72,17 @@ struct AttentionShape {
   double q_len = 0, kv_len = 0;  ///< tokens
   double heads = 0, kv_heads = 0;
   double qk_dim = 0, v_dim = 0;
-  bool causal = true;            ///< square causal mask halves the work
-  double window = 0;             ///< 0: unlimited
+  bool causal = true;  ///< square causal mask halves the work
+  double window = 0;   ///< 0: unlimited
   DType dtype = DType::bf16;
 };
 
 /// What: time of a (grouped) matrix product.
 /// Formula: t = launch + max(math, memory) + overlap_loss min(math, memory);
 ///   math = waves * 2 tile_m tile_n (k + k_half) / (peak/units * share), the best of whole, half
-///   and quarter tiles either way round; waves = tiles/units, of which wave_share (split_share below one)
-///   rounds up;
-///   memory = (A + B + out bytes, out twice when accumulating) / (hbm * share)
+///   and quarter tiles either way round; waves = tiles/units, of which wave_share (split_share
+///   below one) rounds up; memory = (A + B + out bytes, out twice when accumulating) / (hbm *
+///   share)
 /// Source: roofline (Williams et al. 2009); tile and wave quantisation; fitted on kernel tables.
 /// Valid: m, n, k, groups >= 0; a zero product takes no time. dtype must have a peak, else the
 ///   time is infinite. Operands are stored in dtype; quantising them is not included.

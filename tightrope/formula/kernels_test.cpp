@@ -1,10 +1,10 @@
 #include "tightrope/formula/kernels.h"
 
-#include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
 namespace tightrope::formula {
 namespace {
@@ -127,8 +127,12 @@ TEST(Kernels, IdealGemmIsFlopsOverPeak) {
   k.peak[DType::bf16] = FlopsPerSecond(1e15);
   k.hbm_bandwidth = BytesPerSecond(1e18);
   k.compute_units = 64;
-  k.gemm[DType::bf16] = {.peak_share = 1.0, .tile_m = 128, .tile_n = 128,
-                         .small_tile_share = 1.0, .k_half = 0.0, .overlap_loss = 0.0};
+  k.gemm[DType::bf16] = {.peak_share = 1.0,
+                         .tile_m = 128,
+                         .tile_n = 128,
+                         .small_tile_share = 1.0,
+                         .k_half = 0.0,
+                         .overlap_loss = 0.0};
   const GemmShape whole_waves{.m = 1024, .n = 4096, .k = 8192};
   EXPECT_NEAR(gemm(whole_waves, k).time.raw(), 2.0 * 1024 * 4096 * 8192 / 1e15, 1e-15);
   // One row more opens a wave of half tiles: 8 x 4096 rows of padding, not a whole wave.
@@ -230,9 +234,13 @@ TEST(Kernels, BackwardIsFiveProductsToTwo) {
   RankKernels k;
   k.peak[DType::bf16] = FlopsPerSecond(1e15);
   k.hbm_bandwidth = BytesPerSecond(1e13);
-  const AttentionShape s{
-      .batch = 1, .q_len = 8192, .kv_len = 8192, .heads = 8, .kv_heads = 8, .qk_dim = 128,
-      .v_dim = 128};
+  const AttentionShape s{.batch = 1,
+                         .q_len = 8192,
+                         .kv_len = 8192,
+                         .heads = 8,
+                         .kv_heads = 8,
+                         .qk_dim = 128,
+                         .v_dim = 128};
   EXPECT_DOUBLE_EQ(attention_backward(s, k).flops.raw(), 2.5 * attention_forward(s, k).flops.raw());
 }
 

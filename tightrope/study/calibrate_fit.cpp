@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
 #include <nlopt.hpp>
 
 #include "tightrope/core/check.h"

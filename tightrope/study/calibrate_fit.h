@@ -48,8 +48,8 @@ struct FitResult {
 /// its own optimum until that no longer helps. With folds > 1 the fit is repeated without each
 /// fold, for standard errors and the error on rows left out. A row belongs to fold `i % folds`.
 [[nodiscard]] FitResult fit(const std::vector<FitRow>& rows,
-                            const std::vector<FitParameter>& parameters,
-                            const Predictor& predict, int folds);
+                            const std::vector<FitParameter>& parameters, const Predictor& predict,
+                            int folds);
 
 /// Quality of fixed coefficients on rows.
 [[nodiscard]] FitQuality judge(const std::vector<FitRow>& rows, const Predictor& predict,

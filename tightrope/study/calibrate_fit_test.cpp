@@ -1,8 +1,8 @@
 #include "tightrope/study/calibrate_fit.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 namespace tightrope::study {
 namespace {
@@ -48,7 +48,8 @@ TEST(Fit, IsTheSameTwice) {
     rows.push_back({line(s[i], {3.0, 50.0}) * (1.0 + 0.1 * std::sin(static_cast<double>(i))), 1.0});
   }
   const auto once = [&] {
-    return fit(rows, {{"launch", 1.0, 0.0, 10.0}, {"rate", 10.0, 1.0, 200.0}},
+    return fit(
+               rows, {{"launch", 1.0, 0.0, 10.0}, {"rate", 10.0, 1.0, 200.0}},
                [&](std::size_t i, const std::vector<double>& x) { return line(s[i], x); }, 3)
         .values();
   };
@@ -58,8 +59,8 @@ TEST(Fit, IsTheSameTwice) {
 TEST(Fit, JudgesFixedCoefficients) {
   const std::vector<FitRow> rows = {{1.0, 1.0}, {1.0, 1.0}, {1.0, 1.0}};
   const std::vector<double> predicted = {1.1, 1.1, 0.5};
-  const FitQuality q = judge(
-      rows, [&](std::size_t i, const std::vector<double>&) { return predicted[i]; }, {});
+  const FitQuality q =
+      judge(rows, [&](std::size_t i, const std::vector<double>&) { return predicted[i]; }, {});
   EXPECT_EQ(q.rows, 3);
   EXPECT_NEAR(q.median_ape, 0.1, 1e-12);
   EXPECT_NEAR(q.p90_ape, 0.5, 1e-12);

@@ -20,8 +20,18 @@ constexpr std::array<Tile, 4> tiles = {{{128, 128}, {128, 192}, {128, 256}, {256
 
 /// Places of the coefficients in a fit's vector; the last four are nuisance.
 enum Place : std::size_t {
-  peak_share, k_half, wave_share, split_share, small_tile_share, launch_us, overlap_loss,
-  quantise_us, quantise_bytes, burst, burst_tflop, places
+  peak_share,
+  k_half,
+  wave_share,
+  split_share,
+  small_tile_share,
+  launch_us,
+  overlap_loss,
+  quantise_us,
+  quantise_bytes,
+  burst,
+  burst_tflop,
+  places
 };
 constexpr std::size_t first_nuisance = quantise_us;
 

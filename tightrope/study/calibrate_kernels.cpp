@@ -20,6 +20,7 @@ constexpr double copy_of_read = 0.965;
 /// 0.86 on H100 for long causal sequences, FlashAttention-2's (Dao 2023) 0.8 to 0.9 on A100.
 constexpr double backward_of_forward = 0.83;
 constexpr double backward_ramp = 1.15;
+constexpr double backward_products = 2.5;  ///< keeps softmax's share of the time as in forward
 
 Result<const catalog::Chip*> facts_of(const std::string& name,
                                       const std::vector<catalog::Chip>& chips) {
@@ -96,8 +97,7 @@ void run_job(Job& job, const ChipDraft& draft, const formula::Calibration& befor
   }
   const formula::GemmShape& shape = job.gemm->rows.front().shape;
   const bool block = shape.scaling == formula::Scaling::block;
-  job.fit =
-      fit_gemm(*job.gemm, kernels, (block ? old.gemm_block : old.gemm)[shape.dtype], folds);
+  job.fit = fit_gemm(*job.gemm, kernels, (block ? old.gemm_block : old.gemm)[shape.dtype], folds);
 }
 
 void keep_job(const Job& job, ChipDraft& draft) {
@@ -108,8 +108,7 @@ void keep_job(const Job& job, ChipDraft& draft) {
   }
   const formula::GemmShape& shape = job.gemm->rows.front().shape;
   const bool block = shape.scaling == formula::Scaling::block;
-  (block ? draft.chip.gemm_block : draft.chip.gemm)[shape.dtype] =
-      gemm_of(job.fit.after.numbers);
+  (block ? draft.chip.gemm_block : draft.chip.gemm)[shape.dtype] = gemm_of(job.fit.after.numbers);
   draft.formats.emplace_back(job.gemm->format, job.fit);
 }
 
@@ -117,11 +116,24 @@ void set_backward(ChipDraft& draft) {
   const AttentionCoefficients& forward = draft.chip.attention_forward;
   draft.chip.attention_backward = {.peak_share = backward_of_forward * forward.peak_share,
                                    .q_half = backward_ramp * forward.q_half,
-                                   .softmax_flops = forward.softmax_flops};
+                                   .softmax_flops = backward_products * forward.softmax_flops};
 }
 
-void collect(const std::vector<ChipDraft>& chips, const LinkDrafts& links,
-             KernelCalibration& out) {
+/// Fitted ranks against fused expert layers.
+std::vector<KernelFit> expert_checks(const CsvTable& table, const std::vector<ChipDraft>& drafts) {
+  std::vector<KernelFit> checks;
+  for (const ChipName& name : measured_chips()) {
+    for (const ChipDraft& draft : drafts) {
+      if (draft.chip.name != name.catalog) continue;
+      RankKernels kernels = rank_of(draft);
+      kernels.gemm[DType::bf16] = *draft.chip.gemm[DType::bf16];
+      if (auto check = check_experts(table, name, kernels)) checks.push_back(std::move(*check));
+    }
+  }
+  return checks;
+}
+
+void collect(const std::vector<ChipDraft>& chips, const LinkDrafts& links, KernelCalibration& out) {
   const auto add = [&out](const KernelFit& fit) {
     if (fit.after.quality.rows == 0) return;
     out.fits.push_back(fit);
@@ -142,12 +154,12 @@ void collect(const std::vector<ChipDraft>& chips, const LinkDrafts& links,
 Result<KernelCalibration> calibrate_kernels(const CalibrateKernelsInput& input,
                                             const formula::Calibration& before) {
   TR_TRY(KernelTables tables, read_kernel_tables(input.data_dir));
+  TR_TRY(const CsvTable experts, read_expert_table(input.data_dir, tables.files));
   TR_TRY(const auto rates, read_achievable_rates(input.data_dir, tables.files));
   std::vector<ChipDraft> drafts;
   for (const ChipName& name : measured_chips()) {
-    const bool measured =
-        std::any_of(tables.gemm.begin(), tables.gemm.end(),
-                    [&](const GemmTable& t) { return t.chip == name.catalog; });
+    const bool measured = std::any_of(tables.gemm.begin(), tables.gemm.end(),
+                                      [&](const GemmTable& t) { return t.chip == name.catalog; });
     if (!measured) continue;
     TR_TRY(auto draft, start_chip(name.catalog, input.chips, tables.gemm));
     drafts.push_back(std::move(draft));
@@ -169,6 +181,7 @@ Result<KernelCalibration> calibrate_kernels(const CalibrateKernelsInput& input,
   KernelCalibration out;
   out.toml = write_kernels_toml(tables, drafts, links);
   collect(drafts, links, out);
+  out.checks = expert_checks(experts, drafts);
   return out;
 }
 

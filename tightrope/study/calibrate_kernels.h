@@ -19,15 +19,16 @@ struct KernelFit {
   FitQuality before;    ///< of the calibration that the fit started from; 0 rows when it had none
   FitResult after;
   std::vector<FittedNumber> nuisance;  ///< fitted beside, belongs to the measuring, not the kernel
-  FitQuality unseen;    ///< on rows of another kind that were not fitted; 0 rows when none
+  FitQuality unseen;  ///< on rows of another kind that were not fitted; 0 rows when none
 };
 
 /// What the command writes and reports.
 struct KernelCalibration {
   std::string toml;
   std::vector<KernelFit> fits;
-  int coefficients = 0;  ///< fitted numbers in all, nuisance not counted
-  int rows = 0;          ///< measured rows in all
+  std::vector<KernelFit> checks;  ///< expert layers, with the coefficients of single products
+  int coefficients = 0;           ///< fitted numbers in all, nuisance not counted
+  int rows = 0;                   ///< measured rows in all
 };
 
 struct CalibrateKernelsInput {

@@ -1,10 +1,12 @@
 // The parts of calibrate_kernels: one fitter a kind of table, and the writer.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "tightrope/core/csv.h"
 #include "tightrope/study/calibrate_kernels.h"
 
 namespace tightrope::study {
@@ -14,7 +16,7 @@ struct ChipDraft {
   formula::ChipCalibration chip;
   const catalog::Chip* facts = nullptr;
   std::string note;
-  std::vector<FittedNumber> memory;                ///< hbm_read_share with its standard error
+  std::vector<FittedNumber> memory;  ///< hbm_read_share with its standard error
   std::vector<std::pair<std::string, KernelFit>> formats;  ///< in the file's order
   KernelFit forward;
 };
@@ -39,10 +41,15 @@ struct LinkDraft {
                                       const formula::RankKernels& kernels,
                                       const formula::AttentionCoefficients& before, int folds);
 
+/// A check, not a fit: what the products' coefficients say of fused expert layers (two grouped
+/// products, evenly spread tokens). Only the engine's set-up and its passes over routed tokens are
+/// fitted, as nuisance. nullopt when the chip has too few rows.
+[[nodiscard]] std::optional<KernelFit> check_experts(const CsvTable& table, const ChipName& name,
+                                                     const formula::RankKernels& kernels);
+
 /// Coefficients out of a fit's numbers.
 [[nodiscard]] formula::GemmCoefficients gemm_of(const std::vector<FittedNumber>& numbers);
-[[nodiscard]] formula::AttentionCoefficients attention_of(
-    const std::vector<FittedNumber>& numbers);
+[[nodiscard]] formula::AttentionCoefficients attention_of(const std::vector<FittedNumber>& numbers);
 
 /// All scale-up and scale-out links: fitted where rows exist, else borrowed with a note.
 struct LinkDrafts {

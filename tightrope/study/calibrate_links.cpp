@@ -19,8 +19,20 @@ constexpr double full_weight_bytes = 16777216.0;
 constexpr int ring_lanes = 9;
 
 struct UpPlace {
-  enum : std::size_t { share, pair_loss, all_to_all, latency, step, half, bulk, low, peer, peer_loss,
-                       net_share, net_half };
+  enum : std::size_t {
+    share,
+    pair_loss,
+    all_to_all,
+    latency,
+    step,
+    half,
+    bulk,
+    low,
+    peer,
+    peer_loss,
+    net_share,
+    net_half
+  };
 };
 struct OutPlace {
   enum : std::size_t { share, latency, step, half, tree, bulk, low };
@@ -76,8 +88,8 @@ std::vector<CollectiveRow> rows_of(const std::vector<CollectiveRow>& all, const 
                                    const std::string& out) {
   std::vector<CollectiveRow> rows;
   for (const CollectiveRow& row : all) {
-    const bool wanted = out.empty() ? row.scaleup == up && row.scaleout.empty()
-                                    : row.scaleout == out;
+    const bool wanted =
+        out.empty() ? row.scaleup == up && row.scaleout.empty() : row.scaleout == out;
     if (wanted) rows.push_back(row);
   }
   return rows;
@@ -98,11 +110,16 @@ LinkDraft fit_scaleup(const std::vector<CollectiveRow>& all, const std::string& 
   TR_CHECK(!rows.empty(), name);
   const double net = in_network ? 1.0 : 0.0;
   const std::vector<FitParameter> parameters = {
-      {"share", 0.8, 0.3, 1.0},          {"pair_loss", 0.4, 0.0, 0.9},
-      {"all_to_all_share", 0.7, 0.2, 1.0}, {"latency_us", 5.0, 0.0, 30.0},
-      {"step_latency_us", 1.0, 0.0, 5.0}, {"half_size_mb", 5.0, 0.0, 300.0},
-      {"bulk_latency_us", 10.0, 0.0, 100.0}, {"low_share", 0.1, 0.001, 0.8},
-      {"peer_latency_us", 10.0, 1.0, 40.0}, {"peer_loss", 0.3, 0.0, 1.5},
+      {"share", 0.8, 0.3, 1.0},
+      {"pair_loss", 0.4, 0.0, 0.9},
+      {"all_to_all_share", 0.7, 0.2, 1.0},
+      {"latency_us", 5.0, 0.0, 30.0},
+      {"step_latency_us", 1.0, 0.0, 5.0},
+      {"half_size_mb", 5.0, 0.0, 300.0},
+      {"bulk_latency_us", 10.0, 0.0, 100.0},
+      {"low_share", 0.1, 0.001, 0.8},
+      {"peer_latency_us", 10.0, 1.0, 40.0},
+      {"peer_loss", 0.3, 0.0, 1.5},
       {"in_network_share", 0.7, 0.2, 1.0},
       {"in_network_half_mb", 50.0 * net, 0.0, 1000.0 * net}};
   const auto predict = [&rows](std::size_t i, const LinkModel& link) {
@@ -123,9 +140,9 @@ LinkDraft fit_scaleup(const std::vector<CollectiveRow>& all, const std::string& 
   draft.link.grade = Grade::measured;
   draft.link.model = scaleup_of(x, in_network);
   draft.fit.subject = name;
-  draft.fit.before = judge(
-      fit_rows(rows),
-      [&](std::size_t i, const std::vector<double>&) { return predict(i, before); }, {});
+  draft.fit.before =
+      judge(fit_rows(rows),
+            [&](std::size_t i, const std::vector<double>&) { return predict(i, before); }, {});
   return draft;
 }
 
@@ -143,7 +160,7 @@ LinkDraft fit_scaleout(const std::vector<CollectiveRow>& all, const ScaleoutPlan
   TR_CHECK(!rows.empty(), plan.name);
   constexpr std::array<double, 7> low = {0.3, 0.0, 1.0, 0.0, 0.3, 0.0, 0.001};
   constexpr std::array<double, 7> high = {1.0, 150.0, 120.0, 100.0, 1.0, 500.0, 0.8};
-  const std::array<std::string, 7> names = {"share",      "latency_us",      "step_latency_us",
+  const std::array<std::string, 7> names = {"share",        "latency_us", "step_latency_us",
                                             "half_size_mb", "tree_share", "bulk_latency_us",
                                             "low_share"};
   std::vector<FitParameter> parameters;
@@ -152,9 +169,8 @@ LinkDraft fit_scaleout(const std::vector<CollectiveRow>& all, const ScaleoutPlan
     parameters.push_back({names[i], at, plan.free[i] ? low[i] : at, plan.free[i] ? high[i] : at});
   }
   const auto predict = [&](std::size_t i, const LinkModel& link) {
-    const auto up = std::find_if(ups.begin(), ups.end(), [&](const LinkDraft& d) {
-      return d.link.name == rows[i].scaleup;
-    });
+    const auto up = std::find_if(
+        ups.begin(), ups.end(), [&](const LinkDraft& d) { return d.link.name == rows[i].scaleup; });
     TR_CHECK(up != ups.end(), rows[i].scaleup);
     return collective(rows[i].call, fabric_of(rows[i], up->link.model, link)).time.raw();
   };
@@ -169,9 +185,9 @@ LinkDraft fit_scaleout(const std::vector<CollectiveRow>& all, const ScaleoutPlan
   draft.link.grade = Grade::measured;
   draft.link.model = scaleout_of(draft.fit.after.values(), plan.all_to_all_of_share);
   draft.fit.subject = plan.name;
-  draft.fit.before = judge(
-      fit_rows(rows),
-      [&](std::size_t i, const std::vector<double>&) { return predict(i, before); }, {});
+  draft.fit.before =
+      judge(fit_rows(rows),
+            [&](std::size_t i, const std::vector<double>&) { return predict(i, before); }, {});
   std::vector<FittedNumber> fitted;
   for (std::size_t i = 0; i < plan.free.size(); ++i) {
     if (plan.free[i]) fitted.push_back(draft.fit.after.numbers[i]);
@@ -243,8 +259,9 @@ void add_scaleout_priors(std::vector<LinkDraft>& outs) {
   roce.link.model.send_share *= 0.95;
   roce.link.model.all_to_all_share *= 0.95;
   outs.push_back(roce);
-  LinkDraft network = borrowed(efa2, "data-center-network", {"dcn", "gvnic", "jupiter"},
-                               "between TPU slices and over plain cloud NICs: EFAv2's, slower steps");
+  LinkDraft network =
+      borrowed(efa2, "data-center-network", {"dcn", "gvnic", "jupiter"},
+               "between TPU slices and over plain cloud NICs: EFAv2's, slower steps");
   network.link.model.step_latency = Seconds(30e-6);
   outs.push_back(network);
   LinkDraft omni = borrowed(infiniband, "omni-path", {"omnipath"},
@@ -294,7 +311,8 @@ LinkDrafts fit_links(const std::vector<CollectiveRow>& rows, const formula::Cali
       "; share: two nodes are limited by NVLink, so EFAv3's 0.92 is assumed", folds);
   add({"infiniband", 0.8, {0.95, 10.0, 5.0, 5.0, 0.7, 10.0, 0.1}, large},
       {"infiniband", "ndr", "hdr", "xdr", "connectx"},
-      "; latency_us, bulk_latency_us, low_share: assumed; lanes, tree_share: GB200 NVL72 racks", folds);
+      "; latency_us, bulk_latency_us, low_share: assumed; lanes, tree_share: GB200 NVL72 racks",
+      folds);
   add_scaleup_priors(drafts.scaleup);
   add_scaleout_priors(drafts.scaleout);
   return drafts;

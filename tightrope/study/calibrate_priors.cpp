@@ -82,8 +82,10 @@ ChipDraft of_rate(const AchievableRate& rate, const catalog::Chip& facts, const 
   }
   const double scale = bf16 / kin.chip.gemm[DType::bf16]->peak_share;
   c.attention_forward.peak_share = std::min(1.0, 0.9 * scale * c.attention_forward.peak_share);
-  draft.note = "peak_share from the best rate of any shape (stas00/ml-engineering MAMF); the rest "
-               "borrows from " + kin.chip.name;
+  draft.note =
+      "peak_share from the best rate of any shape (stas00/ml-engineering MAMF); the rest "
+      "borrows from " +
+      kin.chip.name;
   return draft;
 }
 

@@ -65,8 +65,12 @@ struct BestTimes {
 
 GemmTable gemm_table(const std::string& chip, const Format& format, const BestTimes& best) {
   constexpr double least_m = 128.0, memory_bound_m = 8.0, beyond_caches = 134217728.0;
-  GemmTable out{.chip = chip, .format = format.name, .engines = joined(best.engines),
-                .rows = {}, .memory_bound = {}, .least = Seconds(1.0)};
+  GemmTable out{.chip = chip,
+                .format = format.name,
+                .engines = joined(best.engines),
+                .rows = {},
+                .memory_bound = {},
+                .least = Seconds(1.0)};
   for (const auto& [shape, seconds] : best.seconds) {
     GemmRow row;
     row.shape.m = shape[0];
@@ -199,7 +203,7 @@ Result<std::string> read_origin(const std::string& dir) {
 
 const std::vector<ChipName>& measured_chips() {
   static const std::vector<ChipName> names = {
-      {"b200_sxm", "b200"}, {"gb200", "gb200"},   {"b300_sxm", "b300"}, {"gb300", "gb300"},
+      {"b200_sxm", "b200"}, {"gb200", "gb200"},   {"b300_sxm", "b300"},     {"gb300", "gb300"},
       {"h100_sxm", "h100"}, {"h200_sxm", "h200"}, {"a100_sxm", "a100-80gb"}};
   return names;
 }
@@ -222,13 +226,22 @@ Result<KernelTables> read_kernel_tables(const std::string& dir) {
   return out;
 }
 
+Result<CsvTable> read_expert_table(const std::string& dir, std::vector<TableFile>& files) {
+  return read_table(dir, "kernels/moe.csv",
+                    {"gpu", "dtype", "tokens", "hidden", "inter", "topk", "experts", "moe_tp",
+                     "moe_ep", "distribution", "latency_us"},
+                    files);
+}
+
 Result<std::vector<AchievableRate>> read_achievable_rates(const std::string& dir,
                                                           std::vector<TableFile>& files) {
   TR_TRY(const CsvTable table,
          read_table(dir, "catalog_chips.csv",
                     {"chip", "measured_bf16_tflops_MAMF", "measured_fp8_tflops_MAMF"}, files));
-  const std::map<std::string, std::string> names = {{"MI300X", "mi300x"}, {"MI325X", "mi325x"},
-                                                    {"MI355X", "mi355x"}, {"Gaudi2", "gaudi2"},
+  const std::map<std::string, std::string> names = {{"MI300X", "mi300x"},
+                                                    {"MI325X", "mi325x"},
+                                                    {"MI355X", "mi355x"},
+                                                    {"Gaudi2", "gaudi2"},
                                                     {"Gaudi3", "gaudi3"}};
   std::vector<AchievableRate> rates;
   for (std::size_t i = 0; i < table.rows(); ++i) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tightrope/core/csv.h"
 #include "tightrope/core/result.h"
 #include "tightrope/core/units.h"
 #include "tightrope/formula/collectives.h"
@@ -14,7 +15,7 @@ namespace tightrope::study {
 
 /// A file that coefficients come from.
 struct TableFile {
-  std::string name;        ///< relative to the data folder
+  std::string name;  ///< relative to the data folder
   std::size_t rows = 0;
   std::uint64_t hash = 0;  ///< FNV-1a 64 of its bytes
 };
@@ -39,7 +40,7 @@ struct GemmTable {
   std::string engines;
   std::vector<GemmRow> rows;
   std::vector<GemmRow> memory_bound;  ///< m <= 8, weights of 128 MiB and more
-  Seconds least{};                    ///< the quickest row of all: a kernel that does next to nothing
+  Seconds least{};  ///< the quickest row of all: a kernel that does next to nothing
 };
 
 struct AttentionRow {
@@ -80,6 +81,10 @@ struct AchievableRate {
 /// Reads DIR/kernels/*.csv and DIR/catalog_network_measurements.csv. Errors: not_found, syntax,
 /// type, unknown_key for a missing column.
 [[nodiscard]] Result<KernelTables> read_kernel_tables(const std::string& dir);
+
+/// Reads DIR/kernels/moe.csv: fused expert layers. Errors: as above.
+[[nodiscard]] Result<CsvTable> read_expert_table(const std::string& dir,
+                                                 std::vector<TableFile>& files);
 
 /// Reads DIR/catalog_chips.csv. Errors: as above.
 [[nodiscard]] Result<std::vector<AchievableRate>> read_achievable_rates(

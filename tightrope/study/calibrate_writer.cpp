@@ -5,7 +5,8 @@
 namespace tightrope::study {
 namespace {
 
-constexpr const char* head = R"(# Coefficients of kernels and links. Written by `tightrope calibrate kernels --data DIR`; do not
+constexpr const char* head =
+    R"(# Coefficients of kernels and links. Written by `tightrope calibrate kernels --data DIR`; do not
 # edit: run it again. Shares refer to the catalog's nameplate. What a fit says of itself (rows,
 # median_ape, p90_ape: |predicted/measured - 1|; cross_ape: median on rows left out of the fit, in
 # five folds; standard_error: jackknife over the folds; nuisance: what the benchmark measured beside
@@ -48,8 +49,7 @@ void write_gemm(std::string& out, const std::string& format, const formula::Gemm
   out += fmt::format("launch_us = {}\n", number(c.launch.raw() * 1e6));
 }
 
-void write_attention(std::string& out, const char* name,
-                     const formula::AttentionCoefficients& c) {
+void write_attention(std::string& out, const char* name, const formula::AttentionCoefficients& c) {
   out += fmt::format("\n[chip.{}]\npeak_share = {}\nq_half = {}\nsoftmax_flops = {}\n", name,
                      number(c.peak_share), number(c.q_half), number(c.softmax_flops));
 }
@@ -106,10 +106,10 @@ void write_link(std::string& out, const char* kind, const LinkDraft& draft) {
   out += fmt::format("latency_us = {}\nstep_latency_us = {}\nhalf_size_bytes = {}\n",
                      number(m.latency.raw() * 1e6), number(m.step_latency.raw() * 1e6),
                      number(m.half_size.raw()));
-  out += fmt::format("peer_latency_us = {}\npeer_loss = {}\n",
-                     number(m.peer_latency.raw() * 1e6), number(m.peer_loss));
-  out += fmt::format("bulk_latency_us = {}\nlow_share = {}\n",
-                     number(m.bulk_latency.raw() * 1e6), number(m.low_share));
+  out += fmt::format("peer_latency_us = {}\npeer_loss = {}\n", number(m.peer_latency.raw() * 1e6),
+                     number(m.peer_loss));
+  out += fmt::format("bulk_latency_us = {}\nlow_share = {}\n", number(m.bulk_latency.raw() * 1e6),
+                     number(m.low_share));
   if (m.in_network_reduction) {
     out += fmt::format(
         "in_network_reduction = true\nin_network_share = {}\nin_network_half_bytes = {}\n",
