@@ -97,8 +97,8 @@ void check_dead_headers(const House& house, std::vector<Finding>& findings) {
     const bool used =
         std::any_of(house.files.begin(), house.files.end(), [&](const SourceFile& file) {
           return file.is_cpp() && file.path != header.path &&
-                 (for_tests || !file.ends_with("_test.cpp")) &&
-                 file.stem() != header.stem() && includes(file, header.path);
+                 (for_tests || !file.ends_with("_test.cpp")) && file.stem() != header.stem() &&
+                 includes(file, header.path);
         });
     if (!used) {
       findings.push_back({header.path, 1, "dead", "nobody includes this header"});
