@@ -12,18 +12,20 @@ namespace tightrope::catalog {
 
 using reader_internal::report;
 
-void reader_internal::report(const Reading& reading, ErrorCode code, std::string what, Where where,
+void reader_internal::report(const Reading& reading, ErrorCode code, std::string what, Spot spot,
                              std::string hint) {
-  where.file = reading.file;
-  reading.faults->push_back({code, std::move(what), std::move(where), std::move(hint)});
+  reading.faults->push_back(
+      {code, std::move(what), {reading.file, spot.line, spot.column}, std::move(hint)});
 }
 
-void reader_internal::refuse_unknown(const TomlNode& table, const std::vector<std::string>& known,
+void reader_internal::refuse_unknown(const TomlNode& table,
+                                     const std::vector<std::string_view>& known,
                                      std::string_view noun, const Reading& reading) {
   for (std::size_t i = 0; i < table.keys.size(); ++i) {
     if (std::ranges::find(known, table.keys[i]) != known.end()) continue;
-    std::string hint = did_you_mean(near_names(table.keys[i], known, 2));
-    if (hint.empty()) hint = fmt::format("keys of {}: {}", noun, joined(known));
+    const std::vector<std::string> names(known.begin(), known.end());
+    std::string hint = did_you_mean(near_names(table.keys[i], names, 2));
+    if (hint.empty()) hint = fmt::format("keys of {}: {}", noun, joined(names));
     report(reading, ErrorCode::unknown_key,
            fmt::format("unknown key \"{}\" in {}", table.keys[i], noun), table.key_where[i],
            std::move(hint));
@@ -32,28 +34,39 @@ void reader_internal::refuse_unknown(const TomlNode& table, const std::vector<st
 
 namespace {
 
+/// What a message calls a value: "hbm" or "hbm.source"; put together only when it is needed.
+struct Label {
+  std::string_view name, part{};
+  [[nodiscard]] std::string text() const {
+    return part.empty() ? std::string(name) : fmt::format("{}.{}", name, part);
+  }
+};
+
 /// Reports that a value is of the wrong kind.
-void wrong_kind(const Reading& reading, const TomlNode& node, std::string_view what,
+void wrong_kind(const Reading& reading, const TomlNode& node, const Label& what,
                 std::string_view wanted, std::string hint) {
   report(reading, ErrorCode::type,
-         fmt::format("{} must be {}, not {}", what, wanted, to_string(node.kind)), node.where,
+    report(reading, ErrorCode::range, fmt::format("{} is empty", what.text()), node.where,
+           hint());
          std::move(hint));
 }
 
-std::optional<std::string> read_text(const TomlNode& node, std::string_view what,
-                                     const Reading& reading, const std::string& hint) {
+/// `hint` is called only when there is a fault.
+template <class Hint>
+std::optional<std::string> read_text(const TomlNode& node, const Label& what,
+                                     const Reading& reading, Hint hint) {
   if (node.kind != TomlNode::Kind::text) {
-    wrong_kind(reading, node, what, "text", hint);
+    wrong_kind(reading, node, what, "text", hint());
     return std::nullopt;
   }
   if (node.text.empty()) {
-    report(reading, ErrorCode::range, fmt::format("{} is empty", what), node.where, hint);
+    report(reading, ErrorCode::range, fmt::format("{} is empty", what.text()), node.where, hint());
     return std::nullopt;
   }
   return node.text;
 }
 
-std::optional<std::string> read_date(const TomlNode& node, std::string_view what,
+std::optional<std::string> read_date(const TomlNode& node, const Label& what,
                                      const Reading& reading) {
   if (node.kind != TomlNode::Kind::date) {
     wrong_kind(reading, node, what, "a date", "write it without quotes: 2026-01-31");
@@ -61,23 +74,24 @@ std::optional<std::string> read_date(const TomlNode& node, std::string_view what
   }
   if (node.text < "1990-01-01" || node.text > "2100-01-01") {
     report(reading, ErrorCode::range,
-           fmt::format("{} {} lies outside 1990 to 2100", what, node.text), node.where,
+           fmt::format("{} {} lies outside 1990 to 2100", what.text(), node.text), node.where,
            "write the day the source said so");
     return std::nullopt;
   }
   return node.text;
 }
 
-std::optional<std::string> read_choice(const TomlNode& node, std::string_view what,
+std::optional<std::string> read_choice(const TomlNode& node, const Label& what,
                                        std::span<const std::string_view> choices,
                                        const Reading& reading) {
-  const std::vector<std::string> words(choices.begin(), choices.end());
-  const std::string hint = fmt::format("one of: {}", joined(words));
+  const auto hint = [choices] {
+    return fmt::format("one of: {}", joined({choices.begin(), choices.end()}));
+  };
   auto word = read_text(node, what, reading, hint);
   if (!word) return std::nullopt;
-  if (std::ranges::find(words, *word) == words.end()) {
-    report(reading, ErrorCode::range, fmt::format("{} \"{}\" is not known", what, *word),
-           node.where, hint);
+  if (std::ranges::find(choices, *word) == choices.end()) {
+    report(reading, ErrorCode::range, fmt::format("{} \"{}\" is not known", what.text(), *word),
+           node.where, hint());
     return std::nullopt;
   }
   return word;
@@ -85,7 +99,7 @@ std::optional<std::string> read_choice(const TomlNode& node, std::string_view wh
 
 std::optional<int> read_count(const TomlNode& node, const FieldDoc& doc, const Reading& reading) {
   if (node.kind != TomlNode::Kind::integer) {
-    wrong_kind(reading, node, doc.name, "a whole number",
+    wrong_kind(reading, node, {doc.name}, "a whole number",
                fmt::format("for example {} = 8", doc.name));
     return std::nullopt;
   }
@@ -104,7 +118,7 @@ template <class T, class Read>
 std::optional<std::vector<T>> read_items(const TomlNode& node, const FieldDoc& doc,
                                          const Reading& reading, Read read) {
   if (node.kind != TomlNode::Kind::array) {
-    wrong_kind(reading, node, doc.name, "an array",
+    wrong_kind(reading, node, {doc.name}, "an array",
                fmt::format("for example {}", example_of(doc)));
     return std::nullopt;
   }
@@ -118,7 +132,7 @@ std::optional<std::vector<T>> read_items(const TomlNode& node, const FieldDoc& d
 }
 
 /// One number of a fact: `value`, `low` or `high`.
-std::optional<double> read_number(const TomlNode& node, const std::string& what,
+std::optional<double> read_number(const TomlNode& node, const Label& what,
                                   const FieldDoc& doc, const Reading& reading) {
   const bool plain = doc.dimension == Dimension{};
   const bool is_number =
@@ -130,13 +144,14 @@ std::optional<double> read_number(const TomlNode& node, const std::string& what,
       return std::nullopt;
     }
   } else if (is_number) {
-    report(reading, ErrorCode::unit, fmt::format("{} has no unit", what), node.where,
+    report(reading, ErrorCode::unit, fmt::format("{} has no unit", what.text()), node.where,
            fmt::format("write it as text with its unit, for example \"80 {}\"",
                        example_unit(doc.dimension)));
     return std::nullopt;
   } else {
-    auto text = read_text(node, what, reading,
-                          fmt::format("for example \"80 {}\"", example_unit(doc.dimension)));
+    auto text = read_text(node, what, reading, [&doc] {
+      return fmt::format("for example \"80 {}\"", example_unit(doc.dimension));
+    });
     if (!text) return std::nullopt;
     const auto parsed = parse_quantity(*text);
     if (!parsed) {
@@ -144,13 +159,13 @@ std::optional<double> read_number(const TomlNode& node, const std::string& what,
           fmt::format("write a number, a space and a unit, for example \"80 {}\"",
                       example_unit(doc.dimension));
       const bool is_form = parsed.error().hint.starts_with("write a number");
-      report(reading, parsed.error().code, fmt::format("{}: {}", what, parsed.error().what),
+      report(reading, parsed.error().code, fmt::format("{}: {}", what.text(), parsed.error().what),
              node.where, is_form ? form : parsed.error().hint);
       return std::nullopt;
     }
     if (!(parsed->dimension == doc.dimension)) {
       report(reading, ErrorCode::unit,
-             fmt::format("{}: \"{}\" has the wrong dimension", what, *text), node.where,
+             fmt::format("{}: \"{}\" has the wrong dimension", what.text(), *text), node.where,
              fmt::format("expected a quantity in units like {}", example_unit(doc.dimension)));
       return std::nullopt;
     }
@@ -158,7 +173,8 @@ std::optional<double> read_number(const TomlNode& node, const std::string& what,
   }
   if (!std::isfinite(base) || base < doc.lowest || base > doc.highest) {
     report(reading, ErrorCode::range,
-           fmt::format("{} = {} lies outside {} to {}", what, quantity_text(base, doc.dimension),
+           fmt::format("{} = {} lies outside {} to {}", what.text(),
+                       quantity_text(base, doc.dimension),
                        quantity_text(doc.lowest, doc.dimension),
                        quantity_text(doc.highest, doc.dimension)),
            node.where, fmt::format("{}: {}", doc.name, doc.doc));
@@ -168,7 +184,7 @@ std::optional<double> read_number(const TomlNode& node, const std::string& what,
 }
 
 /// The value of a key that a fact or alternative must have; reports its absence.
-const TomlNode* needed(const TomlNode& table, std::string_view key, const std::string& what,
+const TomlNode* needed(const TomlNode& table, std::string_view key, std::string_view what,
                        const FieldDoc& doc, const Reading& reading) {
   const TomlNode* node = table.find(key);
   if (node == nullptr) {
@@ -178,13 +194,14 @@ const TomlNode* needed(const TomlNode& table, std::string_view key, const std::s
   return node;
 }
 
-std::optional<Provenance> read_provenance(const TomlNode& table, const std::string& what,
+std::optional<Provenance> read_provenance(const TomlNode& table, std::string_view what,
                                           const FieldDoc& doc, const Reading& reading) {
   Provenance from;
   bool sound = true;
   from.where = {reading.file, table.where.line, table.where.column};
   if (const TomlNode* node = needed(table, "source", what, doc, reading)) {
-    const auto id = read_text(*node, what + ".source", reading, "an id of sources.toml");
+    const auto id = read_text(*node, {what, "source"}, reading,
+                              [] { return std::string("an id of sources.toml"); });
     sound &= id.has_value();
     if (id && !reading.sources->contains(*id)) {
       const std::vector<std::string> ids(reading.sources->begin(), reading.sources->end());
@@ -199,14 +216,14 @@ std::optional<Provenance> read_provenance(const TomlNode& table, const std::stri
     sound = false;
   }
   if (const TomlNode* node = needed(table, "as_of", what, doc, reading)) {
-    const auto date = read_date(*node, what + ".as_of", reading);
+    const auto date = read_date(*node, {what, "as_of"}, reading);
     sound &= date.has_value();
     from.as_of = date.value_or("");
   } else {
     sound = false;
   }
   if (const TomlNode* node = needed(table, "grade", what, doc, reading)) {
-    const auto word = read_choice(*node, what + ".grade", grade_words(), reading);
+    const auto word = read_choice(*node, {what, "grade"}, grade_words(), reading);
     sound &= word.has_value();
     for (std::size_t i = 0; word && i < grade_words().size(); ++i) {
       if (grade_words()[i] == *word) from.grade = static_cast<Grade>(i);
@@ -215,7 +232,8 @@ std::optional<Provenance> read_provenance(const TomlNode& table, const std::stri
     sound = false;
   }
   if (const TomlNode* node = table.find("note")) {
-    const auto note = read_text(*node, what + ".note", reading, "say it or leave it out");
+    const auto note = read_text(*node, {what, "note"}, reading,
+                                [] { return std::string("say it or leave it out"); });
     sound &= note.has_value();
     from.note = note.value_or("");
   }
@@ -232,7 +250,7 @@ bool read_end(const TomlNode& table, std::string_view key, const FieldDoc& doc,
               const Reading& reading, double& end) {
   const TomlNode* node = table.find(key);
   if (node == nullptr) return true;
-  const auto number = read_number(*node, fmt::format("{}.{}", doc.name, key), doc, reading);
+  const auto number = read_number(*node, {doc.name, key}, doc, reading);
   if (number) end = *number;
   return number.has_value();
 }
@@ -241,22 +259,23 @@ bool read_alternatives(const TomlNode& table, const FieldDoc& doc, const Reading
                        Fact<double>& fact) {
   const TomlNode* list = table.find("alternatives");
   if (list == nullptr) return true;
-  const std::string what = fmt::format("{}.alternatives", doc.name);
+  const Label label{doc.name, "alternatives"};
+  const std::string what = label.text();
   if (list->kind != TomlNode::Kind::array) {
-    wrong_kind(reading, *list, what, "an array of tables",
+    wrong_kind(reading, *list, label, "an array of tables",
                "alternatives = [ { value = ..., source = ..., as_of = ..., grade = ... } ]");
     return false;
   }
   bool sound = true;
   for (const TomlNode& item : list->items) {
     if (item.kind != TomlNode::Kind::table) {
-      wrong_kind(reading, item, what, "a table", example_of(doc));
+      wrong_kind(reading, item, label, "a table", example_of(doc));
       return false;
     }
     reader_internal::refuse_unknown(item, {"value", "source", "as_of", "grade", "note"},
                                     "an alternative", reading);
     const TomlNode* value = needed(item, "value", what, doc, reading);
-    const auto number = value != nullptr ? read_number(*value, what, doc, reading) : std::nullopt;
+    const auto number = value != nullptr ? read_number(*value, {what}, doc, reading) : std::nullopt;
     auto from = read_provenance(item, what, doc, reading);
     if (!number || !from) {
       sound = false;
@@ -268,16 +287,16 @@ bool read_alternatives(const TomlNode& table, const FieldDoc& doc, const Reading
   return sound;
 }
 
-Where table_key(const TomlNode& table, std::string_view key) {
+Spot table_key(const TomlNode& table, std::string_view key) {
   const TomlNode* node = table.find(key);
   return node == nullptr ? table.where : node->where;
 }
 
 std::optional<Fact<double>> read_fact(const TomlNode& node, const FieldDoc& doc,
                                       const Reading& reading) {
-  const std::string what(doc.name);
+  const std::string_view what = doc.name;
   if (node.kind != TomlNode::Kind::table) {
-    wrong_kind(reading, node, what, "a table with value, source, as_of and grade",
+    wrong_kind(reading, node, {what}, "a table with value, source, as_of and grade",
                example_of(doc));
     return std::nullopt;
   }
@@ -286,7 +305,7 @@ std::optional<Fact<double>> read_fact(const TomlNode& node, const FieldDoc& doc,
       reading);
   Fact<double> fact;
   const TomlNode* value = needed(node, "value", what, doc, reading);
-  const auto number = value != nullptr ? read_number(*value, what, doc, reading) : std::nullopt;
+  const auto number = value != nullptr ? read_number(*value, {what}, doc, reading) : std::nullopt;
   auto from = read_provenance(node, what, doc, reading);
   bool sound = number.has_value() && from.has_value();
   fact.value = fact.low = fact.high = number.value_or(0.0);
@@ -322,14 +341,14 @@ std::optional<FieldValue> reader_internal::read_field(const TomlNode& node, cons
                                                       const Reading& reading) {
   const auto hint = [&] { return fmt::format("for example {}", example_of(doc)); };
   switch (doc.kind) {
-    case FieldKind::text: return wrapped(read_text(node, doc.name, reading, hint()));
-    case FieldKind::date: return wrapped(read_date(node, doc.name, reading));
+    case FieldKind::text: return wrapped(read_text(node, {doc.name}, reading, hint));
+    case FieldKind::date: return wrapped(read_date(node, {doc.name}, reading));
     case FieldKind::choice:
-      return wrapped(read_choice(node, doc.name, doc.choices, reading));
+      return wrapped(read_choice(node, {doc.name}, doc.choices, reading));
     case FieldKind::count: return wrapped(read_count(node, doc, reading));
     case FieldKind::text_list:
       return wrapped(read_items<std::string>(node, doc, reading, [&](const TomlNode& item) {
-        return read_text(item, doc.name, reading, hint());
+        return read_text(item, {doc.name}, reading, hint);
       }));
     case FieldKind::count_list:
       return wrapped(read_items<int>(node, doc, reading, [&](const TomlNode& item) {

@@ -25,13 +25,14 @@ struct Placed {
   Record record;
   std::string file;
   Where where;                         ///< the table itself
-  std::map<std::string, Where> keys;   ///< the value of each key
+  std::map<std::string_view, Spot> keys;  ///< the value of each key of the field table
   std::set<std::string> broken;        ///< keys whose value was at fault
 
   /// The place of a key, or of the record when it has none.
-  [[nodiscard]] Where at(const std::string& key) const {
+  [[nodiscard]] Where at(std::string_view key) const {
     const auto found = keys.find(key);
-    return found == keys.end() ? where : found->second;
+    if (found == keys.end()) return where;
+    return {file, found->second.line, found->second.column};
   }
 };
 
@@ -42,9 +43,9 @@ template <class Record>
 namespace reader_internal {
 std::optional<FieldValue> read_field(const TomlNode& node, const FieldDoc& doc,
                                      const Reading& reading);
-void refuse_unknown(const TomlNode& table, const std::vector<std::string>& known,
+void refuse_unknown(const TomlNode& table, const std::vector<std::string_view>& known,
                     std::string_view noun, const Reading& reading);
-void report(const Reading& reading, ErrorCode code, std::string what, Where where,
+void report(const Reading& reading, ErrorCode code, std::string what, Spot spot,
             std::string hint);
 }  // namespace reader_internal
 
@@ -53,9 +54,10 @@ Placed<Record> read_record(const TomlNode& table, const Reading& reading) {
   Placed<Record> placed;
   placed.file = reading.file;
   placed.where = {reading.file, table.where.line, table.where.column};
-  std::vector<std::string> known;
+  std::vector<std::string_view> known;
+  known.reserve(fields<Record>().size());
   for (const Field<Record>& field : fields<Record>()) {
-    known.emplace_back(field.doc.name);
+    known.push_back(field.doc.name);
     const TomlNode* node = table.find(field.doc.name);
     if (node == nullptr) {
       if (field.doc.required) {
@@ -63,12 +65,11 @@ Placed<Record> read_record(const TomlNode& table, const Reading& reading) {
                                 std::string(noun<Record>()) + " needs \"" +
                                     std::string(field.doc.name) + "\" (" +
                                     std::string(field.doc.doc) + ")",
-                                placed.where, "add: " + example_of(field.doc));
+                                table.where, "add: " + example_of(field.doc));
       }
       continue;
     }
-    placed.keys[std::string(field.doc.name)] = {reading.file, node->where.line,
-                                                node->where.column};
+    placed.keys[field.doc.name] = node->where;
     auto value = reader_internal::read_field(*node, field.doc, reading);
     if (value) {
       field.store(placed.record, std::move(*value));

@@ -10,28 +10,32 @@
 namespace tightrope::catalog {
 namespace {
 
-Where where_of(const toml::source_region& region) {
-  return {{}, static_cast<int>(region.begin.line), static_cast<int>(region.begin.column)};
+Spot spot_of(const toml::source_region& region) {
+  return {static_cast<int>(region.begin.line), static_cast<int>(region.begin.column)};
 }
 
 TomlNode convert(const toml::node& node);
 
 void convert_table(const toml::table& table, TomlNode& out) {
   struct Member {
-    Where key_where;
+    Spot key_where;
     std::string_view key;
     const toml::node* value;
   };
   std::vector<Member> members;
+  members.reserve(table.size());
   for (const auto& [key, value] : table) {
-    Where where = where_of(key.source());
-    if (where.line == 0) where = where_of(value.source());
-    members.push_back({where, key.str(), &value});
+    Spot spot = spot_of(key.source());
+    if (spot.line == 0) spot = spot_of(value.source());
+    members.push_back({spot, key.str(), &value});
   }
   std::ranges::sort(members, [](const Member& a, const Member& b) {
     return std::tie(a.key_where.line, a.key_where.column, a.key) <
            std::tie(b.key_where.line, b.key_where.column, b.key);
   });
+  out.keys.reserve(members.size());
+  out.key_where.reserve(members.size());
+  out.items.reserve(members.size());
   for (const Member& member : members) {
     out.keys.emplace_back(member.key);
     out.key_where.push_back(member.key_where);
@@ -61,12 +65,13 @@ void convert_scalar(const toml::node& node, TomlNode& out) {
 
 TomlNode convert(const toml::node& node) {
   TomlNode out;
-  out.where = where_of(node.source());
+  out.where = spot_of(node.source());
   if (const toml::table* table = node.as_table()) {
     out.kind = TomlNode::Kind::table;
     convert_table(*table, out);
   } else if (const toml::array* array = node.as_array()) {
     out.kind = TomlNode::Kind::array;
+    out.items.reserve(array->size());
     for (const toml::node& item : *array) out.items.push_back(convert(item));
   } else {
     convert_scalar(node, out);
@@ -101,9 +106,9 @@ Result<TomlNode> parse_toml(std::string_view text, const std::string& file) {
   try {
     return convert(toml::parse(text));
   } catch (const toml::parse_error& error) {
-    Where where = where_of(error.source());
-    where.file = file;
-    return fail(ErrorCode::syntax, fmt::format("not valid TOML: {}", error.description()), where,
+    const Spot spot = spot_of(error.source());
+    return fail(ErrorCode::syntax, fmt::format("not valid TOML: {}", error.description()),
+                {file, spot.line, spot.column},
                 "each file of the catalog is TOML 1.0; see https://toml.io");
   }
 }

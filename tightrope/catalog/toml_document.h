@@ -10,6 +10,11 @@
 
 namespace tightrope::catalog {
 
+/// A line and column of the file at hand, from 1; 0 means unknown.
+struct Spot {
+  int line = 0, column = 0;
+};
+
 /// One value of a TOML file.
 struct TomlNode {
   enum class Kind { text, integer, number, boolean, date, array, table, other };
@@ -20,8 +25,8 @@ struct TomlNode {
   std::int64_t integer = 0;  ///< of integer
   std::vector<TomlNode> items;  ///< of an array; of a table its values, in file order
   std::vector<std::string> keys;  ///< of a table, beside `items`
-  std::vector<Where> key_where;   ///< of a table, beside `items`; file name left out
-  Where where;                    ///< file name left out
+  std::vector<Spot> key_where;    ///< of a table, beside `items`
+  Spot where;
 
   /// The value of a key; nullptr when this is no table or has no such key.
   [[nodiscard]] const TomlNode* find(std::string_view key) const;

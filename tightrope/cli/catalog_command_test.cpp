@@ -10,7 +10,7 @@ namespace {
 
 struct Captured {
   std::ostringstream out, err;
-  Session session{out, err, {}, 0};
+  Session session{.out = out, .err = err, .catalog_dir = {}, .threads = 0, .version = {}};
 };
 
 TEST(CatalogShow, PrintsANumberWithGradeDateSourceRangeAlternativesAndPlace) {
