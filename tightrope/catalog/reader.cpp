@@ -46,9 +46,8 @@ struct Label {
 void wrong_kind(const Reading& reading, const TomlNode& node, const Label& what,
                 std::string_view wanted, std::string hint) {
   report(reading, ErrorCode::type,
-    report(reading, ErrorCode::range, fmt::format("{} is empty", what.text()), node.where,
-           hint());
-         std::move(hint));
+         fmt::format("{} must be {}, not {}", what.text(), wanted, to_string(node.kind)),
+         node.where, std::move(hint));
 }
 
 /// `hint` is called only when there is a fault.
