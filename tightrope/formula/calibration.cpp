@@ -159,7 +159,7 @@ Result<AttentionCoefficients> read_attention(const toml::table& table, const std
   Reader reader(table, file);
   reader.number("peak_share", 0.01, 1.0, c.peak_share);
   reader.number("q_half", 0.0, 1e5, c.q_half);
-  reader.number("softmax_flops", 0.0, 1e4, c.softmax_flops);
+  reader.quantity("softmax_flops", 1.0, 1e4, c.softmax);
   skip_fit_notes(reader);
   TR_TRY_VOID(reader.finish());
   return c;

@@ -80,7 +80,7 @@ struct AttentionWork {
 KernelTime attention(const AttentionShape& shape, double scores, const AttentionWork& work,
                      const AttentionCoefficients& c, const RankKernels& kernels) noexcept {
   const double peak = kernels.peak[shape.dtype].raw() * c.peak_share;
-  const double cost = scores * (work.flops_a_score + c.softmax_flops);
+  const double cost = scores * (work.flops_a_score + c.softmax.raw());
   const double ramp = 1.0 + c.q_half / shape.q_len;
   const double math = peak > 0.0 ? cost * ramp / peak : infinity;
   const double memory = work.bytes / (kernels.hbm_bandwidth.raw() * kernels.hbm_read_share);
@@ -101,7 +101,7 @@ KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept {
   const double math = peak > 0.0 ? busy_flops / peak : infinity;
 
   const double operands = (shape.m + shape.n) * shape.k * shape.groups * bytes_of(shape.dtype);
-  const double results = outputs * shape.out_bytes * (shape.accumulate ? 2.0 : 1.0);
+  const double results = outputs * shape.out_element * (shape.accumulate ? 2.0 : 1.0);
   const double bytes = operands + results;
   const double memory = bytes / (kernels.hbm_bandwidth.raw() * kernels.hbm_read_share);
   return compose(math, memory, kernels.launch.raw() + c.launch.raw(), c.overlap_loss,

@@ -30,9 +30,9 @@ struct GemmCoefficients {
 };
 
 struct AttentionCoefficients {
-  double peak_share = 0.6;     ///< of the peak, long sequences
-  double q_half = 512;         ///< query length at which half of that is reached
-  double softmax_flops = 128;  ///< work a score costs beside its products, in product flops
+  double peak_share = 0.6;  ///< of the peak, long sequences
+  double q_half = 512;      ///< query length at which half of that is reached
+  Flops softmax{128.0};     ///< work a score costs beside its products, in product flops
 };
 
 /// One rank's silicon: catalog facts divided by ranks_per_chip, with fitted coefficients.
@@ -63,7 +63,7 @@ struct GemmShape {
   double groups = 1;
   DType dtype = DType::bf16;
   Scaling scaling = Scaling::tensor;
-  double out_bytes = 2;     ///< bytes an output element
+  double out_element = 2;   ///< bytes an output element takes
   bool accumulate = false;  ///< reads the output too (weight gradients into fp32)
 };
 
@@ -90,7 +90,7 @@ struct AttentionShape {
 [[nodiscard]] KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept;
 
 /// What: time of fused attention, forward.
-/// Formula: t = launch + max(scores * (2 (qk + v) + softmax_flops) / (peak * share
+/// Formula: t = launch + max(scores * (2 (qk + v) + softmax) / (peak * share
 ///   * q/(q + q_half)), bytes / (hbm * share)); scores halve under a causal mask
 /// Source: FlashAttention's traffic (Dao et al. 2022); fitted on kernel tables.
 /// Valid: all sizes >= 0; q_len <= kv_len when causal or windowed.

@@ -40,8 +40,8 @@ RankKernels any_kernels() {
   k.hbm_read_share = between(0.3, 1.0);
   k.hbm_half = Bytes(between(0.0, 1e7));
   k.gemm[DType::bf16] = any_coefficients();
-  k.attention_forward = {between(0.2, 1.0), between(0.0, 2000.0), between(0.0, 500.0)};
-  k.attention_backward = {between(0.2, 1.0), between(0.0, 2000.0), between(0.0, 500.0)};
+  k.attention_forward = {between(0.2, 1.0), between(0.0, 2000.0), Flops(between(0.0, 500.0))};
+  k.attention_backward = {between(0.2, 1.0), between(0.0, 2000.0), Flops(between(0.0, 500.0))};
   return k;
 }
 

@@ -152,7 +152,7 @@ class Accountant {
     KernelTime weight;
     if (!c_.frozen_base()) {
       GemmShape w = shape(l, l.in, l.out, l.rows);
-      w.out_bytes = c_.recipe.states.gradient;
+      w.out_element = c_.recipe.states.gradient;
       w.accumulate = true;
       weight = formula::gemm(w, c_.kernels);
       kernel(g.name, "gemm", Phase::backward_weight, weight);

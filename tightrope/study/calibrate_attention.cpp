@@ -14,7 +14,7 @@ constexpr std::size_t first_nuisance = extra_us;
 constexpr double full_weight_flops = 1e12;
 
 AttentionCoefficients coefficients_of(const std::vector<double>& x) {
-  return {.peak_share = x[peak_share], .q_half = x[q_half], .softmax_flops = x[softmax_flops]};
+  return {.peak_share = x[peak_share], .q_half = x[q_half], .softmax = Flops(x[softmax_flops])};
 }
 
 std::vector<FitRow> fit_rows(const std::vector<AttentionRow>& rows) {

@@ -102,7 +102,7 @@ FittedNumber hbm_read_share(const GemmTable& table, const catalog::Chip& facts) 
   std::vector<double> shares;
   for (const GemmRow& row : table.memory_bound) {
     const auto& s = row.shape;
-    const double bytes = (s.m + s.n) * s.k * bytes_of(s.dtype) + s.m * s.n * s.out_bytes;
+    const double bytes = (s.m + s.n) * s.k * bytes_of(s.dtype) + s.m * s.n * s.out_element;
     shares.push_back(bytes / row.time.raw() / facts.hbm_bandwidth.value.raw());
   }
   TR_CHECK(!shares.empty(), table.chip);

@@ -116,7 +116,7 @@ void set_backward(ChipDraft& draft) {
   const AttentionCoefficients& forward = draft.chip.attention_forward;
   draft.chip.attention_backward = {.peak_share = backward_of_forward * forward.peak_share,
                                    .q_half = backward_ramp * forward.q_half,
-                                   .softmax_flops = backward_products * forward.softmax_flops};
+                                   .softmax = backward_products * forward.softmax};
 }
 
 /// Fitted ranks against fused expert layers.

@@ -53,7 +53,7 @@ ChipDraft of_kind(const KindPrior& prior) {
   c.gemm[DType::bf16] = gemm_prior(prior.bf16_share, prior);
   c.gemm[DType::fp8] = gemm_prior(prior.fp8_share, prior);
   c.attention_forward = {
-      .peak_share = prior.attention_share, .q_half = 512.0, .softmax_flops = 64.0};
+      .peak_share = prior.attention_share, .q_half = 512.0, .softmax = Flops(64.0)};
   draft.note = prior.note;
   return draft;
 }

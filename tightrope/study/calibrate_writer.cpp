@@ -6,8 +6,8 @@ namespace tightrope::study {
 namespace {
 
 constexpr const char* head =
-    R"(# Coefficients of kernels and links. Written by `tightrope calibrate kernels --data DIR`; do not
-# edit: run it again. Shares refer to the catalog's nameplate. What a fit says of itself (rows,
+    R"(# Coefficients of kernels and links. Written by `tightrope calibrate kernels`; do not edit: run
+# it again. Shares refer to the catalog's nameplate. What a fit says of itself (rows,
 # median_ape, p90_ape: |predicted/measured - 1|; cross_ape: median on rows left out of the fit, in
 # five folds; standard_error: jackknife over the folds; nuisance: what the benchmark measured beside
 # the kernel and no formula uses) is for people. Keys are explained in formula/kernels.h and
@@ -51,7 +51,7 @@ void write_gemm(std::string& out, const std::string& format, const formula::Gemm
 
 void write_attention(std::string& out, const char* name, const formula::AttentionCoefficients& c) {
   out += fmt::format("\n[chip.{}]\npeak_share = {}\nq_half = {}\nsoftmax_flops = {}\n", name,
-                     number(c.peak_share), number(c.q_half), number(c.softmax_flops));
+                     number(c.peak_share), number(c.q_half), number(c.softmax.raw()));
 }
 
 const KernelFit* fit_of(const ChipDraft& draft, const std::string& format) {

@@ -1,0 +1,174 @@
+#include "tightrope/study/calibrate_training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "tightrope/core/check.h"
+#include "tightrope/study/calibrate_training_internal.h"
+
+namespace tightrope::study {
+namespace {
+
+using training_fit::Column;
+using training_fit::FitRows;
+
+constexpr int rounds = 14;       // of linearising and solving
+constexpr int left_out_rounds = 2;
+
+// A source of n rows weighs as much as sqrt(n) single ones: between "every row counts" and "every
+// source counts". Re-measurements of one configuration share its weight.
+std::vector<double> weigh(const FitRows& rows, const std::vector<std::string>& keys) {
+  std::map<std::string, double> source_size, repeats;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!keys[i].empty()) ++repeats[rows.sources[i] + keys[i]];
+  }
+  std::vector<double> share(rows.size(), 1.0);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!keys[i].empty()) share[i] = 1.0 / repeats[rows.sources[i] + keys[i]];
+    source_size[rows.sources[i]] += share[i];
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    share[i] /= std::sqrt(source_size[rows.sources[i]]);
+  }
+  return share;
+}
+
+FitRows gather(const CalibrateTrainingInput& input, const catalog::Catalog& catalog,
+               const formula::Calibration& kernels) {
+  FitRows out;
+  std::vector<std::string> keys;
+  for (const TrainingTable& table : input.data) {
+    std::vector<RowCase> cases = make_cases(table, catalog, kernels, input.priors);
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      if (!cases[i].refused.empty()) continue;
+      const TrainingRow& row = table.rows[i];
+      out.kinds.push_back(fmt::format("{} {}", cases[i].moe ? "moe" : "dense", row.task));
+      out.hardware.push_back(cases[i].chip);
+      out.cases.push_back(std::move(cases[i]));
+      out.forms.push_back(table.form);
+      out.accelerators.push_back(row.accelerators);
+      out.ids.push_back(row.id);
+      out.sources.push_back(row.source);
+      out.models.push_back(row.model_key);
+      keys.push_back(row.config_key);
+    }
+  }
+  out.weights = weigh(out, keys);
+  return out;
+}
+
+struct Optimum {
+  std::vector<double> z, residual;
+  std::vector<Column> columns;  ///< slopes near the optimum
+};
+
+Optimum fit_all(FitRows& rows, const KnobSet& set) {
+  Optimum best;
+  best.z.assign(set.knobs.size(), 0.0);
+  best.residual = training_fit::residuals(rows, table_at(set, best.z));
+  double reach = 1.5;
+  double least = training_fit::loss(best.residual, rows.weights, best.z);
+  best.columns = training_fit::slopes(rows, set, best.z, best.residual);
+  for (int round = 0; round < rounds && reach > 0.02; ++round) {
+    const std::vector<double> z = training_fit::solve(
+        {set, best.columns, best.residual, rows.weights, best.z, reach});
+    const std::vector<double> residual = training_fit::residuals(rows, table_at(set, z));
+    const double now = training_fit::loss(residual, rows.weights, z);
+    if (!(now < least)) {
+      reach *= 0.3;
+      continue;
+    }
+    const bool done = least - now < 1e-4 * least;
+    best.z = z;
+    best.residual = residual;
+    least = now;
+    best.columns = training_fit::slopes(rows, set, z, residual);
+    if (done) break;
+  }
+  return best;
+}
+
+// Predicts the rows of one group from a fit that never saw them. The slopes near the optimum of all
+// rows serve for every group; two rounds of steps follow the curvature.
+LeftOut leave_out(FitRows& rows, const KnobSet& set, const Optimum& optimum, LeftOut group) {
+  std::vector<double> weights = rows.weights;
+  for (const std::size_t i : group.rows) weights[i] = 0;
+  std::vector<double> z = optimum.z, residual = optimum.residual;
+  for (int round = 0; round < left_out_rounds; ++round) {
+    z = training_fit::solve({set, optimum.columns, residual, weights, z, 6.0});
+    residual = training_fit::residuals(rows, table_at(set, z));
+  }
+  for (const std::size_t i : group.rows) group.log_errors.push_back(residual[i]);
+  return group;
+}
+
+void leave_each_out(FitRows& rows, const KnobSet& set, const Optimum& optimum,
+                    CalibrationReport& report) {
+  const std::pair<const char*, const std::vector<std::string>*> dimensions[] = {
+      {"source", &rows.sources}, {"model", &rows.models}, {"hardware", &rows.hardware}};
+  for (const auto& [dimension, values] : dimensions) {
+    std::map<std::string, std::vector<std::size_t>> groups;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (rows.forms[i] == TrainingForm::measurements) groups[(*values)[i]].push_back(i);
+    }
+    for (const auto& [group, members] : groups) {
+      report.left_out.push_back(leave_out(rows, set, optimum, {dimension, group, members, {}}));
+    }
+  }
+}
+
+// Weighted quantile of |log error| over rows left out by source, so that every source counts.
+double band(const CalibrationReport& report, double share) {
+  std::vector<std::pair<double, double>> errors;  // error, weight
+  double total = 0;
+  for (const LeftOut& g : report.left_out) {
+    if (g.dimension != "source") continue;
+    const double weight = 1.0 / std::sqrt(static_cast<double>(g.rows.size()));
+    for (const double e : g.log_errors) {
+      errors.emplace_back(std::abs(e), weight);
+      total += weight;
+    }
+  }
+  std::sort(errors.begin(), errors.end());
+  double sum = 0;
+  for (const auto& [error, weight] : errors) {
+    sum += weight;
+    if (sum >= share * total) return std::exp(error) - 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input,
+                                             const catalog::Catalog& catalog,
+                                             const formula::Calibration& kernels) {
+  FitRows rows = gather(input, catalog, kernels);
+  if (rows.size() == 0) return fail(ErrorCode::range, "no row can be expressed");
+  const KnobSet set = make_knobs(input.priors, rows.cases);
+  CalibrationReport report;
+  for (const TrainingTable& t : input.data) {
+    report.provenance.push_back(fmt::format("{} ({} rows, fnv1a {})", t.file, t.rows.size(), t.hash));
+  }
+  report.before =
+      training_fit::residuals(rows, table_at(set, std::vector<double>(set.knobs.size(), 0.0)));
+  const Optimum optimum = fit_all(rows, set);
+  report.table = table_at(set, optimum.z);
+  report.after = optimum.residual;
+  report.rows = static_cast<int>(rows.size());
+  report.numbers = static_cast<int>(set.knobs.size());
+  report.ids = rows.ids;
+  report.sources = rows.sources;
+  report.kinds = rows.kinds;
+  if (input.leave_out) {
+    leave_each_out(rows, set, optimum, report);
+    report.table.habits.band50 = band(report, 0.5);
+    report.table.habits.band90 = band(report, 0.9);
+  }
+  return report;
+}
+
+}  // namespace tightrope::study

@@ -1,0 +1,67 @@
+// Fits what kernel tables cannot tell (step::TuningTable) to published training measurements.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tightrope/study/training_rows_case.h"
+
+namespace tightrope::study {
+
+/// One fitted number and how tightly its prior holds it. Numbers live on a scale where the prior is
+/// 0 and one standard deviation of it is 1.
+struct Knob {
+  enum class Kind { habit, sustained, chip, stack };
+  std::string name;  ///< "habits.steal", "sustained.hopper.wide", "stack.maxtext.pass_share"
+  Kind kind = Kind::habit;
+  std::string owner;       ///< architecture, chip or stack that it belongs to; empty for habits
+  std::size_t index = 0;   ///< of the record in the table
+  std::size_t field = 0;   ///< of the number in the record's field table
+  std::size_t parent = 0;  ///< chip: index of its architecture's record
+  double prior = 0, sigma = 1;  ///< sigma is relative when `relative`
+  bool relative = true;         ///< value = prior exp(sigma z), else prior + sigma z
+  double low = 0, high = 0;     ///< range of the value
+};
+
+/// The numbers to fit: those of the priors that the rows can tell something of. Chips that rows
+/// name get a record of their own, drawn to their architecture's.
+struct KnobSet {
+  step::TuningTable table;  ///< the priors, with records for chips
+  std::vector<Knob> knobs;
+};
+[[nodiscard]] KnobSet make_knobs(const step::TuningTable& priors, const std::vector<RowCase>& rows);
+/// The table at a point of the fit.
+[[nodiscard]] step::TuningTable table_at(const KnobSet& set, const std::vector<double>& z);
+
+/// A set of rows left out of the fit and predicted by what the others say.
+struct LeftOut {
+  std::string dimension, group;
+  std::vector<std::size_t> rows;   ///< indices into CalibrationReport::ids
+  std::vector<double> log_errors;  ///< log(predicted / measured) of those rows
+};
+
+struct CalibrationReport {
+  step::TuningTable table;
+  int rows = 0, numbers = 0;
+  std::vector<std::string> ids, sources, kinds;  ///< of the rows fitted
+  std::vector<double> before, after;             ///< log(predicted / measured)
+  std::vector<LeftOut> left_out;                 ///< by source, model and hardware
+  std::vector<std::string> provenance;           ///< data files with their hashes
+};
+
+struct CalibrateTrainingInput {
+  std::vector<TrainingTable> data;
+  step::TuningTable priors;
+  bool leave_out = true;  ///< also fit without each source, model and hardware, for the bands
+};
+
+/// Deterministic at any thread count. Errors: range when no row can be expressed.
+[[nodiscard]] Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input,
+                                                           const catalog::Catalog& catalog,
+                                                           const formula::Calibration& kernels);
+
+/// Before, after and left out, for people; and the comment that goes before the written table.
+[[nodiscard]] std::string to_text(const CalibrationReport& report);
+[[nodiscard]] std::string comment_of(const CalibrationReport& report);
+
+}  // namespace tightrope::study

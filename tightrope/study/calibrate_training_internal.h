@@ -1,0 +1,47 @@
+// The fit's machinery: residuals of all rows, their slopes, and one step on the linear model.
+#pragma once
+
+#include <vector>
+
+#include "tightrope/study/calibrate_training.h"
+
+namespace tightrope::study::training_fit {
+
+/// All expressed rows with what their words say about them.
+struct FitRows {
+  std::vector<RowCase> cases;
+  std::vector<TrainingForm> forms;
+  std::vector<int> accelerators;
+  std::vector<std::string> ids, sources, models, hardware, kinds;
+  std::vector<double> weights;
+  [[nodiscard]] std::size_t size() const { return cases.size(); }
+};
+
+/// log(predicted / measured) of a throughput, so > 0 means predicted too fast in either form.
+[[nodiscard]] std::vector<double> residuals(FitRows& rows, const step::TuningTable& table);
+
+/// Slope of one knob: d residual / d z for the rows it touches.
+struct Column {
+  std::vector<std::size_t> rows;
+  std::vector<double> slopes;
+};
+[[nodiscard]] std::vector<Column> slopes(FitRows& rows, const KnobSet& set,
+                                         const std::vector<double>& z,
+                                         const std::vector<double>& at_z);
+
+/// sum_i w_i (sqrt(1 + (r_i / scale)^2) - 1) + sum_k z_k^2 / 2.
+[[nodiscard]] double loss(const std::vector<double>& residual, const std::vector<double>& weights,
+                          const std::vector<double>& z);
+
+/// The z that minimises the loss of the linear model, no knob moving more than `reach`.
+struct LinearStep {
+  const KnobSet& set;
+  const std::vector<Column>& columns;
+  const std::vector<double>& residual;  ///< at z
+  const std::vector<double>& weights;
+  const std::vector<double>& z;
+  double reach = 1;
+};
+[[nodiscard]] std::vector<double> solve(const LinearStep& step);
+
+}  // namespace tightrope::study::training_fit
