@@ -21,7 +21,7 @@ test: all
 bench: ready
 	cmake --preset bench >/dev/null
 	cmake --build --preset bench -j $(JOBS)
-	build/bench/tightrope_bench
+	build/bench/bench_search
 
 # Measured against predicted, source by source.
 validate: all
