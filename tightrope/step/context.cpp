@@ -41,12 +41,16 @@ void add_ends(Context& context, const workload::WorkOptions& options) {
 
 void retune(Context& context, const Tuning& tuning) {
   context.tuning = tuning;
+  formula::RankKernels& kernels = context.kernels;
+  const formula::RankKernels& warm = context.warm;
+  const Stack& stack = tuning.stack;
   for (DType t : all_dtypes) {
-    const bool narrow = bytes_of(t) < 2;
-    context.kernels.peak[t] = context.nominal_peak[t] *
-                              (narrow ? tuning.sustained.narrow : tuning.sustained.wide) *
-                              tuning.stack.compute_share;
+    const double clock = bytes_of(t) < 2 ? tuning.sustained.narrow : tuning.sustained.wide;
+    kernels.peak[t] = warm.peak[t] * (clock * stack.compute_share);
   }
+  kernels.attention_forward.peak_share = warm.attention_forward.peak_share * stack.attention_share;
+  kernels.attention_backward.peak_share =
+      warm.attention_backward.peak_share * stack.attention_share;
 }
 
 Result<Context> make_context(const ContextRequest& request, const catalog::System& system,
@@ -65,7 +69,7 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
   context.system = system;
   TR_TRY(context.recipe, find_recipe(request.precision));
   const TuningTable& table = request.tuning ? *request.tuning : TuningTable::embedded();
-  TR_TRY(context.tuning, table.tuning(chip->architecture, request.stack));
+  TR_TRY(context.tuning, table.tuning(chip->architecture, request.stack, chip->name));
   context.kernels = formula::rank_kernels(*chip, calibration, &context.borrowed_from);
   context.fabric = formula::fabric_model(system, *chip, calibration);
   if (!chip_runs(context.kernels, context.recipe)) {
@@ -73,7 +77,7 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
                 fmt::format("{} has no matrix units for {}", chip->title, context.recipe.name), {},
                 "choose another --precision or system");
   }
-  context.nominal_peak = context.kernels.peak;
+  context.warm = context.kernels;
   const Tuning tuning = context.tuning;
   retune(context, tuning);
   const workload::WorkOptions options{.flash_attention = tuning.stack.flash_attention,

@@ -28,8 +28,8 @@ struct Context {
   workload::Job job;
   catalog::Chip chip;
   catalog::System system;
-  formula::RankKernels kernels;  ///< as long runs find them: peaks at sustained clocks
-  PerDType<FlopsPerSecond> nominal_peak{};  ///< the same before `tuning` slowed them
+  formula::RankKernels kernels;  ///< as long runs of this stack find them
+  formula::RankKernels warm;     ///< as the kernel tables found them, before `tuning`
   formula::FabricModel fabric;
   std::string borrowed_from;  ///< kin whose kernel coefficients stand in; empty when its own
   Recipe recipe;

@@ -24,6 +24,7 @@ const std::vector<NumberField<Stack>>& stack_fields() {
       {"cast_share", &Stack::cast_share, 0.0, 3.0},
       {"host_per_kernel_us", &Stack::host_per_kernel_us, 0.0, 100.0},
       {"compute_share", &Stack::compute_share, 0.3, 1.2},
+      {"attention_share", &Stack::attention_share, 0.1, 1.5},
   };
   return fields;
 }
@@ -181,17 +182,28 @@ Result<TuningTable> TuningTable::read(const std::string& path) {
   return parse(text, path);
 }
 
+namespace {
+
+TuningTable embedded_table(std::string_view name) {
+  for (const EmbeddedFile& file : tightrope::embedded_calibration()) {
+    if (file.path != name) continue;
+    auto read = TuningTable::parse(file.text, fmt::format("calibration/{}", name));
+    TR_CHECK(read.has_value(), to_string(read.error()));
+    return std::move(read).value();
+  }
+  TR_CHECK(false, name);
+  return {};
+}
+
+}  // namespace
+
 const TuningTable& TuningTable::embedded() {
-  static const TuningTable table = [] {
-    for (const EmbeddedFile& file : tightrope::embedded_calibration()) {
-      if (file.path != "training.toml") continue;
-      auto read = parse(file.text, "calibration/training.toml");
-      TR_CHECK(read.has_value(), to_string(read.error()));
-      return std::move(read).value();
-    }
-    TR_CHECK(false, std::string_view("calibration/training.toml is not embedded"));
-    return TuningTable{};
-  }();
+  static const TuningTable table = embedded_table("training.toml");
+  return table;
+}
+
+const TuningTable& TuningTable::embedded_priors() {
+  static const TuningTable table = embedded_table("training_priors.toml");
   return table;
 }
 
@@ -216,12 +228,16 @@ std::string TuningTable::to_toml(std::string_view comment) const {
   return text;
 }
 
-Result<Tuning> TuningTable::tuning(std::string_view architecture, std::string_view stack) const {
+Result<Tuning> TuningTable::tuning(std::string_view architecture, std::string_view stack,
+                                   std::string_view chip) const {
   Tuning out;
   out.habits = habits;
   out.sustained = sustained.front();
   for (const Sustained& s : sustained) {
     if (s.architecture == architecture) out.sustained = s;
+  }
+  for (const Sustained& s : sustained) {
+    if (s.architecture == chip) out.sustained = s;
   }
   std::vector<std::string> names;
   for (const Stack& s : stacks) {

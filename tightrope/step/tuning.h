@@ -23,12 +23,13 @@ struct Stack {
   double cast_share = 1.0;      ///< share of the casts to narrow formats that cost a pass
   double host_per_kernel_us = 0.0;  ///< host time to issue one kernel, as written in the file
   double compute_share = 1.0;   ///< speed of compute relative to the warm kernel tables
+  double attention_share = 1.0; ///< the same of its fused attention: generation of that kernel
   [[nodiscard]] Seconds host_per_kernel() const { return Seconds(host_per_kernel_us * 1e-6); }
 };
 
 /// Speed of matrix kernels in long runs against the warm kernel tables: clocks under load.
 struct Sustained {
-  std::string architecture;
+  std::string architecture;  ///< or the id of one chip, which then goes before its architecture
   double wide = 1.0;    ///< products in 16 bits and more
   double narrow = 1.0;  ///< products below 16 bits
 };
@@ -79,11 +80,14 @@ struct TuningTable {
   [[nodiscard]] static Result<TuningTable> parse(std::string_view text, const std::string& file);
   /// The one inside the binary.
   [[nodiscard]] static const TuningTable& embedded();
+  /// Where its fit starts from and is drawn back to: calibration/training_priors.toml.
+  [[nodiscard]] static const TuningTable& embedded_priors();
   /// The file's text again, with a comment in front; parse(to_toml()) gives an equal table.
   [[nodiscard]] std::string to_toml(std::string_view comment) const;
 
   /// Errors: unknown_key for a stack the table does not name, with the names it has.
-  [[nodiscard]] Result<Tuning> tuning(std::string_view architecture, std::string_view stack) const;
+  [[nodiscard]] Result<Tuning> tuning(std::string_view architecture, std::string_view stack,
+                                      std::string_view chip = {}) const;
 };
 
 }  // namespace tightrope::step

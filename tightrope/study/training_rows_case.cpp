@@ -143,7 +143,7 @@ Prediction predict(const RowCase& row, TrainingForm form, int accelerators) {
 
 void retune(RowCase& row, const step::TuningTable& tuning) {
   for (step::Context& context : row.contexts) {
-    auto own = tuning.tuning(context.chip.architecture, row.stack);
+    auto own = tuning.tuning(context.chip.architecture, row.stack, context.chip.name);
     TR_CHECK(own.has_value(), row.stack);
     step::retune(context, *own);
   }
