@@ -25,6 +25,7 @@ struct ScaleupReach {
 ScaleupReach scaleup_reach(const topology::Fabric& fabric, int ranks) noexcept {
   const int per_chip = std::max(1, fabric.ranks_per_chip);
   const int chips = std::max(1, (ranks + per_chip - 1) / per_chip);
+  if (chips == 1) return {1.0, 1.0};  // on the chip: no slower than all its links together
   if (fabric.scaleup == ScaleupTopology::mesh) {
     const int domain = std::max(2, fabric.domain_ranks / per_chip);
     const int peers = std::clamp(chips - 1, 1, domain - 1);

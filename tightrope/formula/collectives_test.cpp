@@ -216,6 +216,15 @@ TEST(Collectives, TorusGivesTheDimensionsThatAGroupSpans) {
   EXPECT_NEAR(rate(64), 1e11, 1e3);
 }
 
+TEST(Collectives, RanksOfOneChipNeedNoLinks) {
+  FabricModel model = ideal_fabric();
+  model.fabric.scaleup = topology::ScaleupTopology::torus3d;
+  model.fabric.torus = {4, 4, 4};
+  model.fabric.ranks_per_chip = 4;
+  const CollectiveTime chip = collective({Collective::all_gather, Bytes(1e9), {4, 4}}, model);
+  EXPECT_NEAR(chip.time.raw(), 0.75 * 1e9 / 1e11, 1e-12);
+}
+
 TEST(Collectives, ToText) {
   std::vector<std::string_view> names;
   for (const Collective kind : all_kinds) names.push_back(to_string(kind));

@@ -6,11 +6,11 @@ namespace tightrope::study {
 namespace {
 
 constexpr const char* head =
-    R"(# Coefficients of kernels and links. Written by `tightrope calibrate kernels`; do not edit: run
-# it again. Shares refer to the catalog's nameplate. What a fit says of itself (rows,
-# median_ape, p90_ape: |predicted/measured - 1|; cross_ape: median on rows left out of the fit, in
-# five folds; standard_error: jackknife over the folds; nuisance: what the benchmark measured beside
-# the kernel and no formula uses) is for people. Keys are explained in formula/kernels.h and
+    R"(# Coefficients of kernels and links. Written by `tightrope calibrate kernels`; do not edit:
+# run it again. Shares refer to the catalog's nameplate. What a fit says of itself is for people:
+# rows, median_ape and p90_ape (|predicted/measured - 1|), cross_ape (median on rows left out of the
+# fit, in five folds), standard_error (jackknife over the folds), nuisance (what the benchmark
+# measured beside the kernel and no formula uses). Keys are explained in formula/kernels.h and
 # formula/collectives.h.
 version = 1
 )";
