@@ -10,6 +10,8 @@
 
 #include "tightrope/cli/calibrate_command.h"
 #include "tightrope/cli/catalog_command.h"
+#include "tightrope/cli/explain_command.h"
+#include "tightrope/cli/plan_command.h"
 #include "tightrope/cli/session.h"
 #include "tightrope/cli/suggest.h"
 #include "tightrope/cli/validate_command.h"
@@ -181,14 +183,111 @@ void bind_calibrate(CLI::App& app, Body& body) {
   });
 }
 
+void add_work(CLI::App& command, WorkWords& work) {
+  command.add_option("--tokens", work.tokens, "Tokens of the whole run, for example 15T")
+      ->type_name("N");
+  command.add_option("--seq", work.seq, "Tokens a sequence")->type_name("N");
+  command.add_option("--batch", work.batch, "Sequences an optimizer step")->type_name("N");
+  command.add_option("--batch-tokens", work.batch_tokens, "Tokens an optimizer step, rounded")
+      ->type_name("N");
+  command.add_option("--task", work.task, "pretrain, sft or lora")->capture_default_str();
+  command.add_option("--document", work.document, "Mean tokens a document in packed sequences")
+      ->type_name("N");
+  command.add_option("--lora-rank", work.lora_rank, "Rank of the adapters")
+      ->capture_default_str();
+  command.add_option("--lora-targets", work.lora_targets, "Matrices with adapters, by commas")
+      ->type_name("LIST");
+  command
+      .add_option("--precision", work.precision,
+                  "Recipes, by commas: bf16, fp16, fp8, fp8-block, mxfp8, nvfp4, bf16-sr, "
+                  "bf16-fp32-optimizer")
+      ->type_name("LIST");
+  command.add_option("--stack", work.stack, "Software stack, as in calibration/training.toml")
+      ->type_name("NAME");
+  command.add_option("--region,--regions", work.region, "Regions whose prices count, by commas")
+      ->type_name("LIST");
+  command
+      .add_option("--term", work.term,
+                  "on_demand, spot, capacity_block, reserved_1y, reserved_3y or purchase")
+      ->type_name("TERM");
+}
+
+void add_plan_limits(CLI::App& plan, PlanOptions& o) {
+  plan.add_option("--goal", o.goal, "time, cost, energy or carbon")->capture_default_str();
+  plan.add_option("--deadline", o.deadline, "Longest run, for example 90d; none for none")
+      ->type_name("TIME");
+  plan.add_option("--budget", o.budget, "Highest cost, for example \"100M USD\"")
+      ->type_name("MONEY");
+  plan.add_option("--max-chips", o.max_chips, "Most chips to rent")->type_name("N");
+  plan.add_option("--chips", o.chips, "Exact numbers of chips, by commas")->type_name("LIST");
+  plan.add_option("--units", o.units, "Exact numbers of instances or UltraServers, by commas")
+      ->type_name("LIST");
+  plan.add_option("--systems", o.systems, "Systems, by commas, as in `catalog list systems`")
+      ->type_name("LIST");
+  plan.add_flag("--announced", o.announced, "Also systems that do not ship yet");
+  plan.add_option("--margin", o.margin, "Share of device memory that stays free")
+      ->check(CLI::Range(0.0, 0.9).description(""))
+      ->capture_default_str();
+}
+
+void bind_plan(CLI::App& app, Body& body) {
+  const auto asked = std::make_shared<PlanOptions>();
+  CLI::App* plan = app.add_subcommand("plan", "Best systems, chip counts and mappings for a run");
+  plan->add_option("config,--config", asked->work.config,
+                   "config.json of the model, its folder, or a bundled name");
+  add_work(*plan, asked->work);
+  add_plan_limits(*plan, *asked);
+  plan->add_option("--top", asked->top, "Plans a system")
+      ->check(CLI::Range(1, 100).description(""))
+      ->capture_default_str();
+  plan->add_option("--details", asked->details, "Plans described beyond their line")
+      ->check(CLI::Range(0, 1000).description(""))
+      ->capture_default_str();
+  plan->add_option("--json", asked->json, "Write plans that `explain` reads; - prints them")
+      ->type_name("FILE");
+  plan->add_option("--csv", asked->csv, "Write one line a plan; - prints them")
+      ->type_name("FILE");
+  plan->add_flag("!--no-prune", asked->prune, "Carry every mapping that fits through the model");
+  plan->callback([&body, asked] {
+    body = [asked](const Session& s) { return run_plan(s, *asked); };
+  });
+}
+
+void bind_explain(CLI::App& app, Body& body) {
+  const auto asked = std::make_shared<ExplainOptions>();
+  CLI::App* explain = app.add_subcommand("explain", "Where the numbers of a plan come from");
+  explain->add_option("plan-file", asked->plan_file, "What `plan --json FILE` wrote");
+  explain->add_option("--plan", asked->plan, "Which of the file's plans")->capture_default_str();
+  explain
+      ->add_option("--config", asked->work.config,
+                   "Without a plan file: config.json, its folder, or a bundled name")
+      ->type_name("NAME");
+  explain->add_option("--system", asked->system, "System to run on")->type_name("NAME");
+  explain->add_option("--mapping", asked->mapping, "For example \"tp8 pp16 dp8 mbs1 zero1 sp\"")
+      ->type_name("WORDS");
+  add_work(*explain, asked->work);
+  explain->add_option("--depth,--trace", asked->depth, "Levels of the tree")
+      ->check(CLI::Range(0, 20).description(""))
+      ->capture_default_str();
+  explain->add_option("--timeline", asked->timeline, "Write the step as a trace for Perfetto")
+      ->type_name("FILE");
+  explain->add_option("--json", asked->json, "Write the tree as JSON; - prints it")
+      ->type_name("FILE");
+  explain->callback([&body, asked] {
+    body = [asked](const Session& s) { return run_explain(s, *asked); };
+  });
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
   CLI::App app("Plans training of large language models on real accelerators.", "tightrope");
-  Session session{out, err, {}, 0};
+  Session session{out, err, {}, 0, TIGHTROPE_VERSION};
   bool version = false;
   Body body;
   add_globals(app, session, version);
+  bind_plan(app, body);
+  bind_explain(app, body);
   bind_catalog(app, body);
   bind_validate(app, body);
   bind_calibrate(app, body);

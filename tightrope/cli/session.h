@@ -17,6 +17,7 @@ struct Session {
   std::ostream& err;
   std::string catalog_dir;  ///< --catalog DIR; empty: the embedded catalog alone
   int threads = 0;          ///< --threads N; 0: one a processor
+  std::string version;      ///< of the program, for files it writes
 };
 
 /// The catalog this session works with. Errors: those of a bad --catalog folder.

@@ -1,0 +1,125 @@
+#include "tightrope/cli/explain_command.h"
+
+#include <ostream>
+
+#include <fmt/format.h>
+
+#include "tightrope/core/csv.h"
+#include "tightrope/core/unit_text.h"
+#include "tightrope/report/explain.h"
+#include "tightrope/report/plan_json.h"
+#include "tightrope/report/timeline.h"
+#include "tightrope/study/plan_mapping.h"
+
+namespace tightrope::cli {
+namespace {
+
+// The plan that was asked about, made again.
+struct Asked {
+  study::PlanRequest request;
+  study::PlanKey key;
+  std::vector<std::string> warnings;
+};
+
+Result<Asked> from_file(const ExplainOptions& options, const catalog::Catalog& catalog) {
+  TR_TRY(const std::string text, read_file(options.plan_file));
+  TR_TRY(report::PlanFile file, report::read_plan_json(text, options.plan_file));
+  const int plans = static_cast<int>(file.plans.size());
+  if (options.plan < 1 || options.plan > plans) {
+    return fail(ErrorCode::range, fmt::format("there is no plan {}", options.plan),
+                {options.plan_file}, fmt::format("the file holds {} plans", plans));
+  }
+  Asked asked;
+  asked.request = std::move(file.request);
+  asked.key = file.plans[static_cast<std::size_t>(options.plan - 1)];
+  if (file.catalog_hash != catalog.hash()) {
+    asked.warnings.push_back(fmt::format("planned with catalog {}, explained with {}",
+                                         file.catalog_hash, catalog.hash()));
+  }
+  if (file.calibration_hash != study::calibration_hash()) {
+    asked.warnings.push_back(fmt::format("planned with calibration {}, explained with {}",
+                                         file.calibration_hash, study::calibration_hash()));
+  }
+  return asked;
+}
+
+Result<Asked> from_words(const ExplainOptions& options, const catalog::Catalog& catalog) {
+  if (options.work.config.empty()) {
+    return fail(ErrorCode::usage, "which plan?", {},
+                "give a file of `tightrope plan --json FILE`, or --config, --system and --mapping");
+  }
+  if (options.system.empty() || options.mapping.empty()) {
+    return fail(ErrorCode::usage, "--config needs --system and --mapping beside it", {},
+                "for example --system p5.48xlarge --mapping \"tp8 pp16 dp8 mbs1 zero1 sp\"");
+  }
+  Asked asked;
+  TR_TRY(asked.request, read_work(options.work, asked.warnings));
+  for (std::string& choice : asked.warnings) choice = "assumed: " + choice;
+  TR_TRY(asked.key.mapping, study::mapping_from_text(options.mapping));
+  const catalog::System* system = catalog.find_system(options.system);
+  asked.key.system = options.system;
+  asked.key.stack = options.work.stack;
+  asked.key.precision =
+      asked.request.precisions.empty() ? "bf16" : asked.request.precisions.front();
+  const catalog::Chip* chip = system == nullptr ? nullptr : catalog.find_chip(system->chip);
+  const int per_chip = chip == nullptr ? 1 : chip->ranks_per_chip;
+  asked.key.chips = (asked.key.mapping.ranks() + per_chip - 1) / per_chip;
+  return asked;
+}
+
+// Why a mapping has no numbers to explain.
+int report_infeasible(const Session& session, const study::PlanKey& key,
+                      const step::Estimate& estimate) {
+  session.err << fmt::format("tightrope: {} on {}: {}\n", step::to_text(key.mapping), key.system,
+                             step::to_string(estimate.infeasible));
+  return exit_infeasible;
+}
+
+Result<void> print(const Session& session, const ExplainOptions& options,
+                   const step::Context& context, const study::Plan& plan,
+                   const report::Node& tree) {
+  if (!options.timeline.empty()) {
+    TR_TRY_VOID(write_file(options.timeline, report::timeline_json(context, plan)));
+  }
+  if (!options.json.empty() && options.json != "-") {
+    TR_TRY_VOID(write_file(options.json, report::tree_json(tree, options.depth)));
+  }
+  session.out << (options.json == "-" ? report::tree_json(tree, options.depth)
+                                      : report::tree_text(tree, options.depth));
+  return {};
+}
+
+}  // namespace
+
+int run_explain(const Session& session, const ExplainOptions& options) {
+  const auto catalog = load_catalog(session);
+  if (!catalog) return report_error(session, catalog.error());
+  const auto asked = options.plan_file.empty() ? from_words(options, *catalog)
+                                               : from_file(options, *catalog);
+  if (!asked) return report_error(session, asked.error());
+  for (const std::string& warning : asked->warnings) session.err << "note: " << warning << "\n";
+  const auto context = study::plan_context(asked->request, asked->key, *catalog);
+  if (!context) return report_error(session, context.error());
+  if (asked->key.chips * context->chip.ranks_per_chip != asked->key.mapping.ranks()) {
+    return report_error(
+        session, {ErrorCode::conflict,
+                  fmt::format("{} chips of {} run {} ranks, the mapping has {}", asked->key.chips,
+                              asked->key.system, asked->key.chips * context->chip.ranks_per_chip,
+                              asked->key.mapping.ranks()),
+                  {},
+                  "tp x cp x pp x dp must be the number of ranks"});
+  }
+  const step::Estimate estimate = step::estimate(*context, asked->key.mapping);
+  const bool runs = estimate.infeasible == step::Infeasible::none ||
+                    estimate.infeasible == step::Infeasible::does_not_fit;
+  if (!runs) return report_infeasible(session, asked->key, estimate);
+  const study::Plan plan = study::make_plan(asked->request, *context, asked->key.chips, estimate,
+                                            *catalog);
+  const report::Node tree = report::explain_plan(asked->request, *context, plan, *catalog);
+  const auto printed = print(session, options, *context, plan, tree);
+  if (!printed) return report_error(session, printed.error());
+  if (estimate.infeasible == step::Infeasible::none) return exit_ok;
+  return report_infeasible(session, asked->key, estimate);
+}
+
+}  // namespace tightrope::cli

@@ -1,0 +1,209 @@
+// One plan: the whole run around one estimated step.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "tightrope/formula/bill.h"
+#include "tightrope/study/plan_internal.h"
+
+namespace tightrope::study {
+namespace plan_internal {
+namespace {
+
+using catalog::Term;
+
+// Rent before reservations before what may be taken away; buying last, since it needs a hall.
+constexpr std::array<Term, 6> term_order = {Term::on_demand,   Term::capacity_block,
+                                            Term::reserved_1y, Term::reserved_3y,
+                                            Term::spot,        Term::purchase};
+
+// Where a provider's machines stand unless the request says otherwise.
+struct Home {
+  std::string_view provider, region;
+};
+constexpr std::array<Home, 1> homes = {{{"aws", "us-east-1"}}};
+
+const catalog::Region* home_of(const std::string& provider, const catalog::Catalog& catalog) {
+  for (const Home& home : homes) {
+    if (home.provider == provider) return catalog.find_region(home.region);
+  }
+  for (const catalog::Region& region : catalog.regions()) {
+    if (region.provider == provider) return &region;
+  }
+  return nullptr;
+}
+
+bool covers(const catalog::Price& price, const catalog::Region& region) {
+  return price.region == region.name ||
+         std::ranges::find(region.within, price.region) != region.within.end();
+}
+
+// The price of a term, in the request's regions or else wherever the system's provider rents it.
+const catalog::Price* price_of(const PlanRequest& request, const catalog::System& system,
+                               Term term, const catalog::Catalog& catalog) {
+  if (request.regions.empty()) {
+    const catalog::Region* home = home_of(system.provider, catalog);
+    return catalog.find_price(system.name, home == nullptr ? "" : home->name, term);
+  }
+  const catalog::Price* best = nullptr;
+  for (const std::string& name : request.regions) {
+    const catalog::Region* region = catalog.find_region(name);
+    if (region == nullptr) continue;
+    const catalog::Price* price = catalog.find_price(system.name, region->name, term);
+    if (price == nullptr || !covers(*price, *region)) continue;
+    const bool cheaper = best == nullptr || (term == Term::purchase
+                                                 ? price->purchase_per_chip.value <
+                                                       best->purchase_per_chip.value
+                                                 : price->per_chip.value < best->per_chip.value);
+    if (cheaper) best = price;
+  }
+  return best;
+}
+
+PriceTag tag_of(const catalog::Price& price) {
+  PriceTag tag;
+  const catalog::Provenance& from = price.from();
+  tag.term = price.term;
+  tag.provider = price.provider;
+  tag.region = price.region;
+  tag.per_chip = price.term == Term::purchase ? price.purchase_per_chip.value / ownership
+                                              : price.per_chip.value;
+  tag.written = from.written;
+  tag.source = from.source;
+  tag.as_of = from.as_of;
+  tag.grade = catalog::to_string(from.grade);
+  tag.note = from.note;
+  tag.file = from.where.file;
+  tag.line = from.where.line;
+  return tag;
+}
+
+const catalog::Region* region_of(const PlanRequest& request, const catalog::System& system,
+                                 const std::optional<TermCost>& cost,
+                                 const catalog::Catalog& catalog) {
+  if (cost) {
+    for (const std::string& name : request.regions) {
+      const catalog::Region* region = catalog.find_region(name);
+      if (region == nullptr) continue;
+      if (region->name == cost->price.region ||
+          std::ranges::find(region->within, cost->price.region) != region->within.end()) {
+        return region;
+      }
+    }
+    const catalog::Region* home = home_of(system.provider, catalog);
+    if (home != nullptr && std::ranges::find(home->within, cost->price.region) !=
+                               home->within.end()) {
+      return home;
+    }
+    if (const catalog::Region* region = catalog.find_region(cost->price.region)) {
+      if (region->carbon.known) return region;
+    }
+    if (home != nullptr) return home;
+  }
+  for (const std::string& name : request.regions) {
+    const catalog::Region* region = catalog.find_region(name);
+    if (region != nullptr && (region->provider == system.provider || system.provider == "any")) {
+      return region;
+    }
+  }
+  const catalog::Region* home = home_of(system.provider, catalog);
+  return home != nullptr ? home : catalog.find_region("any");
+}
+
+Place place_of(const catalog::Region* region) {
+  Place place;
+  if (region == nullptr) return place;
+  place.region = region->name;
+  place.pue = region->pue.value_or(1.0);
+  place.electricity = region->electricity.value_or(DollarsPerJoule(0.0));
+  place.carbon = region->carbon.value_or(GramsPerJoule(0.0));
+  place.known = region->carbon.known;
+  return place;
+}
+
+void add_costs(const PlanRequest& request, const catalog::System& system,
+               const catalog::Catalog& catalog, Plan& plan) {
+  for (const Term term : term_order) {
+    const catalog::Price* price = price_of(request, system, term, catalog);
+    if (price == nullptr) continue;
+    TermCost cost;
+    cost.price = tag_of(*price);
+    cost.rent = cost.price.per_chip * plan.duration * plan.rented_chips;
+    plan.costs.push_back(cost);
+    const bool wanted = request.term ? *request.term == term : !plan.cost.has_value();
+    if (wanted) plan.cost = cost;
+  }
+}
+
+// Energy and carbon at the place, and the electricity that owners pay themselves.
+void add_energy(const step::Context& context, Plan& plan) {
+  if (!context.chip.power.known) return;
+  formula::Run run;
+  run.power = plan.estimate.power;
+  run.time = plan.duration;
+  run.pue = plan.place.pue;
+  run.carbon = plan.place.carbon;
+  run.electricity = plan.place.electricity;
+  const formula::Bill bill = formula::bill(run);
+  plan.energy = bill.energy;
+  if (plan.place.known) plan.carbon = bill.carbon;
+  auto pay = [&](TermCost& cost) {
+    if (cost.price.term == Term::purchase) cost.electricity = bill.electricity;
+  };
+  for (TermCost& cost : plan.costs) pay(cost);
+  if (plan.cost) pay(*plan.cost);
+}
+
+}  // namespace
+}  // namespace plan_internal
+
+std::optional<double> Plan::score(Goal goal) const {
+  switch (goal) {
+    case Goal::time: return duration.raw();
+    case Goal::cost: return cost ? std::optional(cost->total().raw()) : std::nullopt;
+    case Goal::energy: return energy ? std::optional(energy->raw()) : std::nullopt;
+    case Goal::carbon: return carbon ? std::optional(carbon->raw()) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Plan make_plan(const PlanRequest& request, const step::Context& context, int chips,
+               const step::Estimate& estimate, const catalog::Catalog& catalog) {
+  using namespace plan_internal;
+  Plan plan;
+  const catalog::System& system = context.system;
+  plan.system = system.name;
+  plan.title = system.title;
+  plan.chip = context.chip.name;
+  plan.provider = system.provider;
+  plan.precision = context.recipe.name;
+  plan.stack = context.tuning.stack.name;
+  const bool announced = system.status == catalog::Status::announced ||
+                         context.chip.status == catalog::Status::announced;
+  plan.status = announced ? catalog::Status::announced : system.status;
+  plan.chips = chips;
+  plan.rented_chips = plan_internal::rented_chips(system, chips);
+  plan.estimate = estimate;
+  plan.hbm = context.kernels.hbm;
+  const double step_tokens = static_cast<double>(context.job.global_batch) *
+                             static_cast<double>(context.job.seq_len);
+  plan.steps = std::ceil(request.tokens.raw() / step_tokens);
+  plan.duration = plan.steps * estimate.step_time;
+  plan.chip_throughput = Tokens(step_tokens) / estimate.step_time / static_cast<double>(chips);
+  plan.chip_peak = context.chip.peak[context.recipe.product].value_or(FlopsPerSecond(0.0));
+  const double flops = workload::job_flops_per_token(context.model, context.job,
+                                                     workload::FlopConvention::causal);
+  if (plan.chip_peak > FlopsPerSecond(0.0)) {
+    plan.mfu = plan.chip_throughput.raw() * flops / plan.chip_peak.raw();
+  }
+  plan.band = error_band(context, estimate.step_time);
+  add_costs(request, system, catalog, plan);
+  plan.place = place_of(region_of(request, system, plan.cost, catalog));
+  add_energy(context, plan);
+  return plan;
+}
+
+}  // namespace tightrope::study
