@@ -368,6 +368,7 @@ TEST(Overrides, TheRepositorysOwnCatalogIsSoundAndChangesNothing) {
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->chips().size(), all().chips().size());
   EXPECT_EQ(again->prices().size(), all().prices().size());
+  EXPECT_EQ(again->claims().size(), all().claims().size());
 }
 
 TEST(Hash, IsStableAndSixteenHexDigits) {

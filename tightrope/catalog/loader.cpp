@@ -206,7 +206,11 @@ void Loader::merge(const Layer& layer) {
     });
   });
   for (const Placed<Price>& placed : layer.prices) catalog_.prices_.push_back(placed.record);
-  for (const Placed<Claim>& placed : layer.claims) catalog_.claims_.push_back(placed.record);
+  for (const Placed<Claim>& placed : layer.claims) {
+    put(catalog_.claims_, placed.record, [](const Claim& a, const Claim& b) {
+      return a.subject == b.subject && a.text == b.text;
+    });
+  }
 }
 
 void Loader::divide_prices() {
