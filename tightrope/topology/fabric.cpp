@@ -16,7 +16,9 @@ Fabric fabric_of(const catalog::System& system, const catalog::Chip& chip) {
     fabric.torus[d] = std::max(1, system.torus[d]);
   }
   const BytesPerSecond none{};
-  fabric.scaleup_bandwidth = chip.scaleup_bandwidth.value_or(none) / per_chip;
+  // A system may wire fewer of the chip's links than the chip has.
+  fabric.scaleup_bandwidth =
+      system.scaleup_bandwidth.value_or(chip.scaleup_bandwidth.value_or(none)) / per_chip;
   fabric.scaleout_bandwidth = system.nic_bandwidth.value_or(none) / (node_chips * per_chip);
   fabric.host_bandwidth = chip.host_bandwidth.value_or(none) / per_chip;
   return fabric;
