@@ -19,9 +19,11 @@ using workload::Split;
 
 constexpr double half_precision = 2.0;  // bytes of a 16-bit element
 
-// Host work of one more product in a grouped call, against a kernel of its own: frameworks issue a
-// product an expert from a compiled loop.
-constexpr double grouped_launch = 0.2;
+// Host work of one more product in a grouped call, against a kernel of its own: frameworks prepare
+// and issue a product an expert, most of it in compiled loops.
+constexpr double grouped_launch = 0.7;
+// Small kernels of routing beside those in the pass list: sorting, masks, counts, splits.
+constexpr double routing_launches = 30;
 
 // A collective's time alone and what stays visible of it.
 struct Traffic {
@@ -135,10 +137,10 @@ class Accountant {
   }
 
   // Casting a 16-bit tensor to the narrow format, once along and once across.
-  void cast(const Gemm& g, Phase phase, double elements) {
+  void cast(const Gemm& g, Phase phase, double elements, double calls) {
     const double width = bytes_of(c_.recipe.product);
     const double bytes = c_.tuning.stack.cast_share * elements * (half_precision + 2 * width);
-    kernel(g.name, "cast", phase, formula::stream(Bytes(bytes), c_.kernels));
+    kernel(g.name, "cast", phase, formula::stream(Bytes(bytes), c_.kernels), calls);
   }
 
   void add_gemm(const Gemm& g) {
@@ -159,9 +161,9 @@ class Accountant {
     }
     if (again(g.recomputed_by)) kernel(g.name, "gemm", Phase::recompute, forward, calls);
     if (l.narrow) {
-      cast(g, Phase::forward, rows * l.in);
-      cast(g, Phase::backward_input, rows * l.out);
-      if (again(g.recomputed_by)) cast(g, Phase::recompute, rows * l.in);
+      cast(g, Phase::forward, rows * l.in, calls);
+      cast(g, Phase::backward_input, rows * l.out, calls);
+      if (again(g.recomputed_by)) cast(g, Phase::recompute, rows * l.in, calls);
     }
     if (g.split != Split::none) add_tensor_traffic(g, l, forward.time, input.time, weight.time);
   }
@@ -326,28 +328,50 @@ class Accountant {
     if (again(p.recomputed_by)) kernel(p.name, "pass", Phase::recompute, forward);
   }
 
+  // Copies of a token that leave for `places` when its experts lie there evenly.
+  double copies(double places) const {
+    const double topk = part_.experts_per_token;
+    if (!c_.tuning.stack.dedup_dispatch) return topk;
+    return places * (1.0 - std::pow(1.0 - 1.0 / places, topk));
+  }
+
+  // One direction of the exchange. Dispatchers that send a token once to a rank also send it once
+  // over the NICs to a domain, where it is passed on; both tiers run at the same time.
+  Seconds exchange_experts(std::string_view name, Phase phase, double token_bytes, Seconds window,
+                           double hidden) {
+    const double rows = tokens_ / key_.tp * key_.etp * skew_ * token_bytes;
+    const int domains = ep_group_.ranks / ep_group_.per_domain;
+    if (!c_.tuning.stack.dedup_dispatch || domains == 1) {
+      return transfer(name, "ep", phase, Collective::all_to_all, rows * copies(key_.ep), ep_group_,
+                      window, hidden)
+          .visible;
+    }
+    const int near = ep_group_.per_domain;
+    const Seconds far = transfer(name, "ep", phase, Collective::all_to_all, rows * copies(domains),
+                                 {domains, 1}, window, hidden)
+                            .visible;
+    const Seconds inside = transfer(name, "ep", phase, Collective::all_to_all,
+                                    rows * copies(key_.ep), {near, near}, window, hidden)
+                               .visible;
+    return max(far, inside);
+  }
+
   // Tokens to their experts and back, in both directions of the step.
   void add_dispatch() {
-    const double topk = part_.experts_per_token;
-    const double ranks = key_.ep;
-    const double copies = c_.tuning.stack.dedup_dispatch
-                              ? ranks * (1.0 - std::pow(1.0 - 1.0 / ranks, topk))
-                              : topk;
     const double width = static_cast<double>(c_.model.hidden);
-    const double sent = tokens_ / key_.tp * key_.etp * copies * width * skew_;
-    const double out = sent * (c_.recipe.quantized ? c_.recipe.dispatched : half_precision);
-    const double back = sent * half_precision;
+    const double out = width * (c_.recipe.quantized ? c_.recipe.dispatched : half_precision);
+    const double back = width * half_precision;
     const double hidden = key_.ep_overlap ? c_.tuning.habits.ep_hidden : 0.0;
     const Seconds beside = (cost_.forward + cost_.backward_input + cost_.backward_weight) / 4.0;
-    auto move = [&](std::string_view name, Phase phase, double bytes) {
-      return transfer(name, "ep", phase, Collective::all_to_all, bytes, ep_group_, beside, hidden)
-          .visible;
-    };
-    const Seconds forward = move("dispatch", Phase::forward, out) +
-                            move("combine", Phase::forward, back);
+    launch(Phase::forward, routing_launches);
+    launch(Phase::backward_input, routing_launches);
+    const Seconds forward =
+        exchange_experts("dispatch", Phase::forward, out, beside, hidden) +
+        exchange_experts("combine", Phase::forward, back, beside, hidden);
     cost_.ep_forward += forward;
-    cost_.ep_backward += move("combine", Phase::backward_input, back) +
-                         move("dispatch", Phase::backward_input, back);
+    cost_.ep_backward +=
+        exchange_experts("combine", Phase::backward_input, back, beside, hidden) +
+        exchange_experts("dispatch", Phase::backward_input, back, beside, hidden);
     if (key_.recompute.meets(workload::RecomputeModule::layer) ||
         key_.recompute.meets(workload::RecomputeModule::moe)) {
       cost_.recompute += forward;

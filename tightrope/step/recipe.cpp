@@ -19,7 +19,7 @@ const std::vector<Recipe>& all() {
       {"fp8", DType::fp8, Scaling::tensor, true, 1, 1, 2, 2, 4, mixed},
       {"fp8-block", DType::fp8, Scaling::block, true, 1, 2, 1, 2, 4, mixed},
       {"mxfp8", DType::fp8, Scaling::block, true, 1, 1, 1, 2, 4, mixed},
-      {"nvfp4", DType::fp4, Scaling::tensor, true, 0.5625, 2, 2, 2, 4, mixed},
+      {"nvfp4", DType::fp4, Scaling::tensor, true, 0.5625, 0.5625, 2, 2, 4, mixed},
       {"bf16-sr", DType::bf16, Scaling::tensor, false, 2, 2, 2, 2, 2, rounded},
       {"bf16-fp32-optimizer", DType::bf16, Scaling::tensor, false, 2, 2, 2, 2, 4, mixed},
   };

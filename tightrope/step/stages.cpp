@@ -1,5 +1,6 @@
 #include "tightrope/step/stages.h"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "tightrope/core/check.h"
@@ -30,6 +31,12 @@ std::optional<std::vector<int>> place_counts(int layers, const StageRequest& r) 
   const int most = (layers + places - 1) / places;
   int missing = most * places - layers;
   for (int& n : counts) n = most;
+  if (r.crowded_end) {
+    // Prediction modules and their heads stand at the end too: what is missing is missing there.
+    const int off = std::min(missing, most - 1);
+    counts.back() -= off;
+    missing -= off;
+  }
   for (int low = 0, high = places - 1; missing > 0; ++low, --high) {
     --counts[high];
     if (--missing > 0 && low < high) {
@@ -48,7 +55,9 @@ std::optional<std::vector<int>> place_counts(int layers, const StageRequest& r) 
 std::optional<std::vector<StageLayers>> spread_layers(const workload::Model& model,
                                                       const StageRequest& request) {
   TR_CHECK(model.kinds.size() <= max_layer_kinds, model.kinds.size());
-  const auto counts = place_counts(model.layer_count(), request);
+  StageRequest asked = request;
+  asked.crowded_end = model.mtp_layers > 0;
+  const auto counts = place_counts(model.layer_count(), asked);
   if (!counts) return std::nullopt;
   std::vector<StageLayers> stages(request.stages);
   int layer = 0;

@@ -27,10 +27,12 @@ struct StageLayers {
 struct StageRequest {
   int stages = 1, chunks = 1;
   int first_layers = 0, last_layers = 0;  ///< 0: chosen here
+  bool crowded_end = false;  ///< set by spread_layers for models with prediction modules
 };
 
 /// Spreads the layers over stages * chunks places as evenly as they go; the last and then the first
-/// place get one fewer, since they also hold the head and the embedding. nullopt when some place in
+/// place get one fewer, since they also hold the head and the embedding; with multi-token-prediction
+/// modules the last place gives up all that the even share allows. nullopt when some place in
 /// between would be empty, or the wished first and last do not leave an even share for the others.
 [[nodiscard]] std::optional<std::vector<StageLayers>> spread_layers(const workload::Model& model,
                                                                     const StageRequest& request);

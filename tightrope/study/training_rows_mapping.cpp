@@ -164,7 +164,8 @@ void read_overlap(const std::string& words, const Defaults& defaults, Mapping& m
     m.dp_overlap = false;
   }
   m.ep_overlap = says_on(words, "moe_a2a_overlap");
-  m.graph = has_any(words, {"cuda graph", "full_iteration", "transformer_engine"});
+  // Graphs of the router alone leave the host the rest of the layer.
+  m.graph = has_any(words, {"cuda graph", "full_iteration", "'attn'", "transformer_engine/mlp"});
   if (has_any(words, {"cpu_offload_layers="}) || says_on(words, "act cpu offload")) {
     m.offload_activations = true;
   }
