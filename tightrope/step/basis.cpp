@@ -1,6 +1,7 @@
 #include "tightrope/step/basis.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
 #include "tightrope/core/check.h"
@@ -9,6 +10,13 @@ namespace tightrope::step {
 namespace {
 
 using formula::Collective;
+
+// Time of a stage that device and host feed together. The later one decides, but kernels differ:
+// where both are near, some wait for the device and some for the host (fourth-power mean).
+Seconds later_of(Seconds device, Seconds host) {
+  const double d = device.raw() * device.raw(), h = host.raw() * host.raw();
+  return Seconds(std::sqrt(std::sqrt(d * d + h * h)));
+}
 
 // Sum of a part's share over a stage; `times` layers of it.
 struct Adder {
@@ -42,8 +50,14 @@ struct Adder {
     if (mapping.graph || context.tuning.stack.graphs) return;
     const Seconds issue = context.tuning.stack.host_per_kernel();
     const Seconds before = t.total();
-    t.forward = max(t.forward, host_forward * issue);
-    t.backward = max(t.backward, host_backward * issue - t.weight);
+    if (context.tuning.stack.host_waits) {
+      t.forward += host_forward * issue;
+      t.backward += host_backward * issue;
+      run.host = t.total() - before;
+      return;
+    }
+    t.forward = later_of(t.forward, host_forward * issue);
+    t.backward = later_of(t.backward, max(host_backward * issue - t.weight, Seconds(0.0)));
     run.host = t.total() - before;
   }
 };
@@ -172,19 +186,36 @@ struct Exchange {
   Bytes scaleup_traffic{}, scaleout_traffic{};
 };
 
-Exchange exchange(const Context& c, const Mapping& m, double parameters, const Sharers& s) {
+// Parameters that travel in one message: a layer under ZeRO-3, else the stack's gradient bucket.
+double bucket_of(const Context& c, const Mapping& m, const RunBasis& run, const Sharers& s) {
+  if (m.sharding == Sharding::full) return run.layer_parameters;
+  const Stack& stack = c.tuning.stack;
+  const double ranks = s.shard.ranks * s.replica.ranks;
+  return 1e6 * std::max(stack.bucket_mparams, stack.bucket_mparams_a_rank * ranks);
+}
+
+Exchange exchange(const Context& c, const Mapping& m, const RunBasis& stage, double parameters,
+                  const Sharers& s) {
   Exchange out;
   const double gradient = parameters * c.recipe.gradient_sent;
+  const double bucket = bucket_of(c, m, stage, s);
+  const double pieces = bucket > 0 && parameters > bucket ? parameters / bucket : 1.0;
   auto run = [&](Collective kind, double bytes, const topology::Group& g) {
-    const formula::CollectiveTime t = formula::collective({kind, Bytes(bytes), g}, c.fabric);
-    out.scaleup_traffic += t.scaleup_traffic;
-    out.scaleout_traffic += t.scaleout_traffic;
-    return t.time;
+    const formula::CollectiveTime t =
+        formula::collective({kind, Bytes(bytes / pieces), g}, c.fabric);
+    out.scaleup_traffic += pieces * t.scaleup_traffic;
+    out.scaleout_traffic += pieces * t.scaleout_traffic;
+    return pieces * t.time;
   };
+  const topology::Group all{s.shard.ranks * s.replica.ranks,
+                            s.shard.per_domain * s.replica.per_domain};
   if (m.sharding == Sharding::none) {
-    const topology::Group all{s.shard.ranks * s.replica.ranks,
-                              s.shard.per_domain * s.replica.per_domain};
     out.reduce = run(Collective::all_reduce, gradient, all);
+    return out;
+  }
+  if (c.tuning.stack.sharded_all_reduce && m.sharding == Sharding::optimizer) {
+    out.reduce = run(Collective::all_reduce, gradient, all);
+    out.gather = run(Collective::all_gather, parameters * c.recipe.parameter_sent, s.shard);
     return out;
   }
   out.reduce = run(Collective::reduce_scatter, gradient, s.shard) +
@@ -265,13 +296,13 @@ void make_traffic(const Context& context, const Mapping& m, const Basis& basis, 
   for (std::size_t i = 0; i < basis.runs.size(); ++i) {
     const RunBasis& run = basis.runs[i];
     const Trained live = trained(context, m, run);
-    const Exchange d = exchange(context, m, live.dense, ranks.dense);
-    const Exchange e = exchange(context, m, live.expert, ranks.expert);
+    const Exchange d = exchange(context, m, run, live.dense, ranks.dense);
+    const Exchange e = exchange(context, m, run, live.expert, ranks.expert);
     RunSync& out = sync.runs[i];
     out.reduce = d.reduce + e.reduce;
     out.gather = d.gather + e.gather;
     if (m.sharding == Sharding::full && context.frozen_base()) {
-      out.gather = exchange(context, m, run.dense_parameters, ranks.dense).gather;
+      out.gather = exchange(context, m, run, run.dense_parameters, ranks.dense).gather;
     }
     out.scaleup_traffic = d.scaleup_traffic + e.scaleup_traffic;
     out.scaleout_traffic = d.scaleout_traffic + e.scaleout_traffic;

@@ -80,6 +80,7 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
   context.warm = context.kernels;
   const Tuning tuning = context.tuning;
   retune(context, tuning);
+  if (tuning.stack.gradient_bytes > 0) context.recipe.gradient_sent = tuning.stack.gradient_bytes;
   const workload::WorkOptions options{.flash_attention = tuning.stack.flash_attention,
                                       .dropout = tuning.stack.dropout};
   for (const workload::LayerKind& kind : context.model.kinds) {

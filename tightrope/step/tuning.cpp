@@ -20,6 +20,9 @@ namespace tightrope::step {
 
 const std::vector<NumberField<Stack>>& stack_fields() {
   static const std::vector<NumberField<Stack>> fields = {
+      {"gradient_bytes", &Stack::gradient_bytes, 0.0, 4.0},
+      {"bucket_mparams", &Stack::bucket_mparams, 0.0, 1e5},
+      {"bucket_mparams_a_rank", &Stack::bucket_mparams_a_rank, 0.0, 100.0},
       {"pass_share", &Stack::pass_share, 0.3, 4.0},
       {"cast_share", &Stack::cast_share, 0.0, 3.0},
       {"host_per_kernel_us", &Stack::host_per_kernel_us, 0.0, 100.0},
@@ -65,6 +68,8 @@ constexpr FlagField flag_fields[] = {
     {"dropout", &Stack::dropout},
     {"dedup_dispatch", &Stack::dedup_dispatch},
     {"graphs", &Stack::graphs},
+    {"sharded_all_reduce", &Stack::sharded_all_reduce},
+    {"host_waits", &Stack::host_waits},
 };
 
 Where where_of(const toml::node& node, const std::string& file) {

@@ -19,6 +19,11 @@ struct Stack {
   bool dropout = false;
   bool dedup_dispatch = false;  ///< a token goes once to a rank, however many experts it has there
   bool graphs = false;          ///< whole-step device graphs: no host time between kernels
+  bool sharded_all_reduce = false;  ///< ZeRO-1 reduces gradients whole on every rank
+  bool host_waits = false;          ///< each kernel waits for the one before (launch blocking)
+  double gradient_bytes = 0.0;      ///< a gradient in a reduction takes; 0: what the recipe says
+  double bucket_mparams = 40.0;     ///< parameters, in millions, of one gradient message; 0: all
+  double bucket_mparams_a_rank = 0.0;  ///< the same at least, a data-parallel rank
   double pass_share = 1.0;      ///< HBM traffic of elementwise passes, relative to perfect fusion
   double cast_share = 1.0;      ///< share of the casts to narrow formats that cost a pass
   double host_per_kernel_us = 0.0;  ///< host time to issue one kernel, as written in the file

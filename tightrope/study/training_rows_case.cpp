@@ -85,7 +85,7 @@ Result<void> fill(const TrainingRow& given, TrainingForm form, const catalog::Ca
   out.tokens = static_cast<double>(row.global_batch * row.seq_len);
   request.model = std::move(model);
   request.precision = out.precision;
-  request.stack = out.stack = stack_of(software, year_of(row), tuning);
+  request.stack = out.stack = stack_of(row, software, tuning);
   request.tuning = &tuning;
   const catalog::System system = system_of(row, *chip, catalog);
   std::vector<std::int64_t> batches;

@@ -35,7 +35,8 @@ enum class Software { megatron, deepspeed, torchtitan, torch_fsdp, llm_foundry, 
                       neuron };
 [[nodiscard]] Software software_of(const TrainingRow& row, const catalog::Chip& chip);
 /// Name of the stack in the tuning table: Megatron by year, the nearest earlier one there is.
-[[nodiscard]] std::string stack_of(Software software, int year, const step::TuningTable& table);
+[[nodiscard]] std::string stack_of(const TrainingRow& row, Software software,
+                                   const step::TuningTable& table);
 
 /// Name of the precision recipe; errors: unsupported.
 [[nodiscard]] Result<std::string> precision_of(const TrainingRow& row);

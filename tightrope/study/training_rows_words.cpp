@@ -88,9 +88,13 @@ Software software_of(const TrainingRow& row, const catalog::Chip& chip) {
   return Software::megatron;
 }
 
-std::string stack_of(Software software, int year, const step::TuningTable& table) {
+std::string stack_of(const TrainingRow& row, Software software, const step::TuningTable& table) {
+  const int year = year_of(row);
   switch (software) {
-    case Software::deepspeed: return "deepspeed-2022";
+    case Software::deepspeed: {
+      const bool blocking = has_any(lower(row.overlap + row.notes), {"launch_blocking"});
+      return blocking ? "deepspeed-2022-blocking" : "deepspeed-2022";
+    }
     case Software::torchtitan: return "torchtitan";
     case Software::torch_fsdp: return "fsdp";
     case Software::llm_foundry: return "llm-foundry";
