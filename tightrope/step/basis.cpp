@@ -23,7 +23,7 @@ struct Adder {
   const Context& context;
   const Mapping& mapping;
   RunBasis& run;
-  double host_forward = 0, host_backward = 0;
+  double host_forward = 0, host_backward = 0, host_weight = 0;  ///< kernels to issue
 
   void add(const PartCost& c, double times) {
     run.time.forward += times * c.forward_total();
@@ -35,6 +35,7 @@ struct Adder {
     run.scaleout_traffic += times * c.scaleout_traffic;
     host_forward += times * c.kernels_forward;
     host_backward += times * c.kernels_backward;
+    host_weight += times * c.kernels_weight;
     run.kept += times * c.kept;
     run.dense_parameters += times * c.dense_parameters;
     run.expert_parameters += times * c.expert_parameters;
@@ -46,18 +47,19 @@ struct Adder {
     if (mapping.schedule != Schedule::zero_bubble) {
       t.backward += t.weight;
       t.weight = Seconds(0.0);
+      host_backward += host_weight;
+      host_weight = 0;
     }
     if (mapping.graph || context.tuning.stack.graphs) return;
     const Seconds issue = context.tuning.stack.host_per_kernel();
     const Seconds before = t.total();
-    if (context.tuning.stack.host_waits) {
-      t.forward += host_forward * issue;
-      t.backward += host_backward * issue;
-      run.host = t.total() - before;
-      return;
-    }
-    t.forward = later_of(t.forward, host_forward * issue);
-    t.backward = later_of(t.backward, max(host_backward * issue - t.weight, Seconds(0.0)));
+    const bool waits = context.tuning.stack.host_waits;
+    auto feed = [&](Seconds device, double kernels) {
+      return waits ? device + kernels * issue : later_of(device, kernels * issue);
+    };
+    t.forward = feed(t.forward, host_forward);
+    t.backward = feed(t.backward, host_backward);
+    t.weight = feed(t.weight, host_weight);
     run.host = t.total() - before;
   }
 };

@@ -48,9 +48,12 @@ void retune(Context& context, const Tuning& tuning) {
     const double clock = bytes_of(t) < 2 ? tuning.sustained.narrow : tuning.sustained.wide;
     kernels.peak[t] = warm.peak[t] * (clock * stack.compute_share);
   }
-  kernels.attention_forward.peak_share = warm.attention_forward.peak_share * stack.attention_share;
-  kernels.attention_backward.peak_share =
-      warm.attention_backward.peak_share * stack.attention_share;
+  const bool later_gpu = context.chip.kind == "gpu" && context.chip.architecture != "ampere";
+  const double attention =
+      stack.attention_share *
+      (stack.old_attention && later_gpu ? tuning.habits.old_attention_share : 1.0);
+  kernels.attention_forward.peak_share = warm.attention_forward.peak_share * attention;
+  kernels.attention_backward.peak_share = warm.attention_backward.peak_share * attention;
 }
 
 Result<Context> make_context(const ContextRequest& request, const catalog::System& system,

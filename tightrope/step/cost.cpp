@@ -70,7 +70,9 @@ class Accountant {
   }
 
   void launch(Phase phase, double count) {
-    (phase == Phase::forward ? cost_.kernels_forward : cost_.kernels_backward) += count;
+    (phase == Phase::forward           ? cost_.kernels_forward
+     : phase == Phase::backward_weight ? cost_.kernels_weight
+                                       : cost_.kernels_backward) += count;
   }
 
   void kernel(std::string_view name, std::string_view kind, Phase phase, const KernelTime& t,

@@ -29,10 +29,11 @@ struct Window {
   }
 };
 
+// The stages keep step with the busiest one, so its time is everybody's window.
 struct Windows {
   Window forward, backward;
-  explicit Windows(const RunBasis& run)
-      : forward{run.time.forward}, backward{run.time.backward + run.time.weight} {}
+  explicit Windows(const RunBasis& busiest)
+      : forward{busiest.time.forward}, backward{busiest.time.backward + busiest.time.weight} {}
 };
 
 Seconds visible_offload(const Context& c, const Mapping& m, const RunBasis& run,
@@ -98,10 +99,11 @@ Memory peak_memory(const Context& context, const Mapping& m, const Basis& basis,
 TimeParts finish(const Context& context, const Mapping& m, const Basis& basis, const SyncCost& sync,
                  const formula::PipelineTime& pipeline) {
   TimeParts out;
+  const Windows whole(busiest_run(basis));
   for (std::size_t i = 0; i < basis.runs.size(); ++i) {
     const RunBasis& run = basis.runs[i];
     const RunSync& s = sync.runs[i];
-    Windows windows(run);
+    Windows windows = whole;
     out.offload =
         max(out.offload, basis.micro_batches * visible_offload(context, m, run, s, windows));
     out.optimizer = max(out.optimizer, m.offload_optimizer ? s.optimizer_offloaded : s.optimizer);

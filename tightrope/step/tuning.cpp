@@ -46,6 +46,7 @@ const std::vector<NumberField<Habits>>& habit_fields() {
       {"bulk_hidden", &Habits::bulk_hidden, 0.0, 1.0},
       {"dp_hidden", &Habits::dp_hidden, 0.0, 1.0},
       {"ep_hidden", &Habits::ep_hidden, 0.0, 1.0},
+      {"old_attention_share", &Habits::old_attention_share, 0.1, 1.0},
       {"steal", &Habits::steal, 0.0, 1.0},
       {"expert_skew", &Habits::expert_skew, 1.0, 3.0},
       {"straggler", &Habits::straggler, 0.0, 0.2},
@@ -69,6 +70,7 @@ constexpr FlagField flag_fields[] = {
     {"dedup_dispatch", &Stack::dedup_dispatch},
     {"graphs", &Stack::graphs},
     {"sharded_all_reduce", &Stack::sharded_all_reduce},
+    {"old_attention", &Stack::old_attention},
     {"host_waits", &Stack::host_waits},
 };
 

@@ -20,6 +20,7 @@ struct Stack {
   bool dedup_dispatch = false;  ///< a token goes once to a rank, however many experts it has there
   bool graphs = false;          ///< whole-step device graphs: no host time between kernels
   bool sharded_all_reduce = false;  ///< ZeRO-1 reduces gradients whole on every rank
+  bool old_attention = false;       ///< its attention kernel was written for Ampere
   bool host_waits = false;          ///< each kernel waits for the one before (launch blocking)
   double gradient_bytes = 0.0;      ///< a gradient in a reduction takes; 0: what the recipe says
   double bucket_mparams = 40.0;     ///< parameters, in millions, of one gradient message; 0: all
@@ -45,6 +46,7 @@ struct Habits {
   double bulk_hidden = 0.8; ///< the same for independent neighbours (regathers, CP, prefetch)
   double dp_hidden = 0.8;   ///< the same for gradients and parameters
   double ep_hidden = 0.6;   ///< the same for expert traffic under ep_overlap
+  double old_attention_share = 0.55;  ///< speed of Ampere's attention kernels on later GPUs
   double steal = 0.1;       ///< compute lost per second of hidden traffic
   double expert_skew = 1.1; ///< busiest expert rank against the mean
   double straggler = 0.01;  ///< share of the step lost a doubling of the number of nodes
