@@ -15,6 +15,6 @@ for case in 0 1 2; do
       "$build/bench_search" --case "$case" --mode "$mode" 2>"$out/log")
     total=$(sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$out/log")
     echo "$case $mode $total $counts" | awk '{
-      printf "%-6s %-8s %14d %12d %12d %14.1f %14.1f\n", $1, $2, $3, $4, $5, $3 / $4, $3 / $5 }'
+      printf "%-6s %-8s %14.0f %12d %12d %14.1f %14.1f\n", $1, $2, $3, $4, $5, $3 / $4, $3 / $5 }'
   done
 done

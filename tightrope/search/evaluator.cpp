@@ -94,6 +94,15 @@ void Evaluator::reject(const Mapping& mapping, Infeasible reason) {
   count(reason, size);
 }
 
+void Evaluator::drop(const Mapping& mapping) {
+  if (!connected_) return reject(mapping, Infeasible::no_scaleout);
+  const InnerOptions& options = options_of(mapping);
+  const std::uint64_t hostless = options.sharding.size() * options.times() * options.hostless;
+  counters_.enumerated += options.size();
+  counters_.bounded += options.size() - hostless;
+  count(Infeasible::no_host_link, hostless);
+}
+
 void Evaluator::evaluate(const Family& family) {
   if (!connected_) return reject(family.mapping, Infeasible::no_scaleout);
   Mapping m = family.mapping;
@@ -103,19 +112,18 @@ void Evaluator::evaluate(const Family& family) {
   if (options.offloads.empty()) return;
   basis_ = step::make_basis(c_, m, *family.costs, *family.layout, family.micro_batches);
   pipelines_.clear();
-  busy_ = basis_.micro_batches * step::busiest_run(basis_).compute.raw();
+  busy_ = basis_.micro_batches * step::busiest_run(basis_).compute;
   // A bound for all: the pipeline without messages, nothing else visible.
-  const double least = score(formula::pipeline_bound(uneven(Seconds(0.0))).time);
+  if (r_.prune && !r_.singly &&
+      hopeless(score(formula::pipeline_bound(uneven(Seconds(0.0))).time))) {
+    counters_.bounded += options.sharding.size() * options.times() * options.offloads.size();
+    return;
+  }
   for (const step::Sharding sharding : options.sharding) {
     m.sharding = sharding;
     step::make_states(c_, m, basis_, sync_);
     find_fitting(m, options);
-    if (fitting_.empty()) continue;
-    if (r_.prune && !r_.singly && hopeless(least)) {
-      counters_.bounded += fitting_.size() * options.times();
-    } else {
-      search_networks(m, options);
-    }
+    if (!fitting_.empty()) search_networks(m, options);
   }
 }
 
@@ -179,8 +187,8 @@ formula::UnevenPipeline Evaluator::uneven(Seconds hop) const {
   return {basis_.stage_runs, basis_.chunks, basis_.micro_batches, hop};
 }
 
-double Evaluator::score(Seconds time) const {
-  return r_.objective.per_second * time.raw() + r_.objective.per_busy_second * busy_;
+double Evaluator::score(Seconds time, Seconds busy) const {
+  return r_.objective.per_second * time.raw() + r_.objective.per_busy_second * busy.raw();
 }
 
 bool Evaluator::hopeless(double low) const { return low * bound_trust > ranking_.worst(); }

@@ -69,6 +69,11 @@ class Evaluator {
   void evaluate(const Family& family);
   /// Counts the mapping's whole family as infeasible.
   void reject(const step::Mapping& mapping, step::Infeasible reason);
+  /// Counts the mapping's whole family as too slow by its bound.
+  void drop(const step::Mapping& mapping);
+  [[nodiscard]] double score(Seconds time, Seconds busy) const;
+  /// True when a score of `low` or more cannot come into the ranking.
+  [[nodiscard]] bool hopeless(double low) const;
   [[nodiscard]] Outcome outcome() const;
 
  private:
@@ -86,9 +91,7 @@ class Evaluator {
   void search_switches(step::Mapping mapping, const InnerOptions& options, TimedPipeline& pipeline);
   [[nodiscard]] TimedPipeline& pipeline_of(const step::Mapping& mapping);
   [[nodiscard]] formula::UnevenPipeline uneven(Seconds hop) const;
-  [[nodiscard]] double score(Seconds time) const;
-  /// True when a score of `low` or more cannot come into the ranking.
-  [[nodiscard]] bool hopeless(double low) const;
+  [[nodiscard]] double score(Seconds time) const { return score(time, busy_); }
   void count(step::Infeasible reason, std::uint64_t mappings) {
     counters_.infeasible[static_cast<std::size_t>(reason)] += mappings;
   }
@@ -106,7 +109,7 @@ class Evaluator {
   // Of the family at hand.
   step::Basis basis_;
   step::SyncCost sync_;
-  double busy_ = 0;  ///< seconds the busiest stage computes
+  Seconds busy_{};  ///< that the busiest stage computes
   std::vector<Offload> fitting_;
   std::vector<TimedPipeline> pipelines_;
 };

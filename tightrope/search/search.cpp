@@ -1,18 +1,23 @@
-// The outer loops: everything that shapes blocks, stages and the pipeline. Costs of blocks are
-// tabulated by their key; each pipeline's inner options are the evaluator's (evaluator.cpp).
+// The outer loops: everything that shapes blocks, stages and the pipeline. Blocks are listed first
+// and visited in the order of a bound on their step time, so that good plans are at hand early and
+// most blocks are dropped by their bound alone; what shares a pipeline is the evaluator's.
 #include "tightrope/search/search.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 
 #include "tightrope/core/check.h"
 #include "tightrope/search/evaluator_internal.h"
+#include "tightrope/search/tables_internal.h"
 
 namespace tightrope::search {
 namespace {
 
+using search_internal::Block;
 using search_internal::Evaluator;
+using search_internal::Layout;
+using search_internal::Stages;
+using search_internal::Tables;
 using step::Infeasible;
 using step::Mapping;
 
@@ -40,8 +45,12 @@ std::vector<T> when(bool condition, const std::vector<T>& list, T otherwise) {
 
 class Search {
  public:
-  Search(const step::Context& context, const Space& space, const Request& request)
-      : c_(context), space_(space), r_(request), evaluator_(context, space, request) {}
+  Search(const step::Context& context, const Space& space, Tables& tables, const Request& request)
+      : c_(context),
+        space_(space),
+        r_(request),
+        tables_(tables),
+        evaluator_(context, space, request) {}
 
   Outcome run() {
     const long layers = c_.model.layer_count();
@@ -60,10 +69,18 @@ class Search {
         }
       }
     }
+    visit_blocks();
     return evaluator_.outcome();
   }
 
  private:
+  // Mappings that share their blocks' costs and their stages' number.
+  struct Candidate {
+    double low = 0;  // no mapping of it scores less
+    Mapping mapping;
+    const Block* block = nullptr;
+  };
+
   bool tp_divides(int tp, int cp, step::CpKind kind) const {
     for (const workload::LayerKind& k : c_.model.kinds) {
       const int over = tp * (kind == step::CpKind::all_to_all ? cp : 1);
@@ -114,7 +131,7 @@ class Search {
               m.regather = regather;
               for (bool nic : when(tp, space_.tp_scaleout, false)) {
                 m.tp_scaleout = nic;
-                search_recompute(m);
+                list_blocks(m);
               }
             }
           }
@@ -123,60 +140,45 @@ class Search {
     }
   }
 
-  void search_recompute(Mapping m) {
+  void list_blocks(Mapping m) {
     for (bool overlap : when(m.ep > 1, space_.ep_overlap, false)) {
       m.ep_overlap = overlap;
       for (workload::ModuleSet set : space_.recompute) {
         m.recompute = set;
-        search_stages(m);
+        const Block& block = tables_.block(m);
+        blocks_.push_back({low_score(m, block), m, &block});
       }
     }
   }
 
-  const step::BlockCosts& costs_of(const Mapping& m) {
-    const step::CostKey key = step::cost_key(m);
-    const auto found = costs_.find(key_of(key));
-    if (found != costs_.end()) return found->second;
-    return costs_.emplace(key_of(key), step::block_costs(c_, key)).first->second;
+  long micro_batches(const Mapping& m) const { return c_.job.global_batch / m.dp / m.micro_batch; }
+
+  // The busiest stage takes no less than the mean one, and computes at least its layers.
+  double low_score(const Mapping& m, const Block& block) {
+    const double n = static_cast<double>(micro_batches(m));
+    const Seconds time = n / m.pp * block.least.whole;
+    const Seconds busy = n * tables_.stages(m.pp).fewest_layers * block.least.layer_compute;
+    return evaluator_.score(time, busy);
   }
 
-  // The key as a tuple that orders; two keys are equal when their tuples are.
-  static std::array<std::uint32_t, 7> key_of(const step::CostKey& k) {
-    const std::uint32_t flags =
-        static_cast<std::uint32_t>(k.tp_comm) | static_cast<std::uint32_t>(k.tp_overlap) << 2 |
-        static_cast<std::uint32_t>(k.cp_kind) << 5 | std::uint32_t{k.regather} << 7 |
-        std::uint32_t{k.ep_overlap} << 8 | std::uint32_t{k.tp_scaleout} << 9;
-    return {static_cast<std::uint32_t>(k.tp),
-            static_cast<std::uint32_t>(k.cp),
-            static_cast<std::uint32_t>(k.ep),
-            static_cast<std::uint32_t>(k.etp),
-            static_cast<std::uint32_t>(k.micro_batch),
-            flags,
-            k.recompute.bits};
+  void visit_blocks() {
+    const bool ordered = r_.prune && !r_.singly;
+    if (ordered) {
+      std::ranges::stable_sort(blocks_, {}, &Candidate::low);
+    }
+    for (const Candidate& candidate : blocks_) {
+      visit_stages(candidate, ordered && evaluator_.hopeless(candidate.low));
+    }
   }
 
-  const std::optional<std::vector<step::StageLayers>>& layout_of(int pp, int vp) {
-    const auto found = layouts_.find({pp, vp});
-    if (found != layouts_.end()) return found->second;
-    return layouts_.emplace(std::pair(pp, vp), step::spread_layers(c_.model, {pp, vp, 0, 0}))
-        .first->second;
-  }
-
-  std::vector<int> chunk_choices(const Mapping& m) const {
-    if (m.pp == 1) return {1};
-    if (!space_.vp.empty()) return space_.vp;
-    return divisors((c_.model.layer_count() + m.pp - 1) / m.pp, space_.max_vp);
-  }
-
-  void search_stages(Mapping m) {
-    const step::BlockCosts& costs = costs_of(m);
-    const long micro_batches = c_.job.global_batch / m.dp / m.micro_batch;
-    for (int vp : chunk_choices(m)) {
-      m.vp = vp;
+  void visit_stages(const Candidate& candidate, bool hopeless) {
+    Mapping m = candidate.mapping;
+    const long n = micro_batches(m);
+    for (const Stages::Cut& cut : tables_.stages(m.pp).cuts) {
+      m.vp = cut.chunks;
       // Interleaving goes round the stages with pp micro-batches at a time.
-      const bool runs = vp == 1 || micro_batches % m.pp == 0;
-      const auto& layout = layout_of(m.pp, vp);
-      const bool splits = m.pp > 1 && vp == 1;
+      const bool runs = cut.layout && (m.vp == 1 || n % m.pp == 0);
+      const bool splits = m.pp > 1 && m.vp == 1;
       for (step::Schedule schedule : when(splits, space_.schedule, step::Schedule::one_f_one_b)) {
         m.schedule = schedule;
         const bool scatter = m.pp > 1 && m.tp > 1 && m.tp_comm == step::TpComm::all_reduce;
@@ -184,10 +186,16 @@ class Search {
           m.p2p_scatter = p2p;
           for (bool graph : space_.graph) {
             m.graph = graph;
-            if (runs && layout) {
-              search_layers(m, costs, *layout, static_cast<int>(micro_batches));
-            } else {
-              evaluator_.reject(m, Infeasible::does_not_divide);
+            for (int layers : recompute_layers(m)) {
+              m.recompute_layers = layers;
+              if (!runs) {
+                evaluator_.reject(m, Infeasible::does_not_divide);
+              } else if (hopeless) {
+                evaluator_.drop(m);
+              } else {
+                evaluator_.evaluate(
+                    {m, &candidate.block->costs, &*cut.layout, static_cast<int>(n)});
+              }
             }
           }
         }
@@ -195,36 +203,55 @@ class Search {
     }
   }
 
-  void search_layers(Mapping m, const step::BlockCosts& costs,
-                     const std::vector<step::StageLayers>& layout, int micro_batches) {
-    const bool whole = m.recompute.meets(workload::RecomputeModule::layer);
+  // Choices of how many layers a stage recompute, 0 for all, each once.
+  std::vector<int> recompute_layers(const Mapping& m) const {
+    if (!m.recompute.meets(workload::RecomputeModule::layer)) return {0};
     const int per_stage = (c_.model.layer_count() + m.pp - 1) / m.pp;
-    std::vector<int> seen;
-    for (int quarters : when(whole, space_.recompute_quarters, 4)) {
+    std::vector<int> list;
+    for (const int quarters : space_.recompute_quarters) {
       const int some = std::max(1, per_stage * quarters / 4);
-      m.recompute_layers = some < per_stage ? some : 0;
-      if (std::ranges::find(seen, m.recompute_layers) != seen.end()) continue;
-      seen.push_back(m.recompute_layers);
-      evaluator_.evaluate({m, &costs, &layout, micro_batches});
+      const int layers = some < per_stage ? some : 0;
+      if (std::ranges::find(list, layers) == list.end()) list.push_back(layers);
     }
+    return list;
   }
 
   const step::Context& c_;
   const Space& space_;
   const Request& r_;
+  Tables& tables_;
   Evaluator evaluator_;
-  std::map<std::array<std::uint32_t, 7>, step::BlockCosts> costs_;
-  std::map<std::pair<int, int>, std::optional<std::vector<step::StageLayers>>> layouts_;
+  std::vector<Candidate> blocks_;
 };
+
+Space whole_space(const step::Context& context, const Space& space) {
+  Space whole = space;
+  if (whole.recompute.empty()) whole.recompute = default_space(context).recompute;
+  return whole;
+}
 
 }  // namespace
 
-Outcome search_mappings(const step::Context& context, const Space& space, const Request& request) {
+struct Searcher::Shared {
+  Shared(const step::Context& given, const Space& wished)
+      : context(given), space(whole_space(given, wished)), tables(context, space) {}
+  const step::Context& context;
+  Space space;
+  Tables tables;
+};
+
+Searcher::Searcher(const step::Context& context, const Space& space)
+    : shared_(std::make_unique<Shared>(context, space)) {}
+Searcher::~Searcher() = default;
+
+Outcome Searcher::search(const Request& request) {
   TR_CHECK(request.ranks >= 1 && request.keep >= 1, request.ranks, request.keep);
-  if (!space.recompute.empty()) return Search(context, space, request).run();
-  Space whole = space;
-  whole.recompute = default_space(context).recompute;
-  return Search(context, whole, request).run();
+  TR_CHECK(request.objective.per_second >= 0 && request.objective.per_busy_second >= 0);
+  return Search(shared_->context, shared_->space, shared_->tables, request).run();
+}
+
+Outcome search_mappings(const step::Context& context, const Space& space, const Request& request) {
+  return Searcher(context, space).search(request);
 }
 
 }  // namespace tightrope::search

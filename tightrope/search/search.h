@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "tightrope/step/estimate.h"
@@ -64,7 +65,7 @@ struct Counters {
   std::uint64_t enumerated = 0;
   std::uint64_t replayed = 0;   ///< carried through the full model, pipeline replayed
   std::uint64_t evaluated = 0;  ///< full model with the pipeline's bound: already too slow
-  std::uint64_t bounded = 0;    ///< they fit, but their whole family's bound was too slow
+  std::uint64_t bounded = 0;    ///< with their whole family: its bound was too slow, fit or not
   std::array<std::uint64_t, reason_count> infeasible{};  ///< by step::Infeasible
   Counters& operator+=(const Counters& other);
 };
@@ -76,7 +77,25 @@ struct Outcome {
   std::optional<step::Estimate> nearest;
 };
 
-/// Searches. The answer does not depend on threads; one search runs on the calling thread.
+/// Searches one context and space for any number of requests; what does not depend on the number of
+/// ranks is worked out once. The answer depends on nothing but context, space and request. A search
+/// runs on the calling thread; one Searcher serves one thread at a time.
+class Searcher {
+ public:
+  /// The context must outlive the Searcher.
+  Searcher(const step::Context& context, const Space& space);
+  ~Searcher();
+  Searcher(const Searcher&) = delete;
+  Searcher& operator=(const Searcher&) = delete;
+
+  [[nodiscard]] Outcome search(const Request& request);
+
+ private:
+  struct Shared;
+  std::unique_ptr<Shared> shared_;
+};
+
+/// One search: Searcher(context, space).search(request).
 [[nodiscard]] Outcome search_mappings(const step::Context& context, const Space& space,
                                       const Request& request);
 
