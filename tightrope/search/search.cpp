@@ -76,7 +76,8 @@ class Search {
  private:
   // Mappings that share their blocks' costs and their stages' number.
   struct Candidate {
-    double low = 0;  // no mapping of it scores less
+    double low = 0;    // no mapping of it scores less
+    double guess = 0;  // the order of visits; the answer does not depend on it
     Mapping mapping;
     const Block* block = nullptr;
   };
@@ -146,7 +147,8 @@ class Search {
       for (workload::ModuleSet set : space_.recompute) {
         m.recompute = set;
         const Block& block = tables_.block(m);
-        blocks_.push_back({low_score(m, block), m, &block});
+        const double low = low_score(m, block);
+        blocks_.push_back({low, low * guessed_bubble(m), m, &block});
       }
     }
   }
@@ -161,10 +163,17 @@ class Search {
     return evaluator_.score(time, busy);
   }
 
+  // What filling and draining the pipeline may make of a step, in steps.
+  double guessed_bubble(const Mapping& m) const {
+    const long n = micro_batches(m);
+    const double chunks = n % m.pp == 0 ? std::min(space_.max_vp, 4) : 1;
+    return 1.0 + (m.pp - 1.0) / (static_cast<double>(n) * chunks);
+  }
+
   void visit_blocks() {
     const bool ordered = r_.prune && !r_.singly;
     if (ordered) {
-      std::ranges::stable_sort(blocks_, {}, &Candidate::low);
+      std::ranges::stable_sort(blocks_, {}, &Candidate::guess);
     }
     for (const Candidate& candidate : blocks_) {
       visit_stages(candidate, ordered && evaluator_.hopeless(candidate.low));
