@@ -14,7 +14,7 @@ failed=0
 while IFS=: read -r name arguments; do
   # The version names the compiler, so it differs by intent.
   case $name in '' | '#'* | version) continue ;; esac
-  read -ra words <<<"$arguments"
+  eval "words=($arguments)"
   gcc=$(build/release/tightrope "${words[@]}" | sha256sum)
   clang=$(build/clang/tightrope "${words[@]}" | sha256sum)
   if [ "$gcc" = "$clang" ]; then

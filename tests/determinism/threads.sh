@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# threads.sh PROGRAM ARGUMENTS: runs the program with 1, 2 and 8 threads and compares the bytes.
+# threads.sh PROGRAM CASE: runs a case of cases.txt with 1, 2 and 8 threads and compares the bytes.
 set -euo pipefail
-program=$1
-read -ra arguments <<<"$2"
+cases=$(dirname "${BASH_SOURCE[0]}")/cases.txt
+line=$(sed -n "s/^$2: //p" "$cases")
+[ -n "$line" ] || { echo "no case $2 in $cases" >&2; exit 2; }
+eval "arguments=($line)"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 for threads in 1 2 8; do
-  "$program" "${arguments[@]}" --threads $threads >"$folder/$threads"
+  "$1" "${arguments[@]}" --threads $threads >"$folder/$threads"
   cmp "$folder/1" "$folder/$threads"
 done
-[ -s "$folder/1" ] || { echo "printed nothing: $2" >&2; exit 1; }
+[ -s "$folder/1" ] || { echo "printed nothing: $line" >&2; exit 1; }
