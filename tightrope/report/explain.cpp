@@ -37,14 +37,14 @@ void add_text(const Node& node, int level, int depth, std::size_t name_width, st
   const std::string lead(static_cast<std::size_t>(2 * level), ' ');
   const std::string name = fmt::format("{}{:<{}}", lead, node.name, name_width);
   std::string line = node.value.empty() ? lead + node.name : name + "  " + node.value;
-  if (node.formula.empty() && !node.place.empty()) line += "  [" + node.place + "]";
+  if (node.formula.empty() && !node.place.empty()) line += " [" + node.place + "]";
   text += wrapped(line, page, 2 * level + 4);
   const std::string deeper(static_cast<std::size_t>(2 * level + 4), ' ');
   auto add = [&](const std::string& words) {
     text += wrapped(deeper + words, page, 2 * level + 6);
   };
   if (!node.formula.empty()) {
-    add("= " + node.formula + (node.place.empty() ? "" : "  [" + node.place + "]"));
+    add("formula: " + node.formula + (node.place.empty() ? "" : " [" + node.place + "]"));
   }
   if (!node.note.empty()) add(node.note);
   if (!node.source.empty()) add("source: " + node.source);
@@ -90,7 +90,7 @@ Node explain_plan(const study::PlanRequest& request, const step::Context& contex
                           step::to_text(plan.estimate.mapping), plan.estimate.micro_batches,
                           plan.estimate.mapping.micro_batch, plan.stack);
   root.children = {time_node(context, plan, workings), memory_node(context, plan, workings),
-                   cost_node(request, context, plan), facts_node(context, plan, catalog)};
+                   cost_node(context, plan), facts_node(context, plan, catalog)};
   return root;
 }
 

@@ -1,5 +1,6 @@
 // Run, money and energy; and the facts of the catalog that a plan rests on.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "tightrope/core/unit_text.h"
 #include "tightrope/report/explain_internal.h"
@@ -11,8 +12,7 @@ namespace {
 constexpr double hour = 3600.0;
 constexpr double day = 86400.0;
 
-Node speed_node(const study::PlanRequest& request, const step::Context& c,
-                const study::Plan& plan) {
+Node speed_node(const step::Context& c, const study::Plan& plan) {
   const double flops = workload::job_flops_per_token(c.model, c.job,
                                                      workload::FlopConvention::causal);
   Node mfu = card_node("MFU", fmt::format("{:.1f} %", 100 * plan.mfu), "flops_per_token");
@@ -27,11 +27,13 @@ Node speed_node(const study::PlanRequest& request, const step::Context& c,
   node.note = fmt::format("{} steps of {} tokens; {} tokens/s a chip; {:.2f} to {:.2f} days in 90 "
                           "of 100",
                           with_thousands(plan.steps),
-                          with_thousands(request.tokens.raw() / plan.steps),
+                          with_thousands(plan.estimate.tokens),
                           with_thousands(plan.chip_throughput.raw()),
                           plan.steps * plan.band.low90.raw() / day,
                           plan.steps * plan.band.high90.raw() / day);
-  for (const std::string& reason : plan.band.reasons) node.note += "; wide band: " + reason;
+  if (!plan.band.reasons.empty()) {
+    node.note += fmt::format("; wide band: {}", fmt::join(plan.band.reasons, ", "));
+  }
   node.children.push_back(std::move(mfu));
   return node;
 }
@@ -133,9 +135,8 @@ Node calibration_node(const step::Context& c) {
 
 }  // namespace
 
-Node cost_node(const study::PlanRequest& request, const step::Context& context,
-               const study::Plan& plan) {
-  Node node = speed_node(request, context, plan);
+Node cost_node(const step::Context& context, const study::Plan& plan) {
+  Node node = speed_node(context, plan);
   node.children.push_back(money_node(plan));
   node.children.push_back(energy_node(context, plan));
   return node;

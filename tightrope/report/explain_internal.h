@@ -24,8 +24,7 @@ struct Workings {
                              const Workings& workings);
 [[nodiscard]] Node memory_node(const step::Context& context, const study::Plan& plan,
                                const Workings& workings);
-[[nodiscard]] Node cost_node(const study::PlanRequest& request, const step::Context& context,
-                             const study::Plan& plan);
+[[nodiscard]] Node cost_node(const step::Context& context, const study::Plan& plan);
 [[nodiscard]] Node facts_node(const step::Context& context, const study::Plan& plan,
                               const catalog::Catalog& catalog);
 

@@ -27,7 +27,8 @@ constexpr double giga = 1e9;
 
 std::string days(Seconds t) {
   const double d = t.raw() / day;
-  return fmt::format("{:.{}f}", d, d < 10 ? 2 : d < 100 ? 1 : 0);
+  if (d >= 1000) return with_thousands(d);
+  return fmt::format("{:.{}f}", d, d < 1 ? 3 : d < 10 ? 2 : d < 100 ? 1 : 0);
 }
 
 std::string amount(double v) {
@@ -44,6 +45,11 @@ std::string short_term(catalog::Term term) {
     case catalog::Term::purchase: return "buy";
   }
   return "?";
+}
+
+// Prices that nobody publishes: the catalog's own guess.
+bool estimated(const study::TermCost& cost) {
+  return cost.price.grade == "estimate" || cost.price.grade == "derived";
 }
 
 std::string tokens_text(double n) {
@@ -75,30 +81,59 @@ std::string head(const PlanRequest& r, const PlanResult& result) {
   return text + wrapped(goal, page, 2);
 }
 
-TextTable plan_table() {
+// Units that suit the best plan: millions for a frontier run, dollars for an evening's.
+struct Units {
+  double money = mega, energy = mwh, carbon = mega;
+  const char* money_name = "M USD";
+  const char* energy_name = "MWh";
+  const char* carbon_name = "tCO2";
+};
+
+Units units_for(const PlanResult& result) {
+  Units units;
+  if (result.plans.empty()) return units;
+  const Plan& best = result.plans.front();
+  if (best.cost && best.cost->total() < Dollars(1e6)) {
+    const bool small = best.cost->total() < Dollars(1e4);
+    units.money = small ? 1 : 1e3;
+    units.money_name = small ? "USD" : "k USD";
+  }
+  if (best.energy && *best.energy < Joules(10 * mwh)) {
+    units.energy = mwh / 1e3;
+    units.energy_name = "kWh";
+  }
+  if (best.carbon && *best.carbon < GramsCo2(10 * mega)) {
+    units.carbon = 1e3;
+    units.carbon_name = "kgCO2";
+  }
+  return units;
+}
+
+TextTable plan_table(const Units& units) {
   return TextTable({{"#", Align::right},
                     {"system", Align::left},
                     {"chips", Align::right},
                     {"format", Align::left},
                     {"days", Align::right},
                     {"90 % band", Align::right},
-                    {"M USD", Align::right},
+                    {units.money_name, Align::right},
                     {"term", Align::left},
-                    {"MWh", Align::right},
-                    {"tCO2", Align::right},
+                    {units.energy_name, Align::right},
+                    {units.carbon_name, Align::right},
                     {"tok/s", Align::right},
                     {"MFU %", Align::right},
                     {"HBM %", Align::right}});
 }
 
-void add_plan(TextTable& table, const Plan& p, std::size_t number) {
+void add_plan(TextTable& table, const Units& units, const Plan& p, std::size_t number) {
   const Seconds low = p.steps * p.band.low90, high = p.steps * p.band.high90;
   table.add({fmt::format("{}", number), p.system, with_thousands(p.chips), p.precision,
              days(p.duration), fmt::format("{}-{}", days(low), days(high)),
-             p.cost ? amount(p.cost->total().raw() / mega) : "-",
-             p.cost ? short_term(p.cost->price.term) : "no price",
-             p.energy ? amount(p.energy->raw() / mwh) : "-",
-             p.carbon ? amount(p.carbon->raw() / mega) : "-",
+             p.cost ? amount(p.cost->total().raw() / units.money) : "-",
+             p.cost ? short_term(p.cost->price.term) + (estimated(*p.cost) ? " ~" : "")
+                    : "no price",
+             p.energy ? amount(p.energy->raw() / units.energy) : "-",
+             p.carbon ? amount(p.carbon->raw() / units.carbon) : "-",
              with_thousands(p.chip_throughput.raw()), fmt::format("{:.1f}", 100 * p.mfu),
              fmt::format("{:.0f}", 100 * (p.estimate.memory.total() / p.hbm))});
 }
@@ -134,7 +169,7 @@ std::string time_line(const Plan& p) {
                      to_text(p.band.low90), to_text(p.band.high90), fmt::join(shares, ", "));
 }
 
-std::string price_line(const Plan& p) {
+std::string price_line(const Units& units, const Plan& p) {
   if (!p.cost) return "no published price: cost unknown";
   const study::PriceTag& tag = p.cost->price;
   std::string text = fmt::format(
@@ -144,33 +179,36 @@ std::string price_line(const Plan& p) {
       tag.region == tag.provider ? "" : " " + tag.region, tag.source, tag.as_of, tag.grade);
   for (const study::TermCost& cost : p.costs) {
     if (cost.price.term == tag.term) continue;
-    text += fmt::format("; {} {} M USD", catalog::to_string(cost.price.term),
-                        amount(cost.total().raw() / mega));
+    text += fmt::format("; {} {} {}", catalog::to_string(cost.price.term),
+                        amount(cost.total().raw() / units.money), units.money_name);
   }
   return text;
 }
 
-std::string detail(const Plan& p, std::size_t number) {
+std::string detail(const Units& units, const Plan& p, std::size_t number) {
   const std::string lead(5, ' ');
   auto line = [&](const std::string& text) { return wrapped(lead + text, page, 7); };
-  std::string text = fmt::format("{:>3}  {}: {}\n", number, plan_words(p),
-                                 step::to_text(p.estimate.mapping));
+  std::string text = wrapped(fmt::format("{:>3}  {}: {}", number, plan_words(p),
+                                         step::to_text(p.estimate.mapping)),
+                             page, 7);
   text += line(time_line(p));
   text += line(memory_line(p));
-  text += line(price_line(p));
+  text += line(price_line(units, p));
   if (p.energy) {
-    text += line(fmt::format("{:.2f} MW before a PUE of {:.2f} ({}); stack {}",
-                             p.estimate.power.raw() / mega, p.place.pue, p.place.region, p.stack));
+    text += line(fmt::format("{} before a PUE of {:.2f} ({}); stack {}",
+                             to_text(p.estimate.power), p.place.pue, p.place.region, p.stack));
   }
-  for (const std::string& reason : p.band.reasons) text += line("wide band: " + reason);
+  if (!p.band.reasons.empty()) {
+    text += line(fmt::format("wide band: {}", fmt::join(p.band.reasons, "; ")));
+  }
   return text;
 }
 
-std::string front_text(const PlanResult& result, int lines) {
+std::string front_text(const PlanResult& result, const Units& units, int lines) {
   if (result.front.size() < 2) return {};
   TextTable table({{"days", Align::right},
-                   {"M USD", Align::right},
-                   {"MWh", Align::right},
+                   {units.money_name, Align::right},
+                   {units.energy_name, Align::right},
                    {"chips", Align::right},
                    {"system", Align::left},
                    {"format", Align::left},
@@ -180,8 +218,8 @@ std::string front_text(const PlanResult& result, int lines) {
   const std::size_t shown = std::min(all, static_cast<std::size_t>(std::max(lines, 2)));
   for (std::size_t i = 0; i < shown; ++i) {
     const Plan& p = result.front[shown == 1 ? 0 : i * (all - 1) / (shown - 1)];
-    table.add({days(p.duration), amount(p.cost->total().raw() / mega),
-               amount(p.energy->raw() / mwh), with_thousands(p.chips), p.system, p.precision,
+    table.add({days(p.duration), amount(p.cost->total().raw() / units.money),
+               amount(p.energy->raw() / units.energy), with_thousands(p.chips), p.system, p.precision,
                step::to_text(p.estimate.mapping).substr(0, 48)});
   }
   return fmt::format("\nFront over time, cost and energy ({} of {} plans on it shown):\n{}", shown,
@@ -273,6 +311,9 @@ std::string notes_text(const PlanResult& result) {
   std::string text =
       "\nMFU counts 6 x the matrix parameters a token uses plus causal attention, over the dense "
       "peak of the format. tok/s is a chip's. Restarts and checkpoints are not counted.";
+  const bool guessed = std::ranges::any_of(
+      result.plans, [](const Plan& p) { return p.cost && estimated(*p.cost); });
+  if (guessed) text += " A price marked ~ is not published but estimated.";
   if (widened) text += " Bands are wider where nothing was measured or the catalog has a range.";
   text += fmt::format(" Catalog {}, calibration {}.", result.catalog_hash,
                       result.calibration_hash);
@@ -293,13 +334,14 @@ std::string plan_text(const PlanRequest& request, const PlanResult& result,
                       const PlanTextOptions& options) {
   std::string text = head(request, result);
   if (!result.feasible()) return text + failure_text(result) + others_text(result);
-  TextTable table = plan_table();
-  for (std::size_t i = 0; i < result.plans.size(); ++i) add_plan(table, result.plans[i], i + 1);
+  const Units units = units_for(result);
+  TextTable table = plan_table(units);
+  for (std::size_t i = 0; i < result.plans.size(); ++i) add_plan(table, units, result.plans[i], i + 1);
   text += "\n" + table.text() + "\n";
   const std::size_t shown =
       std::min(result.plans.size(), static_cast<std::size_t>(std::max(0, options.detailed)));
-  for (std::size_t i = 0; i < shown; ++i) text += detail(result.plans[i], i + 1);
-  text += front_text(result, options.front_lines);
+  for (std::size_t i = 0; i < shown; ++i) text += detail(units, result.plans[i], i + 1);
+  text += front_text(result, units, options.front_lines);
   return text + others_text(result) + notes_text(result);
 }
 

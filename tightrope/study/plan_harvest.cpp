@@ -72,6 +72,10 @@ class Harvester {
     harvest_.tried.push_back(offer.system->name);
     std::string reason;
     for (const std::string& precision : offer.precisions) {
+      if (precision == "mxfp8" && !offer.chip->peak[DType::fp4].known) {
+        reason = fmt::format("{} has no microscaled units for mxfp8", offer.chip->title);
+        continue;
+      }
       auto context = step::make_context(context_request(request_, precision, offer.stack),
                                         *offer.system, catalog_, formula::embedded_calibration());
       if (!context) {
@@ -98,22 +102,26 @@ class Harvester {
     settings_.push_back(std::make_unique<Setting>(Setting{std::move(context), {}}));
     Setting& setting = *settings_.back();
     setting.space = search::default_space(setting.context);
-    const std::vector<int> counts =
-        chip_counts(request_, system, least_chips(request_, setting.context));
-    if (counts.empty()) reason = "not offered in a number of chips that holds the model";
-    for (const int chips : counts) {
-      const std::optional<Seconds>& deadline = request_.constraints.deadline;
-      if (deadline && duration_at_peak(request_, setting.context, chips) > *deadline) {
-        ++harvest_.counts.too_slow;
-        reason = fmt::format("late even at the peak of {} chips", with_thousands(chips));
-        continue;
-      }
-      Task task;
-      task.context = &setting.context;
-      task.space = &setting.space;
-      task.chips = chips;
-      tasks_.push_back(std::move(task));
+    std::vector<int> counts = exact_counts(request_, system);
+    if (counts.empty()) {
+      counts = chip_counts(request_, system, least_chips(request_, setting.context));
     }
+    if (counts.empty()) reason = "not offered in a number of chips that holds the model";
+    for (const int chips : counts) add_task(setting, chips, reason);
+  }
+
+  void add_task(const Setting& setting, int chips, std::string& reason) {
+    const std::optional<Seconds>& deadline = request_.constraints.deadline;
+    if (deadline && duration_at_peak(request_, setting.context, chips) > *deadline) {
+      ++harvest_.counts.too_slow;
+      reason = fmt::format("late even at the peak of {} chips", with_thousands(chips));
+      return;
+    }
+    Task task;
+    task.context = &setting.context;
+    task.space = &setting.space;
+    task.chips = chips;
+    tasks_.push_back(std::move(task));
   }
 
   void collect(Task& task) {

@@ -27,7 +27,12 @@ struct Offer {
 /// Chips one pays for: whole units, each used alike.
 [[nodiscard]] int rented_chips(const catalog::System& system, int chips);
 
-/// Chip counts to try on a system, ascending, from `least` on.
+/// The counts a request names, ascending; empty when it leaves them to the grid.
+[[nodiscard]] std::vector<int> exact_counts(const PlanRequest& request,
+                                            const catalog::System& system);
+
+/// The grid on a system, ascending, from `least` on: the largest power of two within a unit, doubled
+/// as long as the provider and the request allow, the counts half-way between, and whole units.
 [[nodiscard]] std::vector<int> chip_counts(const PlanRequest& request,
                                            const catalog::System& system, int least);
 
@@ -40,7 +45,7 @@ struct Offer {
 
 /// What the searches of a request gave, before any constraint but the memory's.
 struct Harvest {
-  std::vector<Plan> plans;  ///< by system, precision, chips, score
+  std::vector<Plan> plans;
   std::vector<LostSystem> empty;  ///< systems without any plan
   std::vector<std::string> precisions;
   std::vector<std::string> tried;  ///< names of the systems

@@ -128,29 +128,36 @@ int rented_chips(const System& system, int chips) {
   return chips / used * unit;
 }
 
+std::vector<int> exact_counts(const PlanRequest& request, const System& system) {
+  std::vector<int> counts = request.chips;
+  for (const int n : request.units) counts.push_back(n * std::max(1, system.chips));
+  std::ranges::sort(counts);
+  counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
+  return counts;
+}
+
+bool may_rent(const PlanRequest& request, const System& system, int chips) {
+  const int rented = rented_chips(system, chips);
+  const int cap = request.constraints.max_chips;
+  return rented <= std::max(cap, grid_ceiling) && (cap == 0 || rented <= cap) &&
+         (!system.max_chips.known || rented <= system.max_chips.value);
+}
+
 std::vector<int> chip_counts(const PlanRequest& request, const System& system, int least) {
   const int unit = std::max(1, system.chips);
-  std::vector<int> counts = request.chips;
-  for (const int n : request.units) counts.push_back(n * unit);
-  const bool exact = !counts.empty();
-  if (!exact) {
-    const int most = std::max(request.constraints.max_chips, grid_ceiling);
-    const int whole = power_of_two_below(unit);  // 64 of an NVL72: batches divide by it
-    for (long n = whole; n <= most; n *= 2) {
+  const long most = std::max(request.constraints.max_chips, grid_ceiling);
+  const int whole = power_of_two_below(unit);  // 64 of an NVL72: batches divide by it
+  std::vector<int> counts;
+  auto offer = [&](long n) {
+    if (n >= least && n <= most && may_rent(request, system, static_cast<int>(n))) {
       counts.push_back(static_cast<int>(n));
-      if (n / 2 * 3 <= most && n > whole) counts.push_back(static_cast<int>(n / 2 * 3));
-      if (unit != whole && n / whole * unit <= most) {
-        counts.push_back(static_cast<int>(n / whole * unit));
-      }
     }
+  };
+  for (long n = whole; n <= most; n *= 2) {
+    offer(n);
+    if (n > whole) offer(n / 2 * 3);
+    if (unit != whole) offer(n / whole * unit);
   }
-  std::erase_if(counts, [&](int n) {
-    if (exact) return false;
-    const int rented = rented_chips(system, n);
-    const int cap = request.constraints.max_chips;
-    return n < least || (cap > 0 && rented > cap) ||
-           (system.max_chips.known && rented > system.max_chips.value);
-  });
   std::ranges::sort(counts);
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
   return counts;
