@@ -201,8 +201,12 @@ Exchange exchange(const Context& c, const Mapping& m, const RunBasis& stage, dou
   Exchange out;
   const double gradient = parameters * c.recipe.gradient_sent;
   const double bucket = bucket_of(c, m, stage, s);
-  const double pieces = bucket > 0 && parameters > bucket ? parameters / bucket : 1.0;
+  const double back = m.sharding == Sharding::full || c.tuning.stack.gather_mparams == 0
+                          ? bucket
+                          : 1e6 * c.tuning.stack.gather_mparams;
   auto run = [&](Collective kind, double bytes, const topology::Group& g) {
+    const double size = kind == Collective::all_gather ? back : bucket;
+    const double pieces = size > 0 && parameters > size ? parameters / size : 1.0;
     const formula::CollectiveTime t =
         formula::collective({kind, Bytes(bytes / pieces), g}, c.fabric);
     out.scaleup_traffic += pieces * t.scaleup_traffic;

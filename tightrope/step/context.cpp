@@ -45,7 +45,9 @@ void retune(Context& context, const Tuning& tuning) {
   const formula::RankKernels& warm = context.warm;
   const Stack& stack = tuning.stack;
   for (DType t : all_dtypes) {
-    const double clock = bytes_of(t) < 2 ? tuning.sustained.narrow : tuning.sustained.wide;
+    const double width = bytes_of(t);
+    const Sustained& s = tuning.sustained;
+    const double clock = width >= 2 ? s.wide : width >= 1 ? s.narrow : s.narrowest;
     kernels.peak[t] = warm.peak[t] * (clock * stack.compute_share);
   }
   const bool later_gpu = context.chip.kind == "gpu" && context.chip.architecture != "ampere";

@@ -55,11 +55,16 @@ Seconds visible_shards(const Context& c, const Mapping& m, const RunSync& sync, 
          windows.backward.hide(sync.gather + sync.reduce, quality, t.steal);
 }
 
-// The others reduce and gather once a step, beside its last backward and first forward.
+// The others reduce and gather once a step, beside its last backward and first forward. Interleaved
+// stages run the last micro-batches of one chunk, a pipeline's depth of them, after the gradients of
+// another are complete (and the first ones before its parameters are needed).
 Seconds visible_sync(const Context& c, const Mapping& m, const RunBasis& run, int chunks,
                      const RunSync& sync, Windows& windows) {
   const Habits& t = c.tuning.habits;
   const double quality = m.dp_overlap ? t.dp_hidden : 0.0;
+  const double passes = std::max(1.0, m.pp * (chunks - 1.0) / chunks);
+  windows.backward.left *= passes;
+  windows.forward.left *= passes;
   // Later stages finish earlier: their gradients travel while the first ones drain.
   const Seconds slack = run.first * (run.time.backward / chunks);
   const Seconds reduce = windows.backward.hide(sync.reduce, quality, t.steal);

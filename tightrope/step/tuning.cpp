@@ -23,6 +23,7 @@ const std::vector<NumberField<Stack>>& stack_fields() {
       {"gradient_bytes", &Stack::gradient_bytes, 0.0, 4.0},
       {"bucket_mparams", &Stack::bucket_mparams, 0.0, 1e5},
       {"bucket_mparams_a_rank", &Stack::bucket_mparams_a_rank, 0.0, 100.0},
+      {"gather_mparams", &Stack::gather_mparams, 0.0, 1e5},
       {"pass_share", &Stack::pass_share, 0.3, 4.0},
       {"cast_share", &Stack::cast_share, 0.0, 3.0},
       {"host_per_kernel_us", &Stack::host_per_kernel_us, 0.0, 100.0},
@@ -36,6 +37,7 @@ const std::vector<NumberField<Sustained>>& sustained_fields() {
   static const std::vector<NumberField<Sustained>> fields = {
       {"wide", &Sustained::wide, 0.3, 1.3},
       {"narrow", &Sustained::narrow, 0.3, 1.3},
+      {"narrowest", &Sustained::narrowest, 0.3, 1.5},
   };
   return fields;
 }

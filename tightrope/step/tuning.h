@@ -25,6 +25,7 @@ struct Stack {
   double gradient_bytes = 0.0;      ///< a gradient in a reduction takes; 0: what the recipe says
   double bucket_mparams = 40.0;     ///< parameters, in millions, of one gradient message; 0: all
   double bucket_mparams_a_rank = 0.0;  ///< the same at least, a data-parallel rank
+  double gather_mparams = 0.0;  ///< parameters, in millions, of one message back; 0: as gradients
   double pass_share = 1.0;      ///< HBM traffic of elementwise passes, relative to perfect fusion
   double cast_share = 1.0;      ///< share of the casts to narrow formats that cost a pass
   double host_per_kernel_us = 0.0;  ///< host time to issue one kernel, as written in the file
@@ -37,7 +38,8 @@ struct Stack {
 struct Sustained {
   std::string architecture;  ///< or the id of one chip, which then goes before its architecture
   double wide = 1.0;    ///< products in 16 bits and more
-  double narrow = 1.0;  ///< products below 16 bits
+  double narrow = 1.0;  ///< products in 8 bits
+  double narrowest = 1.0;  ///< products in 4 bits
 };
 
 /// How well traffic hides and what a step costs beside it; the same for every chip and stack.

@@ -32,6 +32,7 @@ constexpr Spread spreads[] = {
     // sustained
     {"wide", 0.12, true},
     {"narrow", 0.12, true},
+    {"narrowest", 0.2, true},
     // stacks
     {"pass_share", 0.3, true},
     {"cast_share", 0.5, true},

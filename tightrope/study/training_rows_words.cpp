@@ -100,7 +100,12 @@ std::string stack_of(const TrainingRow& row, Software software, const step::Tuni
     case Software::llm_foundry: return "llm-foundry";
     case Software::internevo: return "internevo";
     case Software::jax: return "maxtext";
-    case Software::neuron: return "neuron";
+    case Software::neuron: {
+      // Neuron 2.16 (December 2023) changed the compiler's generation.
+      const auto minor = number_after(lower(row.release), "neuron 2.");
+      const bool old = minor ? *minor < 16 : year <= 2023;
+      return old ? "neuron-2023" : "neuron";
+    }
     case Software::megatron: break;
   }
   if (year <= 2022) return "megatron-2022";
