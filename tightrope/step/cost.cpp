@@ -22,7 +22,7 @@ constexpr double half_precision = 2.0;  // bytes of a 16-bit element
 // Host work of one more product in a grouped call, against a kernel of its own: frameworks prepare
 // and issue a product an expert, most of it in compiled loops.
 constexpr double grouped_launch = 0.7;
-// A collective's host work against a kernel's: buffers, streams and their events.
+// Host work of a collective out of place against a kernel's: buffers, streams and their events.
 constexpr double collective_launches = 3;
 // Small kernels of routing beside those in the pass list: sorting, masks, counts, splits.
 constexpr double routing_launches = 30;
@@ -97,7 +97,7 @@ class Accountant {
     const formula::Exposure e = formula::expose({t.time, window, hidden, c_.tuning.habits.steal});
     cost_.scaleup_traffic += t.scaleup_traffic;
     cost_.scaleout_traffic += t.scaleout_traffic;
-    if (group.ranks > 1) launch(phase, collective_launches);
+    if (group.ranks > 1) launch(phase, what == Collective::all_reduce ? 1 : collective_launches);
     note(name, kind, phase, t.time, e.exposed, {}, Bytes(bytes));
     return {t.time, e.exposed};
   }
