@@ -14,7 +14,7 @@ namespace {
 // One search, and what it gave.
 struct Task {
   const step::Context* context = nullptr;
-  const search::Space* space = nullptr;
+  std::size_t setting = 0;
   int chips = 0;
   search::Counters mappings;
   std::vector<step::Estimate> best;
@@ -45,20 +45,20 @@ void add(std::vector<step::Estimate>& list, const std::vector<step::Estimate>& m
   }
 }
 
-void run(const PlanRequest& request, Task& task) {
+void run(const PlanRequest& request, search::Searcher& searcher, Task& task) {
   search::Request r;
   r.ranks = task.chips * task.context->chip.ranks_per_chip;
   r.keep = request.top;
   r.prune = request.prune;
   r.memory_share = request.constraints.memory_share;
-  search::Outcome fastest = search::search_mappings(*task.context, *task.space, r);
+  search::Outcome fastest = searcher.search(r);
   task.mappings = fastest.counters;
   task.best = std::move(fastest.best);
   task.nearest = std::move(fastest.nearest);
   const bool watts = request.goal == Goal::energy || request.goal == Goal::carbon;
   if (!watts || task.best.empty()) return;
   r.objective = search::energy_objective(*task.context);
-  const search::Outcome thrifty = search::search_mappings(*task.context, *task.space, r);
+  const search::Outcome thrifty = searcher.search(r);
   task.mappings += thrifty.counters;
   add(task.best, thrifty.best);
 }
@@ -91,7 +91,13 @@ class Harvester {
   }
 
   Harvest reap() {
-    for_each_index(tasks_.size(), [this](std::size_t i) { run(request_, tasks_[i]); });
+    // All counts of a setting share one searcher, which knows the costs of blocks by then.
+    for_each_index(settings_.size(), [this](std::size_t i) {
+      search::Searcher searcher(settings_[i]->context, settings_[i]->space);
+      for (Task& task : tasks_) {
+        if (task.setting == i) run(request_, searcher, task);
+      }
+    });
     for (Task& task : tasks_) collect(task);
     for (std::size_t i = 0; i < harvest_.tried.size(); ++i) add_if_empty(i);
     return std::move(harvest_);
@@ -119,7 +125,7 @@ class Harvester {
     }
     Task task;
     task.context = &setting.context;
-    task.space = &setting.space;
+    task.setting = settings_.size() - 1;
     task.chips = chips;
     tasks_.push_back(std::move(task));
   }
