@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "tightrope/core/check.h"
+
 namespace tightrope::formula {
 namespace {
 
@@ -209,17 +211,128 @@ class Replay {
   std::vector<int> next_forward_, next_backward_, weights_due_, weights_done_;
 };
 
+// The same replay without a board. Stage i works on its k-th forward in step k + i
+// and on its k-th backward just before the forward that the schedule puts behind it. Then every
+// piece's input is what a neighbour did one step earlier (the backward of plain 1F1B: in the same
+// step), so that a stage needs to remember only its last forward and its last backward.
+class Wave {
+ public:
+  explicit Wave(const UnevenPipeline& p)
+      : chunks_(p.chunks), pieces_(p.chunks * p.micro_batches), hop_(p.hop.raw()) {
+    for (const StageRun& run : p.runs) {
+      const double share = p.chunks;
+      stages_.insert(stages_.end(), run.count,
+                     {run.time.forward.raw() / share, run.time.backward.raw() / share,
+                      run.time.weight.raw() / share});
+    }
+    last_ = static_cast<int>(stages_.size()) - 1;
+  }
+
+  double run() {
+    const int depth = chunks_ == 1 ? last_ + 1 : (chunks_ + 1) * (last_ + 1) - 1;
+    for (int step = 0; step < pieces_ + depth; ++step) {
+      if (chunks_ == 1) {
+        step_back(step - depth);
+      } else {
+        step_back_interleaved(step - depth);
+      }
+      step_forward(step);
+    }
+    double end = 0.0;
+    for (Stage& s : stages_) {
+      while (s.owed > 0) run_weight(s);
+      end = std::max(end, s.free);
+    }
+    return end;
+  }
+
+ private:
+  struct Stage {
+    double forward, backward, weight;              // length of one piece
+    double free = 0.0;                             // end of the last piece of any kind
+    double forward_end = 0.0, backward_end = 0.0;  // of the last of each kind
+    int owed = 0;                                  // weight gradients put off
+  };
+
+  // True for pieces of the first chunk, whose input comes from outside the pipeline.
+  bool first_chunk(int piece) const { return chunks_ == 1 || piece / (last_ + 1) % chunks_ == 0; }
+
+  static void run_weight(Stage& s) {
+    s.free += s.weight;
+    --s.owed;
+  }
+
+  static double place(Stage& s, double ready, double length) {
+    while (s.owed > 0 && s.free + s.weight <= ready) run_weight(s);
+    s.free = std::max(s.free, ready) + length;
+    return s.free;
+  }
+
+  void step_forward(int step) {
+    const double wrapped = stages_[last_].forward_end + hop_;
+    const int low = std::max(0, step - pieces_ + 1), high = std::min(last_, step);
+    for (int i = high; i > 0 && i >= low; --i) {
+      stages_[i].forward_end =
+          place(stages_[i], stages_[i - 1].forward_end + hop_, stages_[i].forward);
+    }
+    if (low == 0) {
+      Stage& s = stages_[0];
+      s.forward_end = place(s, first_chunk(step) ? 0.0 : wrapped, s.forward);
+    }
+  }
+
+  void step_back(int piece) {
+    if (piece < 0) return;
+    double ready = 0.0;
+    for (int i = last_; i >= 0; --i) {
+      back(i, ready);
+      ready = stages_[i].backward_end + hop_;
+    }
+  }
+
+  // `piece` is the first stage's; the others are ahead of it.
+  void step_back_interleaved(int piece) {
+    const double wrapped = stages_[0].backward_end + hop_;
+    const int low = std::max(0, -piece), high = std::min(last_, pieces_ - 1 - piece);
+    for (int i = low; i <= high; ++i) {
+      if (i < last_) {
+        back(i, stages_[i + 1].backward_end + hop_);
+      } else {
+        back(i, first_chunk(piece + i) ? 0.0 : wrapped);
+      }
+    }
+  }
+
+  void back(int i, double ready) {
+    Stage& s = stages_[i];
+    s.backward_end = place(s, ready, s.backward);
+    if (s.weight <= 0.0) return;
+    ++s.owed;
+    while (s.owed > i * chunks_ + chunks_ - 1) run_weight(s);
+  }
+
+  int chunks_, pieces_, last_ = 0;
+  double hop_;
+  std::vector<Stage> stages_;
+};
+
+double replay_time(const UnevenPipeline& p, std::vector<PipelineEvent>* events) {
+  int stages = 0;
+  for (const StageRun& run : p.runs) stages += run.count;
+  TR_CHECK(p.chunks == 1 || p.micro_batches % stages == 0, p.chunks, p.micro_batches, stages);
+  return events == nullptr ? Wave(p).run() : Replay(p, events).run();
+}
+
 }  // namespace
 
 PipelineTime replay_pipeline(const UnevenPipeline& pipeline,
                              std::vector<PipelineEvent>* events) noexcept {
-  Replay replay(pipeline, events);
   PipelineTime out;
   for (const StageRun& run : pipeline.runs) {
     out.work = max(out.work, pipeline.micro_batches * run.time.total());
   }
   // Adding up piece by piece may end a rounding error before the sum.
-  out.time = max(Seconds(replay.run()), out.work);
+  out.time = max(Seconds(replay_time(pipeline, events)), out.work);
   out.bubble = out.time - out.work;
   return out;
 }

@@ -72,7 +72,8 @@ struct PipelineEvent {
 /// Formula: start = max(stage free, input there); order as in Megatron's (interleaved) 1F1B; ZB-H1
 ///   runs weight gradients when a stage would otherwise wait.
 /// Source: Narayanan et al. 2021; Qi et al. 2023
-/// Valid: as uniform_pipeline. `events`, when given, receives every piece in start order a stage.
+/// Valid: as uniform_pipeline, whole rounds only (no schedule is published for others). `events`,
+///   when given, receives every piece in start order a stage.
 /// Checked by: Pipeline.ReplayEqualsClosedFormOnEqualStages
 [[nodiscard]] PipelineTime replay_pipeline(const UnevenPipeline& pipeline,
                                            std::vector<PipelineEvent>* events = nullptr) noexcept;

@@ -68,5 +68,27 @@ TEST(Pipeline, InFlightLaws) {
   EXPECT_DOUBLE_EQ(in_flight({4, 2, 8, 0}), 4.0 * (1 + 3.0 / 8.0));
 }
 
+// With `events` every piece goes on a board; without, stages step together. The same last bit.
+RC_GTEST_PROP(Pipeline, TheQuickReplayIsTheEventReplay, ()) {
+  const int runs = *rc::gen::inRange(1, 5);
+  const bool split = *rc::gen::arbitrary<bool>();
+  std::vector<StageRun> stages;
+  int p = 0;
+  for (int i = 0; i < runs; ++i) {
+    auto time = [] { return Seconds(1e-3 * *rc::gen::inRange(1, 1000)); };
+    stages.push_back({{time(), time(), split ? time() : Seconds(0.0)}, *rc::gen::inRange(1, 5)});
+    p += stages.back().count;
+  }
+  const int v = *rc::gen::inRange(1, 5);
+  const int m = v > 1 ? p * *rc::gen::inRange(1, 6) : *rc::gen::inRange(1, 40);
+  const Seconds hop(1e-4 * *rc::gen::inRange(0, 500));
+  std::vector<PipelineEvent> events;
+  const auto board = replay_pipeline({stages, v, m, hop}, &events);
+  const auto quick = replay_pipeline({stages, v, m, hop});
+  RC_ASSERT(quick.time == board.time);
+  RC_ASSERT(quick.bubble == board.bubble);
+  RC_ASSERT(events.size() == static_cast<std::size_t>(p * v * m * (split ? 3 : 2)));
+}
+
 }  // namespace
 }  // namespace tightrope::formula
