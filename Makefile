@@ -22,6 +22,8 @@ bench: ready
 	cmake --preset bench >/dev/null
 	cmake --build --preset bench -j $(JOBS)
 	build/bench/bench_search
+	@if command -v valgrind >/dev/null; then bench/search/instructions.sh build/bench; \
+	  else echo "instructions a mapping: skipped, valgrind is not installed (./setup --dev)"; fi
 
 # Measured against predicted, source by source.
 validate: all

@@ -35,7 +35,7 @@ struct Error {
   std::string hint;
 };
 
-/// `file:line:column: what` and, on a second line, `hint: ...`; parts that are unknown are left out.
+/// `file:line:column: what` and, on a second line, `hint: ...`; unknown parts are left out.
 [[nodiscard]] std::string to_string(const Error& error);
 [[nodiscard]] const char* to_string(ErrorCode code);
 
