@@ -108,7 +108,12 @@ void never_slower(const std::function<void(Context&)>& improve) {
     for (const Mapping& m : many_mappings(s.context)) {
       SCOPED_TRACE(s.name + ": " + to_text(m));
       const Estimate before = estimate(s.context, m), after = estimate(better, m);
-      EXPECT_LE(after.step_time.raw(), before.step_time.raw() * (1 + 1e-12));
+      // Zero bubble fills waits greedily: where a wait gets too short for a weight gradient, that
+      // piece comes later, by no more than its own length.
+      const Seconds late = m.schedule == Schedule::zero_bubble
+                               ? before.parts.backward / before.micro_batches
+                               : Seconds(0.0);
+      EXPECT_LE(after.step_time.raw(), before.step_time.raw() * (1 + 1e-12) + late.raw());
       EXPECT_EQ(after.memory.total(), before.memory.total());
     }
   }
