@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "tightrope/cli/calibrate_command.h"
+#include "tightrope/cli/calibrate_training_command.h"
 #include "tightrope/cli/catalog_command.h"
 #include "tightrope/cli/explain_command.h"
 #include "tightrope/cli/plan_command.h"
@@ -180,6 +181,20 @@ void bind_calibrate(CLI::App& app, Body& body) {
       ->type_name("TOML");
   kernels->callback([&body, asked] {
     body = [asked](const Session& s) { return run_calibrate_kernels(s, *asked); };
+  });
+
+  const auto fit = std::make_shared<CalibrateTrainingOptions>();
+  CLI::App* training = calibrate->add_subcommand("training", "Step times of published runs");
+  training->add_option("--data", fit->data, "Tables of measurements, grids of mappings")
+      ->type_name("CSV")
+      ->required();
+  training->add_option("--data2", fit->more, "A further table")->type_name("CSV");
+  training->add_option("--out", fit->out, "Write the calibration here")->type_name("TOML");
+  training->add_option("--priors", fit->priors, "Start from these instead of the embedded ones")
+      ->type_name("TOML");
+  training->add_flag("--quick", fit->quick, "Leave no group out: no new error bands");
+  training->callback([&body, fit] {
+    body = [fit](const Session& s) { return run_calibrate_training(s, *fit); };
   });
 }
 

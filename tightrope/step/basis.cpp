@@ -79,8 +79,7 @@ void add_layers(Adder& adder, const StageLayers& stage, const BlockCosts& costs,
     run.layer_kept = max(run.layer_kept, c.kept);
     // What backward rebuilds for one layer at a time.
     run.transient = max(run.transient, c.kept_if_none - c.kept);
-    run.layer_parameters =
-        std::max(run.layer_parameters, c.dense_parameters + c.expert_parameters);
+    run.layer_parameters = std::max(run.layer_parameters, c.dense_parameters + c.expert_parameters);
   }
 }
 
@@ -102,8 +101,8 @@ Seconds hop_time(const Context& context, const Mapping& m) {
   const int inside = (m.tp_scaleout ? 1 : m.tp) * m.cp * (m.dp_scaleout ? 1 : m.dp);
   const double token_bytes = static_cast<double>(context.model.hidden) * 2;
   const bool near = !m.pp_scaleout && 2 * inside <= context.fabric.fabric.domain_ranks;
-  const formula::CollectiveCall call{Collective::send_recv,
-                                     Bytes(tokens * token_bytes), {2, near ? 2 : 1}};
+  const formula::CollectiveCall call{
+      Collective::send_recv, Bytes(tokens * token_bytes), {2, near ? 2 : 1}};
   const Seconds sent = formula::collective(call, context.fabric).time;
   // Without sequence parallelism every receiver needs all tokens: scattered pieces are gathered.
   if (!m.p2p_scatter || m.tp_comm == TpComm::sequence_parallel) return sent;
@@ -119,8 +118,8 @@ BlockCosts block_costs(const Context& context, const CostKey& key) {
   plain.recompute = {};
   for (std::size_t k = 0; k < context.kinds.size(); ++k) {
     out.kinds[k] = part_cost(context, context.kinds[k], key);
-    out.plain[k] = key.recompute.empty() ? out.kinds[k]
-                                         : part_cost(context, context.kinds[k], plain);
+    out.plain[k] =
+        key.recompute.empty() ? out.kinds[k] : part_cost(context, context.kinds[k], plain);
   }
   // The ends are never recomputed.
   out.embedding = part_cost(context, context.embedding, plain);
@@ -140,8 +139,7 @@ Basis make_basis(const Context& context, const Mapping& mapping, const BlockCost
     RunBasis run;
     run.first = stage.first;
     run.count = stage.count;
-    run.in_flight =
-        formula::in_flight({mapping.pp, mapping.vp, micro_batches, stage.first});
+    run.in_flight = formula::in_flight({mapping.pp, mapping.vp, micro_batches, stage.first});
     Adder adder{context, mapping, run};
     add_layers(adder, stage, costs, kinds, mapping.recompute_layers);
     if (stage.embedding) adder.add(costs.embedding, 1);
@@ -154,7 +152,8 @@ Basis make_basis(const Context& context, const Mapping& mapping, const BlockCost
         adder.add(costs.head, n);
       }
       // Logits of one micro-batch and their gradient stand beside the kept activations once.
-      run.transient = max(run.transient, costs.head.kept);
+      const double copies = context.tuning.stack.fused_loss ? 1.0 : 2.0;
+      run.transient = max(run.transient, copies * costs.head.kept);
       // A tied table that stands on this very stage is one matrix, not two.
       if (context.model.tied_embeddings && stage.embedding) {
         run.dense_parameters -= costs.head.dense_parameters - context.head.norm_parameters;

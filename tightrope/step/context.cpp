@@ -8,8 +8,8 @@ namespace {
 double weights_of(const workload::LayerWork& work, double experts) {
   double sum = 0;
   for (const workload::Gemm& g : work.gemms) {
-    sum += static_cast<double>(g.weights()) *
-           (g.role == workload::GemmRole::expert ? experts : 1.0);
+    sum +=
+        static_cast<double>(g.weights()) * (g.role == workload::GemmRole::expert ? experts : 1.0);
   }
   return sum;
 }
@@ -93,8 +93,8 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
   }
   add_ends(context, options);
   if (context.frozen_base()) {
-    context.adapter_parameters = static_cast<double>(workload::lora_parameters(
-        context.model, context.job.lora_rank, context.job.lora_targets));
+    context.adapter_parameters = static_cast<double>(
+        workload::lora_parameters(context.model, context.job.lora_rank, context.job.lora_targets));
   }
   return context;
 }

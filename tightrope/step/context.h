@@ -17,9 +17,9 @@ namespace tightrope::step {
 /// A layer kind, the embedding, the head or an MTP module: its work and its parameters.
 struct Part {
   workload::LayerWork work;
-  double norm_parameters = 0;     ///< norms and biases: whole on every tensor-parallel rank
-  double table_parameters = 0;    ///< embedding table: divided by tp
-  double experts = 0;             ///< routed experts of the layer, 0 when dense
+  double norm_parameters = 0;   ///< norms and biases: whole on every tensor-parallel rank
+  double table_parameters = 0;  ///< embedding table: divided by tp
+  double experts = 0;           ///< routed experts of the layer, 0 when dense
   double experts_per_token = 0;
 };
 

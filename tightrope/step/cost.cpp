@@ -34,8 +34,7 @@ struct Traffic {
 
 class Accountant {
  public:
-  Accountant(const Context& context, const Part& part, const CostKey& key,
-             std::vector<OpTime>* ops)
+  Accountant(const Context& context, const Part& part, const CostKey& key, std::vector<OpTime>* ops)
       : c_(context), part_(part), key_(key), ops_(ops) {
     const double seq = static_cast<double>(c_.job.seq_len);
     tokens_ = key.micro_batch * seq / key.cp;
@@ -196,8 +195,9 @@ class Accountant {
                    column ? beside : ring);
       // The weight gradient needs the gathered input again; it travels beside the input gradient.
       if (column && key_.regather && !c_.frozen_base()) {
-        const Traffic r = transfer(g.name, "tp", Phase::backward_weight, Collective::all_gather,
-                                   rows * width * gathered, group, input, c_.tuning.habits.bulk_hidden);
+        const Traffic r =
+            transfer(g.name, "tp", Phase::backward_weight, Collective::all_gather,
+                     rows * width * gathered, group, input, c_.tuning.habits.bulk_hidden);
         b.visible += r.visible;
       }
     } else if (column) {
@@ -292,8 +292,8 @@ class Accountant {
       if (layer_again) cost_.recompute += f.visible;
       return;
     }
-    const double qo = static_cast<double>(a.heads) / key_.tp * (a.qk_dim + a.v_dim) *
-                      half_precision;
+    const double qo =
+        static_cast<double>(a.heads) / key_.tp * (a.qk_dim + a.v_dim) * half_precision;
     const double bytes = tokens_ * (qo + kv);
     const Traffic f = transfer("heads_for_tokens", "cp", Phase::forward, Collective::all_to_all,
                                bytes, cp_group_, {}, 0.0);
@@ -317,13 +317,12 @@ class Accountant {
   void add_pass(const workload::Pass& p) {
     const double keys = static_cast<double>(c_.job.attended_len());
     const double share = c_.tuning.stack.pass_share * half_precision;
-    const double f = elements(p.shard, static_cast<double>(p.reads + p.writes) +
-                                           keys * static_cast<double>(p.reads_per_key +
-                                                                      p.writes_per_key));
-    const double b =
-        elements(p.shard, static_cast<double>(p.backward_reads + p.backward_writes) +
-                              keys * static_cast<double>(p.backward_reads_per_key +
-                                                         p.backward_writes_per_key));
+    const double f =
+        elements(p.shard, static_cast<double>(p.reads + p.writes) +
+                              keys * static_cast<double>(p.reads_per_key + p.writes_per_key));
+    const double b = elements(p.shard, static_cast<double>(p.backward_reads + p.backward_writes) +
+                                           keys * static_cast<double>(p.backward_reads_per_key +
+                                                                      p.backward_writes_per_key));
     const KernelTime forward = formula::stream(Bytes(f * share), c_.kernels);
     kernel(p.name, "pass", Phase::forward, forward);
     if (b > 0) {
@@ -369,13 +368,11 @@ class Accountant {
     const Seconds beside = (cost_.forward + cost_.backward_input + cost_.backward_weight) / 4.0;
     launch(Phase::forward, routing_launches);
     launch(Phase::backward_input, routing_launches);
-    const Seconds forward =
-        exchange_experts("dispatch", Phase::forward, out, beside, hidden) +
-        exchange_experts("combine", Phase::forward, back, beside, hidden);
+    const Seconds forward = exchange_experts("dispatch", Phase::forward, out, beside, hidden) +
+                            exchange_experts("combine", Phase::forward, back, beside, hidden);
     cost_.ep_forward += forward;
-    cost_.ep_backward +=
-        exchange_experts("combine", Phase::backward_input, back, beside, hidden) +
-        exchange_experts("dispatch", Phase::backward_input, back, beside, hidden);
+    cost_.ep_backward += exchange_experts("combine", Phase::backward_input, back, beside, hidden) +
+                         exchange_experts("dispatch", Phase::backward_input, back, beside, hidden);
     if (key_.recompute.meets(workload::RecomputeModule::layer) ||
         key_.recompute.meets(workload::RecomputeModule::moe)) {
       cost_.recompute += forward;

@@ -56,8 +56,8 @@ Seconds visible_shards(const Context& c, const Mapping& m, const RunSync& sync, 
 }
 
 // The others reduce and gather once a step, beside its last backward and first forward. Interleaved
-// stages run the last micro-batches of one chunk, a pipeline's depth of them, after the gradients of
-// another are complete (and the first ones before its parameters are needed).
+// stages run the last micro-batches of one chunk, a pipeline's depth of them, after the gradients
+// of another are complete (and the first ones before its parameters are needed).
 Seconds visible_sync(const Context& c, const Mapping& m, const RunBasis& run, int chunks,
                      const RunSync& sync, Windows& windows) {
   const Habits& t = c.tuning.habits;

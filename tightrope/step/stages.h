@@ -31,9 +31,10 @@ struct StageRequest {
 };
 
 /// Spreads the layers over stages * chunks places as evenly as they go; the last and then the first
-/// place get one fewer, since they also hold the head and the embedding; with multi-token-prediction
-/// modules the last place gives up all that the even share allows. nullopt when some place in
-/// between would be empty, or the wished first and last do not leave an even share for the others.
+/// place get one fewer, since they also hold the head and the embedding; with
+/// multi-token-prediction modules the last place gives up all that the even share allows. nullopt
+/// when some place in between would be empty, or the wished first and last do not leave an even
+/// share for the others.
 [[nodiscard]] std::optional<std::vector<StageLayers>> spread_layers(const workload::Model& model,
                                                                     const StageRequest& request);
 

@@ -1,12 +1,11 @@
 #include "tightrope/step/tuning.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <type_traits>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <toml++/toml.h>
 
 #include "tightrope/core/check.h"
 #include "tightrope/core/csv.h"
@@ -64,7 +63,7 @@ namespace {
 
 struct FlagField {
   std::string_view name;
-  bool Stack::*member;
+  bool Stack::* member;
 };
 constexpr FlagField flag_fields[] = {
     {"flash_attention", &Stack::flash_attention},
@@ -73,6 +72,7 @@ constexpr FlagField flag_fields[] = {
     {"graphs", &Stack::graphs},
     {"sharded_all_reduce", &Stack::sharded_all_reduce},
     {"old_attention", &Stack::old_attention},
+    {"fused_loss", &Stack::fused_loss},
     {"host_waits", &Stack::host_waits},
 };
 
@@ -126,8 +126,8 @@ Result<const toml::table*> section(const toml::table& root, std::string_view nam
                                    const std::string& file) {
   const toml::table* table = root[name].as_table();
   if (table == nullptr) {
-    return fail(ErrorCode::unknown_key, fmt::format("section [{}] is missing", name),
-                {file, 1, 1}, "a training calibration has [habits], [sustained.*], [stack.*]");
+    return fail(ErrorCode::unknown_key, fmt::format("section [{}] is missing", name), {file, 1, 1},
+                "a training calibration has [habits], [sustained.*], [stack.*]");
   }
   return table;
 }

@@ -15,7 +15,7 @@ namespace {
 using training_fit::Column;
 using training_fit::FitRows;
 
-constexpr int rounds = 14;       // of linearising and solving
+constexpr int rounds = 14;  // of linearising and solving
 constexpr int left_out_rounds = 2;
 
 // A source of n rows weighs as much as sqrt(n) single ones: between "every row counts" and "every
@@ -73,8 +73,8 @@ Optimum fit_all(FitRows& rows, const KnobSet& set) {
   double least = training_fit::loss(best.residual, rows.weights, best.z);
   best.columns = training_fit::slopes(rows, set, best.z, best.residual);
   for (int round = 0; round < rounds && reach > 0.02; ++round) {
-    const std::vector<double> z = training_fit::solve(
-        {set, best.columns, best.residual, rows.weights, best.z, reach});
+    const std::vector<double> z =
+        training_fit::solve({set, best.columns, best.residual, rows.weights, best.z, reach});
     const std::vector<double> residual = training_fit::residuals(rows, table_at(set, z));
     const double now = training_fit::loss(residual, rows.weights, z);
     if (!(now < least)) {
@@ -151,7 +151,8 @@ Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input
   const KnobSet set = make_knobs(input.priors, rows.cases);
   CalibrationReport report;
   for (const TrainingTable& t : input.data) {
-    report.provenance.push_back(fmt::format("{} ({} rows, fnv1a {})", t.file, t.rows.size(), t.hash));
+    const std::string name = t.file.substr(t.file.find_last_of('/') + 1);
+    report.provenance.push_back(fmt::format("{} ({} rows, fnv1a {})", name, t.rows.size(), t.hash));
   }
   report.before =
       training_fit::residuals(rows, table_at(set, std::vector<double>(set.knobs.size(), 0.0)));

@@ -10,7 +10,7 @@
 namespace tightrope::study::training_fit {
 namespace {
 
-constexpr double noise = 0.06;     // re-measurements of one configuration differ by about this
+constexpr double noise = 0.06;      // re-measurements of one configuration differ by about this
 constexpr double slope_step = 0.1;  // of z, for finite differences
 
 double residual_of(FitRows& rows, std::size_t i, const step::TuningTable& table) {

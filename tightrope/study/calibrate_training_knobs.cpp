@@ -133,8 +133,7 @@ step::TuningTable table_at(const KnobSet& set, const std::vector<double>& z) {
         break;
       case Knob::Kind::chip: {
         const auto member = step::sustained_fields()[k.field].member;
-        table.sustained[k.index].*member =
-            value_of(k, table.sustained[k.parent].*member, z[i]);
+        table.sustained[k.index].*member = value_of(k, table.sustained[k.parent].*member, z[i]);
         break;
       }
       case Knob::Kind::stack:

@@ -76,20 +76,22 @@ std::string to_text(const CalibrationReport& report) {
 
 std::string comment_of(const CalibrationReport& report) {
   std::string text =
-      "Written by `tightrope calibrate training`; do not edit: run it again. Keys are explained in\n"
-      "step/tuning.h; [sustained.*] names architectures and chips, a chip before its architecture.\n";
+      "Written by `tightrope calibrate training`; do not edit: run it again. Keys are explained "
+      "in\n"
+      "step/tuning.h; [sustained.*] names architectures and chips, a chip before its "
+      "architecture.\n";
   for (const std::string& file : report.provenance) text += "from " + file + "\n";
   const auto all = [](std::size_t) { return true; };
   const Figures before = figures_by(report, report.before, all);
   const Figures after = figures_by(report, report.after, all);
-  text += fmt::format("{} rows, {} fitted numbers; mape {:.1f} -> {:.1f} %, macro over sources "
-                      "{:.1f} -> {:.1f} %",
-                      report.rows, report.numbers, before.mape, after.mape, before.macro_mape,
-                      after.macro_mape);
+  text += fmt::format(
+      "{} rows, {} fitted numbers; mape {:.1f} -> {:.1f} %, macro over sources "
+      "{:.1f} -> {:.1f} %",
+      report.rows, report.numbers, before.mape, after.mape, before.macro_mape, after.macro_mape);
   if (!report.left_out.empty()) {
     const Figures out = figures_by(report, left_out_errors(report, "source"), all);
-    text += fmt::format(";\nwith each source left out of the fit {:.1f} %, macro {:.1f} %", out.mape,
-                        out.macro_mape);
+    text += fmt::format(";\nwith each source left out of the fit {:.1f} %, macro {:.1f} %",
+                        out.mape, out.macro_mape);
   }
   return text;
 }

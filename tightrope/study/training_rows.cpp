@@ -44,8 +44,10 @@ class RowReader {
   int degree(std::string_view column, int absent) {
     const int value = whole(column, absent);
     if (value < 0 && !error_) {
-      error_ = Error{ErrorCode::range, fmt::format("\"{}\" is {}, below zero", column, value),
-                     table_.where(row_), {}};
+      error_ = Error{ErrorCode::range,
+                     fmt::format("\"{}\" is {}, below zero", column, value),
+                     table_.where(row_),
+                     {}};
     }
     return value;
   }
@@ -156,8 +158,8 @@ Result<TrainingTable> parse_training_table(std::string_view text, const std::str
     TR_TRY_VOID(csv.require({"id", "gpus", "global_batch", "micro_batch", "hidden", "heads",
                              "layers", "seq_len", "tp", "dp", "pp", "step_ms"}));
   } else {
-    TR_TRY_VOID(csv.require({"id", "source", "model_key", "hardware", "n_accelerators",
-                             "precision", "gbs", "seq_len", "tp", "pp"}));
+    TR_TRY_VOID(csv.require({"id", "source", "model_key", "hardware", "n_accelerators", "precision",
+                             "gbs", "seq_len", "tp", "pp"}));
   }
   for (std::size_t i = 0; i < csv.rows(); ++i) {
     TR_TRY(TrainingRow row, grid ? grid_point(csv, i) : measurement(csv, i));

@@ -135,9 +135,8 @@ Prediction predict(const RowCase& row, TrainingForm form, int accelerators) {
     out.parts = e.parts;
     out.memory = e.memory;
   }
-  out.value = form == TrainingForm::mapping_grid
-                  ? out.step.raw()
-                  : row.tokens / out.step.raw() / accelerators;
+  out.value = form == TrainingForm::mapping_grid ? out.step.raw()
+                                                 : row.tokens / out.step.raw() / accelerators;
   return out;
 }
 

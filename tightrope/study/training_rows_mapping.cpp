@@ -36,8 +36,7 @@ Defaults defaults_of(Software software, int year) {
       return {Sharding::optimizer, TpComm::sequence_parallel, TpOverlap::none, true};
     case Software::internevo:
       return {Sharding::optimizer, TpComm::sequence_parallel, TpOverlap::none, true};
-    case Software::jax:
-      return {Sharding::full, TpComm::sequence_parallel, TpOverlap::ring, true};
+    case Software::jax: return {Sharding::full, TpComm::sequence_parallel, TpOverlap::ring, true};
     case Software::torchtitan:
     case Software::torch_fsdp:
     case Software::llm_foundry: break;
@@ -66,8 +65,7 @@ int shard_ranks_of(const std::string& words, int dp, int node_ranks) {
   return shard > 0 && shard < dp && dp % shard == 0 ? shard : 0;
 }
 
-void read_sharding(const std::string& words, const Defaults& defaults, int node_ranks,
-                   Mapping& m) {
+void read_sharding(const std::string& words, const Defaults& defaults, int node_ranks, Mapping& m) {
   m.sharding = defaults.sharding;
   if (has_any(words, {"zero-3", "fsdp", "hsdp", "full_shard", "fully shard"})) {
     m.sharding = Sharding::full;
@@ -79,6 +77,8 @@ void read_sharding(const std::string& words, const Defaults& defaults, int node_
     m.sharding = Sharding::none;
   }
   m.shard_ranks = shard_ranks_of(words, m.dp, node_ranks);
+  // FSDP under a pipeline keeps a stage's weights and gradients whole until the step ends.
+  if (m.pp > 1 && m.sharding == Sharding::full) m.sharding = Sharding::optimizer;
 }
 
 ModuleSet named_modules(const std::string& list) {
@@ -104,8 +104,7 @@ void read_recompute(const std::string& words, const workload::Model& model, Soft
                     Mapping& m) {
   const ModuleSet layer(RecomputeModule::layer);
   const bool fsdp_selective = software == Software::torchtitan ||
-                              software == Software::torch_fsdp ||
-                              software == Software::llm_foundry;
+                              software == Software::torch_fsdp || software == Software::llm_foundry;
   if (words.empty()) {
     if (software == Software::jax) m.recompute = layer;
     return;

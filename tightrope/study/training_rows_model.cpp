@@ -31,9 +31,8 @@ std::optional<std::string> config_from_note(const std::string& note) {
       R"("vocab_size":{},"gated_mlp":{})",
       hidden, layers, heads, note_number(note, "kv=", heads), ffn, vocab, gated || experts > 0);
   if (experts > 0) {
-    text += fmt::format(
-        R"(,"num_experts":{},"num_experts_per_tok":{},"moe_intermediate_size":{})", experts,
-        note_number(note, "topk=", 1), note_number(note, "moe_ffn=", ffn));
+    text += fmt::format(R"(,"num_experts":{},"num_experts_per_tok":{},"moe_intermediate_size":{})",
+                        experts, note_number(note, "topk=", 1), note_number(note, "moe_ffn=", ffn));
   }
   return text + "}";
 }

@@ -57,8 +57,8 @@ std::optional<double> number_before(std::string_view text, std::string_view word
 int year_of(const TrainingRow& row) {
   const std::string& text = row.release;
   for (std::size_t i = 0; i + 4 <= text.size(); ++i) {
-    const bool whole = (i == 0 || !is_digit(text[i - 1])) &&
-                       (i + 4 == text.size() || !is_digit(text[i + 4]));
+    const bool whole =
+        (i == 0 || !is_digit(text[i - 1])) && (i + 4 == text.size() || !is_digit(text[i + 4]));
     int year = 0;
     std::from_chars(text.data() + i, text.data() + i + 4, year);
     if (whole && year >= first_year && year <= last_year) return year;
@@ -138,8 +138,8 @@ Result<std::string> precision_of(const TrainingRow& row) {
   if (has_any(p, {"fp32optimizer", "fp32 optimizer"})) return std::string("bf16-fp32-optimizer");
   if (has_any(p, {"bf16"})) return std::string("bf16");
   if (has_any(p, {"fp16", "half"})) return std::string("fp16");
-  return fail(ErrorCode::unsupported, p.empty() ? "no precision given"
-                                                : fmt::format("precision \"{}\"", row.precision));
+  return fail(ErrorCode::unsupported,
+              p.empty() ? "no precision given" : fmt::format("precision \"{}\"", row.precision));
 }
 
 workload::Job job_of(const TrainingRow& row) {

@@ -56,14 +56,13 @@ RowOutcome describe(const TrainingRow& row, const RowCase& c) {
   out.refused = c.refused;
   out.measured_peak = row.peak_memory;
   const auto cut = rows_internal::number_after(row.architecture_note, "overridden to ");
-  out.pair_key = fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", row.model_key, cut.value_or(0), out.task,
-                             row.hardware, row.accelerators, row.precision, row.global_batch,
-                             row.seq_len);
+  out.pair_key =
+      fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", row.model_key, cut.value_or(0), out.task, row.hardware,
+                  row.accelerators, row.precision, row.global_batch, row.seq_len);
   return out;
 }
 
-void add_prediction(const TrainingRow& row, const RowCase& c, TrainingForm form,
-                    RowOutcome& out) {
+void add_prediction(const TrainingRow& row, const RowCase& c, TrainingForm form, RowOutcome& out) {
   const Prediction p = predict(c, form, row.accelerators);
   out.measured = c.measured;
   out.predicted = p.value;
@@ -77,9 +76,9 @@ void add_prediction(const TrainingRow& row, const RowCase& c, TrainingForm form,
   out.high50 = p.value * (1 + habits.band50);
   out.low90 = p.value / (1 + habits.band90);
   out.high90 = p.value * (1 + habits.band90);
-  out.text = fmt::format("{} {} x{} {} gbs{} seq{} {} [{}]", row.model_key, row.hardware,
-                         row.accelerators, c.precision, row.global_batch, row.seq_len,
-                         step::to_text(c.mapping), c.stack);
+  out.text =
+      fmt::format("{} {} x{} {} gbs{} seq{} {} [{}]", row.model_key, row.hardware, row.accelerators,
+                  c.precision, row.global_batch, row.seq_len, step::to_text(c.mapping), c.stack);
 }
 
 // The predictor that knows one utilisation for each chip and precision.
@@ -196,8 +195,7 @@ void summarise(ValidationReport& report) {
   report.every_row = figures(report.rows, false, ours, all);
   report.baseline = figures(report.rows, true, constant, all);
   report.baseline_out = figures(report.rows, true, constant_out, all);
-  report.roofline =
-      figures(report.rows, true, [](const RowOutcome& r) { return r.roofline; }, all);
+  report.roofline = figures(report.rows, true, [](const RowOutcome& r) { return r.roofline; }, all);
   for (const Dimension& dimension : dimensions) {
     for (GroupFigures& g : by_group(report.rows, dimension, ours)) report.by.push_back(g);
   }
@@ -243,8 +241,8 @@ PairCount count_pairs(const std::vector<RowOutcome>& rows) {
         const RowOutcome &a = *list[i], &b = *list[j];
         if (a.measured == b.measured || a.text == b.text) continue;
         const bool right = (a.measured > b.measured) == (a.predicted > b.predicted);
-        const bool apart = std::max(a.measured, b.measured) >
-                           1.05 * std::min(a.measured, b.measured);
+        const bool apart =
+            std::max(a.measured, b.measured) > 1.05 * std::min(a.measured, b.measured);
         ++out.n;
         out.ordered += right ? 1 : 0;
         out.apart += apart ? 1 : 0;

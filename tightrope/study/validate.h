@@ -27,10 +27,10 @@ struct Compared {
 /// One row's outcome.
 struct RowOutcome {
   std::string id, source, hardware, precision, kind, task;  ///< kind: "dense" or "moe"
-  std::string pair_key;    ///< rows with one key differ only in how they were run
+  std::string pair_key;  ///< rows with one key differ only in how they were run
   std::string config_key;
-  std::string text;        ///< model and mapping, for people
-  std::string refused;     ///< empty when predicted
+  std::string text;                    ///< model and mapping, for people
+  std::string refused;                 ///< empty when predicted
   double measured = 0, predicted = 0;  ///< tokens/s per accelerator; seconds for the grid
   double low50 = 0, high50 = 0, low90 = 0, high90 = 0;
   double baseline = 0;      ///< constant MFU of the row's chip and precision
@@ -68,9 +68,9 @@ struct ValidationReport {
   std::string file, hash;
   std::vector<RowOutcome> rows;
   int expressed = 0;
-  std::map<std::string, int> refused;   ///< reason to count
-  Figures overall;                      ///< each configuration once, by its latest measurement
-  Figures every_row;                    ///< re-measurements counted again
+  std::map<std::string, int> refused;  ///< reason to count
+  Figures overall;                     ///< each configuration once, by its latest measurement
+  Figures every_row;                   ///< re-measurements counted again
   Figures baseline, baseline_out, roofline;
   std::vector<GroupFigures> by;
   std::vector<GroupFigures> baseline_by;  ///< constant MFU from other sources, by kind and task

@@ -28,12 +28,21 @@ double share(int part, int whole) { return whole > 0 ? 100.0 * part / whole : 0.
 // Parts of the step, the large ones only, in percent.
 std::string breakdown(const RowOutcome& r) {
   const step::TimeParts& p = r.parts;
-  const std::pair<const char*, Seconds> parts[] = {
-      {"forward", p.forward},     {"backward", p.backward}, {"recompute", p.recompute},
-      {"ends", p.ends},           {"tp", p.tp},             {"cp", p.cp},
-      {"ep", p.ep},               {"host", p.host},         {"bubble", p.bubble},
-      {"gather", p.shard_gather}, {"offload", p.offload},   {"dp", p.dp},
-      {"optimizer", p.optimizer}, {"straggler", p.straggler}, {"fixed", p.fixed}};
+  const std::pair<const char*, Seconds> parts[] = {{"forward", p.forward},
+                                                   {"backward", p.backward},
+                                                   {"recompute", p.recompute},
+                                                   {"ends", p.ends},
+                                                   {"tp", p.tp},
+                                                   {"cp", p.cp},
+                                                   {"ep", p.ep},
+                                                   {"host", p.host},
+                                                   {"bubble", p.bubble},
+                                                   {"gather", p.shard_gather},
+                                                   {"offload", p.offload},
+                                                   {"dp", p.dp},
+                                                   {"optimizer", p.optimizer},
+                                                   {"straggler", p.straggler},
+                                                   {"fixed", p.fixed}};
   std::string text;
   for (const auto& [name, time] : parts) {
     const double percent = 100.0 * (time / p.total);
@@ -48,15 +57,17 @@ void add_worst(std::string& text, const ValidationReport& report) {
   for (const RowOutcome& r : report.rows) {
     if (r.refused.empty()) rows.push_back(&r);
   }
-  const auto miss = [](const RowOutcome* r) { return std::abs(std::log(r->predicted / r->measured)); };
+  const auto miss = [](const RowOutcome* r) {
+    return std::abs(std::log(r->predicted / r->measured));
+  };
   std::stable_sort(rows.begin(), rows.end(),
                    [&](const auto* a, const auto* b) { return miss(a) > miss(b); });
   text += "\nworst rows (measured -> predicted; where the predicted step goes, percent)\n";
   for (std::size_t i = 0; i < std::min(most, rows.size()); ++i) {
     const RowOutcome& r = *rows[i];
-    text += fmt::format("  {:<14} {:>10.4g} -> {:>10.4g} {:>+6.0f}%  {}\n{:17}{}\n", r.id,
-                        r.measured, r.predicted, 100 * (r.predicted / r.measured - 1), r.text, "",
-                        breakdown(r));
+    text +=
+        fmt::format("  {:<14} {:>10.4g} -> {:>10.4g} {:>+6.0f}%  {}\n{:17}{}\n", r.id, r.measured,
+                    r.predicted, 100 * (r.predicted / r.measured - 1), r.text, "", breakdown(r));
   }
 }
 
@@ -95,14 +106,16 @@ std::string to_text(const ValidationReport& report) {
   add_heading(text, "constant MFU from other sources, by kind_task");
   for (const GroupFigures& g : report.baseline_by) add_figures(text, g.value, g.figures);
   const PairCount& p = report.pairs;
-  text += fmt::format("\npairs of one model, hardware, count and batch: {} of {} ordered right "
-                      "({:.1f} %); measured over 5 % apart: {} of {} ({:.1f} %)\n",
-                      p.ordered, p.n, share(p.ordered, p.n), p.apart_ordered, p.apart,
-                      share(p.apart_ordered, p.apart));
+  text += fmt::format(
+      "\npairs of one model, hardware, count and batch: {} of {} ordered right "
+      "({:.1f} %); measured over 5 % apart: {} of {} ({:.1f} %)\n",
+      p.ordered, p.n, share(p.ordered, p.n), p.apart_ordered, p.apart,
+      share(p.apart_ordered, p.apart));
   const MemoryFigures& m = report.memory;
-  text += fmt::format("peak memory: {} rows, mape {:.1f}, median {:.1f}, bias {:+.1f}, {:.0f} % "
-                      "within 8 %; published runs called too large: {}\n",
-                      m.n, m.mape, m.median_ape, m.bias, 100 * m.within_8, m.called_too_large);
+  text += fmt::format(
+      "peak memory: {} rows, mape {:.1f}, median {:.1f}, bias {:+.1f}, {:.0f} % "
+      "within 8 %; published runs called too large: {}\n",
+      m.n, m.mape, m.median_ape, m.bias, 100 * m.within_8, m.called_too_large);
   add_worst(text, report);
   return text;
 }
@@ -148,9 +161,9 @@ std::string rows_csv(const ValidationReport& report) {
   std::string text = "id,measured,predicted,lo50,hi50,lo90,hi90,refused\n";
   for (const RowOutcome& r : report.rows) {
     if (!r.refused.empty()) {
-      text += fmt::format("{},{},,,,,,{}\n", csv_cell(r.id),
-                          r.measured > 0 ? fmt::format("{:.9g}", r.measured) : "",
-                          csv_cell(r.refused));
+      text +=
+          fmt::format("{},{},,,,,,{}\n", csv_cell(r.id),
+                      r.measured > 0 ? fmt::format("{:.9g}", r.measured) : "", csv_cell(r.refused));
       continue;
     }
     text += fmt::format("{},{:.9g},{:.9g},{:.9g},{:.9g},{:.9g},{:.9g},\n", csv_cell(r.id),

@@ -1,0 +1,121 @@
+#include "tightrope/study/calibrate_training.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "tightrope/core/parallel.h"
+
+namespace tightrope::study {
+namespace {
+
+TrainingTable sample() {
+  auto table =
+      read_training_table(std::string(TIGHTROPE_SOURCE_DIR) + "/validation/sample_training.csv");
+  EXPECT_TRUE(table.has_value());
+  return std::move(table).value();
+}
+
+CalibrationReport fit(const TrainingTable& table, bool leave_out) {
+  CalibrateTrainingInput input;
+  input.data = {table};
+  input.priors = step::TuningTable::embedded_priors();
+  input.leave_out = leave_out;
+  auto report =
+      calibrate_training(input, catalog::Catalog::embedded(), formula::embedded_calibration());
+  EXPECT_TRUE(report.has_value());
+  return std::move(report).value();
+}
+
+double mean_size(const std::vector<double>& errors) {
+  double sum = 0;
+  for (const double e : errors) sum += std::abs(e);
+  return sum / static_cast<double>(errors.size());
+}
+
+TEST(CalibrateTraining, TheFitComesCloserThanItsPriors) {
+  const CalibrationReport report = fit(sample(), false);
+  EXPECT_GT(report.rows, 15);
+  EXPECT_LT(mean_size(report.after), mean_size(report.before));
+  EXPECT_TRUE(report.left_out.empty());
+}
+
+TEST(CalibrateTraining, ReportsTheErrorsOfTheTableItWrites) {
+  const TrainingTable table = sample();
+  const CalibrationReport report = fit(table, false);
+  const auto again = step::TuningTable::parse(report.table.to_toml(comment_of(report)), "written");
+  ASSERT_TRUE(again.has_value()) << to_string(again.error());
+  auto cases =
+      make_cases(table, catalog::Catalog::embedded(), formula::embedded_calibration(), *again);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const Prediction p = predict(cases[i], table.form, table.rows[i].accelerators);
+    // The file keeps five digits.
+    EXPECT_NEAR(std::log(p.value / cases[i].measured), report.after[i], 2e-4) << report.ids[i];
+  }
+}
+
+TEST(CalibrateTraining, SameNumbersAtAnyThreadCount) {
+  const TrainingTable table = sample();
+  set_thread_limit(1);
+  const std::string one = fit(table, true).table.to_toml("");
+  set_thread_limit(3);
+  const std::string three = fit(table, true).table.to_toml("");
+  set_thread_limit(0);
+  EXPECT_EQ(one, three);
+}
+
+TEST(CalibrateTraining, EveryRowIsLeftOutOnceADimension) {
+  const CalibrationReport report = fit(sample(), true);
+  for (const char* dimension : {"source", "model", "hardware"}) {
+    std::vector<int> seen(report.ids.size(), 0);
+    for (const LeftOut& g : report.left_out) {
+      if (g.dimension != dimension) continue;
+      ASSERT_EQ(g.rows.size(), g.log_errors.size());
+      for (const std::size_t i : g.rows) ++seen[i];
+    }
+    for (const int n : seen) EXPECT_EQ(n, 1) << dimension;
+  }
+  EXPECT_GT(report.table.habits.band90, report.table.habits.band50);
+}
+
+TEST(CalibrateTraining, KnobsAtZeroAreThePriors) {
+  const TrainingTable table = sample();
+  const step::TuningTable& priors = step::TuningTable::embedded_priors();
+  const auto cases =
+      make_cases(table, catalog::Catalog::embedded(), formula::embedded_calibration(), priors);
+  const KnobSet set = make_knobs(priors, cases);
+  const step::TuningTable at = table_at(set, std::vector<double>(set.knobs.size(), 0.0));
+  EXPECT_EQ(at.to_toml(""), set.table.to_toml(""));
+}
+
+TEST(CalibrateTraining, ChipsFollowTheirArchitecture) {
+  const TrainingTable table = sample();
+  const step::TuningTable& priors = step::TuningTable::embedded_priors();
+  const auto cases =
+      make_cases(table, catalog::Catalog::embedded(), formula::embedded_calibration(), priors);
+  const KnobSet set = make_knobs(priors, cases);
+  std::vector<double> z(set.knobs.size(), 0.0);
+  for (std::size_t k = 0; k < z.size(); ++k) {
+    if (set.knobs[k].name == "sustained.hopper.wide") z[k] = 1;
+  }
+  const step::TuningTable moved = table_at(set, z);
+  const auto before = set.table.tuning("hopper", "torchtitan", "h100");
+  const auto after = moved.tuning("hopper", "torchtitan", "h100");
+  EXPECT_GT(after->sustained.wide, before->sustained.wide);
+}
+
+TEST(CalibrateTraining, RefusesATableWithoutAnyRowItCanExpress) {
+  TrainingTable table = sample();
+  table.rows.resize(1);
+  table.rows[0].hardware = "abacus";
+  CalibrateTrainingInput input;
+  input.data = {table};
+  input.priors = step::TuningTable::embedded_priors();
+  const auto report =
+      calibrate_training(input, catalog::Catalog::embedded(), formula::embedded_calibration());
+  ASSERT_FALSE(report.has_value());
+  EXPECT_EQ(report.error().code, ErrorCode::range);
+}
+
+}  // namespace
+}  // namespace tightrope::study
