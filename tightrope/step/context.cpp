@@ -51,8 +51,9 @@ void retune(Context& context, const Tuning& tuning) {
     kernels.peak[t] = warm.peak[t] * (clock * stack.compute_share);
   }
   const bool later_gpu = context.chip.kind == "gpu" && context.chip.architecture != "ampere";
+  // Softmax keeps attention below the power limit that slows the products.
   const double attention =
-      stack.attention_share *
+      stack.attention_share / tuning.sustained.wide *
       (stack.old_attention && later_gpu ? tuning.habits.old_attention_share : 1.0);
   kernels.attention_forward.peak_share = warm.attention_forward.peak_share * attention;
   kernels.attention_backward.peak_share = warm.attention_backward.peak_share * attention;

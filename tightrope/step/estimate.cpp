@@ -36,12 +36,17 @@ struct Windows {
       : forward{busiest.time.forward}, backward{busiest.time.backward + busiest.time.weight} {}
 };
 
+// Activations of one micro-batch that go to the host.
+Bytes moved_activations(const Mapping& m, const RunBasis& run) {
+  return m.offload_layers > 0 ? min(run.kept, m.offload_layers * run.layer_kept) : run.kept;
+}
+
 Seconds visible_offload(const Context& c, const Mapping& m, const RunBasis& run,
                         const RunSync& sync, Windows& windows) {
   if (!m.offload_weights && !m.offload_activations) return Seconds(0.0);
   Bytes moved{};  // each way
   if (m.offload_weights) moved += sync.weights;
-  if (m.offload_activations) moved += run.kept;
+  if (m.offload_activations) moved += moved_activations(m, run);
   const Seconds one_way = moved / c.fabric.fabric.host_bandwidth;
   const double quality = c.tuning.habits.bulk_hidden;
   return windows.forward.hide(one_way, quality, 0.0) + windows.backward.hide(one_way, quality, 0.0);
@@ -87,9 +92,11 @@ Memory peak_memory(const Context& context, const Mapping& m, const Basis& basis,
         m.offload_weights ? min(s.weights, Bytes(resident_layers * layer_weights)) : s.weights;
     here.gradients = s.gradients;
     here.optimizer = m.offload_optimizer ? Bytes(0.0) : s.states;
-    here.activations = m.offload_activations
-                           ? min(run.in_flight * run.kept, resident_layers * run.layer_kept)
-                           : run.in_flight * run.kept;
+    here.activations = run.in_flight * run.kept;
+    if (m.offload_activations) {
+      const Bytes moved = run.in_flight * moved_activations(m, run);
+      here.activations -= moved - min(moved, resident_layers * run.layer_kept);
+    }
     here.transient = run.transient;
     if (m.sharding == Sharding::full) here.transient += Bytes(resident_layers * layer_weights);
     here.reserve = context.tuning.reserve();

@@ -71,7 +71,9 @@ std::string to_text(const Mapping& m) {
   if (m.pp_scaleout) add("pp-nic");
   if (m.dp_scaleout) add("dp-nic");
   if (m.offload_weights) add("off-w");
-  if (m.offload_activations) add("off-a");
+  if (m.offload_activations) {
+    add(m.offload_layers > 0 ? fmt::format("off-a{}", m.offload_layers) : "off-a");
+  }
   if (m.offload_optimizer) add("off-o");
   return t;
 }

@@ -42,6 +42,7 @@ struct Mapping {
   int micro_batch = 1;  ///< sequences a micro-batch and data-parallel replica
   int first_stage_layers = 0, last_stage_layers = 0;  ///< 0: as even as the layer count allows
   int recompute_layers = 0;  ///< layers a stage that recompute; 0 = all of them
+  int offload_layers = 0;    ///< layers a stage whose activations are offloaded; 0 = all of them
   int shard_ranks = 0;       ///< ranks that share states (HSDP, hybrid ZeRO); 0 = all of dp
   workload::ModuleSet recompute;  ///< dropped in forward, run again in backward; empty = keep all
   /// Experts padded and cut to this many times the mean load (token dropping); 0 = dropless.

@@ -126,7 +126,7 @@ void read_recompute(const std::string& words, const workload::Model& model, Soft
   } else if (has_any(words, {"full", "remat", "activation checkpointing"})) {
     m.recompute = layer;
     const auto count = number_before(words, " layers");
-    if (count && *count > 0) m.recompute_layers = static_cast<int>(*count) * m.vp;
+    if (count && *count > 0) m.recompute_layers = static_cast<int>(*count);
   }
   if (has_any(words, {"offload"})) m.offload_activations = true;
 }
@@ -165,16 +165,19 @@ void read_overlap(const std::string& words, const Defaults& defaults, Mapping& m
   m.ep_overlap = says_on(words, "moe_a2a_overlap");
   // Graphs of the router alone leave the host the rest of the layer.
   m.graph = has_any(words, {"cuda graph", "full_iteration", "'attn'", "transformer_engine/mlp"});
-  if (has_any(words, {"cpu_offload_layers="}) || says_on(words, "act cpu offload")) {
+  const auto offloaded = number_after(words, "cpu_offload_layers=");
+  if (offloaded || says_on(words, "act cpu offload")) {
     m.offload_activations = true;
+    m.offload_layers = static_cast<int>(offloaded.value_or(0));
   }
 }
 
 // Chunks a stage where the table leaves them out: Megatron's users interleave long pipelines.
 int assumed_chunks(const TrainingRow& row, const workload::Model& model, const Mapping& m,
                    Software software) {
-  const bool interleaves = software == Software::megatron && lower(row.task) == "pretrain" &&
-                           !has_any(lower(row.source), {"bridge"});
+  const bool says_so = has_any(lower(row.overlap), {"interleaved"});
+  if (software == Software::torchtitan && m.pp > 1 && says_so) return 2;
+  const bool interleaves = software == Software::megatron && lower(row.task) == "pretrain";
   const std::int64_t micro_batches = row.global_batch / (std::int64_t{m.dp} * m.micro_batch);
   if (!interleaves || m.pp == 1 || micro_batches % m.pp != 0) return 1;
   if (model.layer_count() % m.pp != 0) return 1;
@@ -195,6 +198,10 @@ Result<void> read_micro_batch(const TrainingRow& row, Software software, Mapping
     // JAX runs the whole local batch at once unless told to accumulate.
     const double parts = number_after(lower(row.notes), "grad_acc ").value_or(1);
     m.micro_batch = std::max(1, static_cast<int>(replica / parts));
+  }
+  if (software == Software::torchtitan && m.pp > 1 && row.micro_batch == 0) {
+    // Its default: as many micro-batches as stages.
+    m.micro_batch = std::max(1, static_cast<int>(replica / m.pp));
   }
   m.micro_batch = std::min(m.micro_batch, static_cast<int>(replica));
   return {};

@@ -95,7 +95,8 @@ std::string stack_of(const TrainingRow& row, Software software, const step::Tuni
       const bool blocking = has_any(lower(row.overlap + row.notes), {"launch_blocking"});
       return blocking ? "deepspeed-2022-blocking" : "deepspeed-2022";
     }
-    case Software::torchtitan: return "torchtitan";
+    case Software::torchtitan:
+      return has_any(lower(row.overlap), {"eager"}) ? "torchtitan-eager" : "torchtitan";
     case Software::torch_fsdp: return "fsdp";
     case Software::llm_foundry: return "llm-foundry";
     case Software::internevo: return "internevo";
