@@ -152,6 +152,7 @@ json plan_object(const Plan& p) {
   out["carbon_g"] = number_or_null(p.carbon);
   out["cost_usd"] = p.cost ? json(p.cost->total().raw()) : json(nullptr);
   out["cost_term"] = p.cost ? json(catalog::to_string(p.cost->price.term)) : json(nullptr);
+  out["notes"] = p.notes;
   out["costs"] = json::array();
   for (const study::TermCost& c : p.costs) out["costs"].push_back(cost_json(c));
   return out;

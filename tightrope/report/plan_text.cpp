@@ -198,6 +198,7 @@ std::string detail(const Units& units, const Plan& p, std::size_t number) {
     text += line(fmt::format("{} before a PUE of {:.2f} ({}); stack {}",
                              to_text(p.estimate.power), p.place.pue, p.place.region, p.stack));
   }
+  for (const std::string& note : p.notes) text += line(note);
   if (!p.band.reasons.empty()) {
     text += line(fmt::format("wide band: {}", fmt::join(p.band.reasons, "; ")));
   }
@@ -266,22 +267,26 @@ std::string others_text(const PlanResult& result) {
   return text + "\n" + table.text(2);
 }
 
-std::string change_text(const study::Remedy& r) {
+// The options that apply a remedy.
+std::string change_text(const PlanRequest& request, const study::Remedy& r) {
   const study::Constraints& c = r.constraints;
+  const bool exact = !request.chips.empty() || !request.units.empty();
+  const std::string size = exact ? fmt::format("--chips {}", r.plan.chips)
+                                 : fmt::format("--max-chips {}", r.plan.rented_chips);
   switch (r.kind) {
     case study::Remedy::Kind::deadline: return fmt::format("--deadline {}d", days(*c.deadline));
-    case study::Remedy::Kind::budget: return fmt::format("--budget \"{:.0f} USD\"", c.budget->raw());
-    case study::Remedy::Kind::chips: return fmt::format("--max-chips {}", r.plan.rented_chips);
+    case study::Remedy::Kind::budget: return fmt::format("--budget {:.0f}", c.budget->raw());
+    case study::Remedy::Kind::chips: return size;
     case study::Remedy::Kind::memory: return "--margin 0";
     case study::Remedy::Kind::several: break;
   }
-  std::string text = fmt::format("--max-chips {}", r.plan.rented_chips);
+  std::string text = size;
   if (c.deadline) text += fmt::format(" --deadline {}d", days(*c.deadline));
-  if (c.budget) text += fmt::format(" --budget \"{:.0f} USD\"", c.budget->raw());
+  if (c.budget) text += fmt::format(" --budget {:.0f}", c.budget->raw());
   return text;
 }
 
-std::string failure_text(const PlanResult& result) {
+std::string failure_text(const PlanRequest& request, const PlanResult& result) {
   std::string text = "\nNo plan keeps all constraints.\n";
   if (result.nearest) {
     const study::NearestFit& n = *result.nearest;
@@ -295,11 +300,9 @@ std::string failure_text(const PlanResult& result) {
   if (result.remedies.empty()) return text;
   text += "  Any one of these makes it feasible:\n";
   for (const study::Remedy& r : result.remedies) {
-    std::string line = fmt::format("    {:<24} {}, {} days", change_text(r), plan_words(r.plan),
+    std::string line = fmt::format("    {:<24} {}, {} days", change_text(request, r), plan_words(r.plan),
                                    days(r.plan.duration));
-    if (r.plan.cost) {
-      line += fmt::format(", {} M USD", amount(r.plan.cost->total().raw() / mega));
-    }
+    if (r.plan.cost) line += ", " + to_text(r.plan.cost->total());
     text += line + "\n";
   }
   return text;
@@ -333,7 +336,7 @@ std::string plan_words(const Plan& plan) {
 std::string plan_text(const PlanRequest& request, const PlanResult& result,
                       const PlanTextOptions& options) {
   std::string text = head(request, result);
-  if (!result.feasible()) return text + failure_text(result) + others_text(result);
+  if (!result.feasible()) return text + failure_text(request, result) + others_text(result);
   const Units units = units_for(result);
   TextTable table = plan_table(units);
   for (std::size_t i = 0; i < result.plans.size(); ++i) add_plan(table, units, result.plans[i], i + 1);

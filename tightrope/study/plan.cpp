@@ -72,20 +72,31 @@ std::string reason_of(const Plan& plan, Verdict verdict) {
   return {};
 }
 
-// The best plans of each system in order; the rest are dominated.
+// The best plans of each system in order, of unlike sizes and formats first; the rest are dominated.
 void keep_best(const PlanRequest& request, std::vector<Plan> kept, PlanResult& result) {
-  std::ranges::stable_sort(kept, [&](const Plan& a, const Plan& b) {
+  const auto before = [&](const Plan& a, const Plan& b) {
     return plan_internal::better(a, b, request.goal);
-  });
-  for (Plan& plan : kept) {
-    const auto same = std::ranges::count_if(
-        result.plans, [&](const Plan& have) { return have.system == plan.system; });
-    if (same >= request.top) {
-      ++result.counts.dominated;
-      continue;
+  };
+  std::ranges::stable_sort(kept, before);
+  auto take = [&](bool unlike, std::vector<Plan>& from) {
+    std::vector<Plan> left;
+    for (Plan& plan : from) {
+      int same = 0;
+      bool alike = false;
+      for (const Plan& have : result.plans) {
+        if (have.system != plan.system) continue;
+        ++same;
+        alike = alike || (have.chips == plan.chips && have.precision == plan.precision);
+      }
+      const bool wanted = same < request.top && !(unlike && alike);
+      (wanted ? result.plans : left).push_back(std::move(plan));
     }
-    result.plans.push_back(std::move(plan));
-  }
+    from = std::move(left);
+  };
+  take(true, kept);
+  take(false, kept);
+  result.counts.dominated += kept.size();
+  std::ranges::stable_sort(result.plans, before);
 }
 
 // Of each system that lost every plan, the reason of the one that came nearest.

@@ -118,6 +118,7 @@ struct Plan {
   std::optional<GramsCo2> carbon;
   Bytes hbm{};  ///< of a rank
   Band band;
+  std::vector<std::string> notes;  ///< what a buyer should know: idle chips, unusual size
 
   /// Lower is better; absent when it is not known.
   [[nodiscard]] std::optional<double> score(Goal goal) const;
@@ -159,7 +160,8 @@ struct NearestFit {
 };
 
 struct PlanResult {
-  std::vector<Plan> plans;           ///< the best of each system, best first
+  std::vector<Plan> plans;  ///< the best of each system, best first; other sizes before other
+                            ///< mappings of a size
   std::vector<Plan> front;           ///< none is beaten in time, cost and energy at once; by time
   std::vector<LostSystem> lost;      ///< in the order of the catalog
   std::vector<std::string> precisions;  ///< tried, in order

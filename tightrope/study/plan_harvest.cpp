@@ -117,6 +117,12 @@ class Harvester {
   }
 
   void add_task(const Setting& setting, int chips, std::string& reason) {
+    const catalog::System& system = setting.context.system;
+    if (system.max_chips.known && rented_chips(system, chips) > system.max_chips.high) {
+      reason = fmt::format("not offered: at most {} chips in one cluster",
+                           with_thousands(system.max_chips.high));
+      return;
+    }
     const std::optional<Seconds>& deadline = request_.constraints.deadline;
     if (deadline && duration_at_peak(request_, setting.context, chips) > *deadline) {
       ++harvest_.counts.too_slow;

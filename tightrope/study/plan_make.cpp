@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "tightrope/core/unit_text.h"
 #include "tightrope/formula/bill.h"
 #include "tightrope/study/plan_internal.h"
 
@@ -157,6 +158,20 @@ void add_energy(const step::Context& context, Plan& plan) {
   if (plan.cost) pay(*plan.cost);
 }
 
+void add_notes(const catalog::System& system, Plan& plan) {
+  if (plan.rented_chips != plan.chips) {
+    const int units = plan.rented_chips / system.chips;
+    plan.notes.push_back(fmt::format("{} of the {} chips of each unit compute; the others are paid "
+                                     "for, their power is not counted",
+                                     plan.chips / units, system.chips));
+  }
+  if (system.max_chips.known && plan.rented_chips > system.max_chips.value) {
+    plan.notes.push_back(fmt::format("the catalog expects at most {} chips in one cluster ({})",
+                                     with_thousands(system.max_chips.value),
+                                     catalog::to_string(system.max_chips.from.grade)));
+  }
+}
+
 }  // namespace
 }  // namespace plan_internal
 
@@ -203,6 +218,7 @@ Plan make_plan(const PlanRequest& request, const step::Context& context, int chi
   add_costs(request, system, catalog, plan);
   plan.place = place_of(region_of(request, system, plan.cost, catalog));
   add_energy(context, plan);
+  add_notes(system, plan);
   return plan;
 }
 

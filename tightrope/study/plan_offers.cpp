@@ -80,8 +80,9 @@ Result<void> check_names(const PlanRequest& request, const catalog::Catalog& cat
   }
   for (const std::string& name : request.regions) {
     if (catalog.find_region(name) != nullptr) continue;
+    const std::string near = catalog::did_you_mean(catalog.near(name));
     return fail(ErrorCode::not_found, fmt::format("no region \"{}\" in the catalog", name), {},
-                catalog::did_you_mean(catalog.near(name)));
+                near.empty() ? "see `tightrope catalog list regions`" : near);
   }
   return {};
 }
