@@ -88,19 +88,19 @@ const InnerOptions& Evaluator::options_of(const Mapping& m) const {
   return options_[option_index(m.dp * m.cp > 1, m.pp > 1, !drops_all)];
 }
 
-void Evaluator::reject(const Mapping& mapping, Infeasible reason) {
-  const std::uint64_t size = options_of(mapping).size();
+void Evaluator::reject(const Mapping& mapping, Infeasible reason, std::uint64_t families) {
+  const std::uint64_t size = families * options_of(mapping).size();
   counters_.enumerated += size;
   count(reason, size);
 }
 
-void Evaluator::drop(const Mapping& mapping) {
-  if (!connected_) return reject(mapping, Infeasible::no_scaleout);
+void Evaluator::drop(const Mapping& mapping, std::uint64_t families) {
+  if (!connected_) return reject(mapping, Infeasible::no_scaleout, families);
   const InnerOptions& options = options_of(mapping);
-  const std::uint64_t hostless = options.sharding.size() * options.times() * options.hostless;
-  counters_.enumerated += options.size();
-  counters_.bounded += options.size() - hostless;
-  count(Infeasible::no_host_link, hostless);
+  const std::uint64_t choices = families * options.sharding.size() * options.times();
+  counters_.enumerated += families * options.size();
+  counters_.bounded += choices * options.offloads.size();
+  count(Infeasible::no_host_link, choices * options.hostless);
 }
 
 void Evaluator::evaluate(const Family& family) {

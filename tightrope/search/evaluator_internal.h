@@ -67,10 +67,10 @@ class Evaluator {
   Evaluator(const step::Context& context, const Space& space, const Request& request);
 
   void evaluate(const Family& family);
-  /// Counts the mapping's whole family as infeasible.
-  void reject(const step::Mapping& mapping, step::Infeasible reason);
-  /// Counts the mapping's whole family as too slow by its bound.
-  void drop(const step::Mapping& mapping);
+  /// Counts families like the mapping's as infeasible.
+  void reject(const step::Mapping& mapping, step::Infeasible reason, std::uint64_t families = 1);
+  /// Counts families like the mapping's as too slow by their bound.
+  void drop(const step::Mapping& mapping, std::uint64_t families);
   [[nodiscard]] double score(Seconds time, Seconds busy) const;
   /// True when a score of `low` or more cannot come into the ranking.
   [[nodiscard]] bool hopeless(double low) const;

@@ -38,10 +38,19 @@ std::vector<int> choices(const std::vector<int>& wished, long divides, long most
   return list;
 }
 
+// The list where its option has something to act on, else what stands for no choice.
 template <class T>
-std::vector<T> when(bool condition, const std::vector<T>& list, T otherwise) {
-  return condition ? list : std::vector<T>{otherwise};
+const std::vector<T>& when(bool condition, const std::vector<T>& list,
+                           const std::vector<T>& otherwise) {
+  return condition ? list : otherwise;
 }
+
+const std::vector<step::CpKind> ring_only{step::CpKind::ring};
+const std::vector<step::TpComm> sequence_only{step::TpComm::sequence_parallel};
+const std::vector<step::TpOverlap> no_overlap{step::TpOverlap::none};
+const std::vector<step::Schedule> plain_only{step::Schedule::one_f_one_b};
+const std::vector<bool> no{false};
+const std::vector<bool> yes{true};
 
 class Search {
  public:
@@ -50,6 +59,7 @@ class Search {
         space_(space),
         r_(request),
         tables_(tables),
+        ordered_(request.prune && !request.singly),
         evaluator_(context, space, request) {}
 
   Outcome run() {
@@ -78,6 +88,7 @@ class Search {
   struct Candidate {
     double low = 0;    // no mapping of it scores less
     double guess = 0;  // the order of visits; the answer does not depend on it
+    Seconds busy{};    // the busiest stage computes no less
     Mapping mapping;
     const Block* block = nullptr;
   };
@@ -120,17 +131,17 @@ class Search {
     const bool tp = m.tp > 1;
     for (int mbs : choices(space_.micro_batch, replica, space_.max_micro_batch)) {
       m.micro_batch = mbs;
-      for (step::CpKind kind : when(m.cp > 1, space_.cp_kind, step::CpKind::ring)) {
+      for (step::CpKind kind : when(m.cp > 1, space_.cp_kind, ring_only)) {
         m.cp_kind = kind;
         if (!tp_divides(m.tp, m.cp, kind)) continue;
-        for (step::TpComm comm : when(tp, space_.tp_comm, step::TpComm::sequence_parallel)) {
+        for (step::TpComm comm : when(tp, space_.tp_comm, sequence_only)) {
           m.tp_comm = comm;
           const bool sp = tp && comm == step::TpComm::sequence_parallel;
-          for (step::TpOverlap overlap : when(tp, space_.tp_overlap, step::TpOverlap::none)) {
+          for (step::TpOverlap overlap : when(tp, space_.tp_overlap, no_overlap)) {
             m.tp_overlap = overlap;
-            for (bool regather : when(sp, space_.regather, true)) {
+            for (bool regather : when(sp, space_.regather, yes)) {
               m.regather = regather;
-              for (bool nic : when(tp, space_.tp_scaleout, false)) {
+              for (bool nic : when(tp, space_.tp_scaleout, no)) {
                 m.tp_scaleout = nic;
                 list_blocks(m);
               }
@@ -142,26 +153,22 @@ class Search {
   }
 
   void list_blocks(Mapping m) {
-    for (bool overlap : when(m.ep > 1, space_.ep_overlap, false)) {
+    for (bool overlap : when(m.ep > 1, space_.ep_overlap, no)) {
       m.ep_overlap = overlap;
       for (workload::ModuleSet set : space_.recompute) {
         m.recompute = set;
         const Block& block = tables_.block(m);
-        const double low = low_score(m, block);
-        blocks_.push_back({low, low * guessed_bubble(m), m, &block});
+        // The busiest stage takes no less than the mean one, and computes at least its layers.
+        const double n = static_cast<double>(micro_batches(m));
+        const Seconds time = n / m.pp * block.bare.whole;
+        const Seconds busy = n * tables_.stages(m.pp).fewest_layers * block.bare.layer_compute;
+        const double low = evaluator_.score(time, busy);
+        blocks_.push_back({low, low * guessed_bubble(m), busy, m, &block});
       }
     }
   }
 
   long micro_batches(const Mapping& m) const { return c_.job.global_batch / m.dp / m.micro_batch; }
-
-  // The busiest stage takes no less than the mean one, and computes at least its layers.
-  double low_score(const Mapping& m, const Block& block) {
-    const double n = static_cast<double>(micro_batches(m));
-    const Seconds time = n / m.pp * block.least.whole;
-    const Seconds busy = n * tables_.stages(m.pp).fewest_layers * block.least.layer_compute;
-    return evaluator_.score(time, busy);
-  }
 
   // What filling and draining the pipeline may make of a step, in steps.
   double guessed_bubble(const Mapping& m) const {
@@ -171,43 +178,54 @@ class Search {
   }
 
   void visit_blocks() {
-    const bool ordered = r_.prune && !r_.singly;
-    if (ordered) {
-      std::ranges::stable_sort(blocks_, {}, &Candidate::guess);
-    }
+    if (ordered_) std::ranges::stable_sort(blocks_, {}, &Candidate::guess);
     for (const Candidate& candidate : blocks_) {
-      visit_stages(candidate, ordered && evaluator_.hopeless(candidate.low));
+      visit_stages(candidate, ordered_ && evaluator_.hopeless(candidate.low));
     }
   }
 
   void visit_stages(const Candidate& candidate, bool hopeless) {
     Mapping m = candidate.mapping;
     const long n = micro_batches(m);
+    const bool scatters = m.pp > 1 && m.tp > 1 && m.tp_comm == step::TpComm::all_reduce;
+    const std::vector<bool>& scatter = when(scatters, space_.p2p_scatter, yes);
+    const std::vector<int> layers = recompute_layers(m);
+    const std::uint64_t alike = scatter.size() * space_.graph.size();
     for (const Stages::Cut& cut : tables_.stages(m.pp).cuts) {
       m.vp = cut.chunks;
       // Interleaving goes round the stages with pp micro-batches at a time.
       const bool runs = cut.layout && (m.vp == 1 || n % m.pp == 0);
       const bool splits = m.pp > 1 && m.vp == 1;
-      for (step::Schedule schedule : when(splits, space_.schedule, step::Schedule::one_f_one_b)) {
+      for (step::Schedule schedule : when(splits, space_.schedule, plain_only)) {
         m.schedule = schedule;
-        const bool scatter = m.pp > 1 && m.tp > 1 && m.tp_comm == step::TpComm::all_reduce;
-        for (bool p2p : when(scatter, space_.p2p_scatter, true)) {
-          m.p2p_scatter = p2p;
-          for (bool graph : space_.graph) {
-            m.graph = graph;
-            for (int layers : recompute_layers(m)) {
-              m.recompute_layers = layers;
-              if (!runs) {
-                evaluator_.reject(m, Infeasible::does_not_divide);
-              } else if (hopeless) {
-                evaluator_.drop(m);
-              } else {
-                evaluator_.evaluate(
-                    {m, &candidate.block->costs, &*cut.layout, static_cast<int>(n)});
-              }
-            }
+        for (int recomputed : layers) {
+          m.recompute_layers = recomputed;
+          if (!runs) {
+            evaluator_.reject(m, Infeasible::does_not_divide, alike);
+          } else if (hopeless || hopeless_cut(m, candidate, *cut.layout)) {
+            evaluator_.drop(m, alike);
+          } else {
+            visit_messages(m, candidate, *cut.layout, scatter);
           }
         }
+      }
+    }
+  }
+
+  bool hopeless_cut(const Mapping& m, const Candidate& candidate, const Layout& layout) const {
+    if (!ordered_) return false;
+    const Seconds time = bare_pipeline(*candidate.block, layout, m, micro_batches(m));
+    return evaluator_.hopeless(evaluator_.score(time, candidate.busy));
+  }
+
+  void visit_messages(Mapping m, const Candidate& candidate, const Layout& layout,
+                      const std::vector<bool>& scatter) {
+    const int n = static_cast<int>(micro_batches(m));
+    for (bool p2p : scatter) {
+      m.p2p_scatter = p2p;
+      for (bool graph : space_.graph) {
+        m.graph = graph;
+        evaluator_.evaluate({m, &candidate.block->costs, &layout, n});
       }
     }
   }
@@ -229,6 +247,7 @@ class Search {
   const Space& space_;
   const Request& r_;
   Tables& tables_;
+  const bool ordered_;  // the best guesses first, families dropped by their bounds
   Evaluator evaluator_;
   std::vector<Candidate> blocks_;
 };

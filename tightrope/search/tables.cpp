@@ -34,31 +34,77 @@ const Block& Tables::block(const step::Mapping& mapping) {
   const auto [place, fresh] = blocks_.try_emplace(key_of(key));
   if (fresh) {
     place->second.costs = step::block_costs(c_, key);
-    place->second.least = least_times(place->second.costs);
+    const bool whole_layers = key.recompute.meets(workload::RecomputeModule::layer);
+    place->second.bare = bare_times(place->second.costs, whole_layers);
   }
   return place->second;
 }
 
-LeastTimes Tables::least_times(const step::BlockCosts& costs) const {
-  LeastTimes least;
-  least.layer_compute = Seconds(std::numeric_limits<double>::infinity());
-  auto total = [](const step::PartCost& c) {
-    return c.forward_total() + c.backward_total() + c.backward_weight;
+BareTimes Tables::bare_times(const step::BlockCosts& costs, bool whole_layers) const {
+  auto part = [](const step::PartCost& c, double times = 1.0) {
+    const Seconds backward = c.backward_total() + c.backward_weight;
+    return BareTimes::Part{times * (c.forward_total() + backward), times * c.forward_total()};
   };
+  const Seconds never(std::numeric_limits<double>::infinity());
+  BareTimes bare;
+  bare.layer_compute = bare.layer_again = never;
   const int kinds = static_cast<int>(c_.model.kinds.size());
   for (int k = 0; k < kinds; ++k) {
     const step::PartCost& plain = costs.plain[k];
+    const BareTimes::Part dropped = part(costs.kinds[k]);
+    bare.kinds[k] = whole_layers ? part(plain) : dropped;
+    bare.layer_again = min(bare.layer_again, dropped.total - bare.kinds[k].total);
+    bare.layer_compute =
+        min(bare.layer_compute, plain.forward + plain.backward_input + plain.backward_weight);
     const auto layers = static_cast<double>(std::ranges::count(c_.model.layers, k));
-    least.whole += layers * min(total(plain), total(costs.kinds[k]));
-    least.layer_compute =
-        min(least.layer_compute, plain.forward + plain.backward_input + plain.backward_weight);
+    bare.whole += layers * bare.kinds[k].total;
   }
-  least.whole += total(costs.embedding) + total(costs.head);
+  bare.layer_again = max(bare.layer_again, Seconds(0.0));
+  bare.embedding = part(costs.embedding);
+  bare.head = part(costs.head);
   if (c_.model.mtp_layers > 0) {
     const double modules = c_.model.mtp_layers;
-    least.whole += modules * (total(costs.mtp) + total(costs.plain[kinds - 1]) + total(costs.head));
+    for (const BareTimes::Part& more :
+         {part(costs.mtp, modules), part(costs.plain[kinds - 1], modules),
+          part(costs.head, modules)}) {
+      bare.head.total += more.total;
+      bare.head.forward += more.forward;
+    }
   }
-  return least;
+  bare.whole += bare.embedding.total + bare.head.total;
+  return bare;
+}
+
+Seconds bare_pipeline(const Block& block, const Layout& layout, const step::Mapping& m,
+                      long micro_batches) {
+  const BareTimes& bare = block.bare;
+  const bool whole_layers = m.recompute.meets(workload::RecomputeModule::layer);
+  const bool split = m.schedule == step::Schedule::zero_bubble;
+  const double share = 1.0 / m.vp, n = static_cast<double>(micro_batches);
+  Seconds most{}, ahead{};
+  for (const step::StageLayers& run : layout) {
+    BareTimes::Part stage;
+    auto add = [&stage](const BareTimes::Part& part, double times) {
+      stage.total += times * part.total;
+      stage.forward += times * part.forward;
+    };
+    int layers = 0;
+    for (int k = 0; k < step::max_layer_kinds; ++k) {
+      if (run.layers[k] == 0) continue;
+      layers += run.layers[k];
+      add(bare.kinds[k], run.layers[k]);
+    }
+    if (whole_layers) {
+      const int again = m.recompute_layers > 0 ? std::min(m.recompute_layers, layers) : layers;
+      stage.total += again * bare.layer_again;
+    }
+    if (run.embedding) add(bare.embedding, 1);
+    if (run.head) add(bare.head, 1);
+    const Seconds passing = (split ? stage.forward : stage.total) * share;
+    most = max(most, n * stage.total + ahead + (run.count - 1.0) * passing);
+    ahead += run.count * passing;
+  }
+  return most;
 }
 
 std::vector<int> Tables::chunk_choices(int pp) const {

@@ -25,16 +25,28 @@ struct Stages {
   int fewest_layers = 0;  ///< on any stage of any cut
 };
 
-/// What one micro-batch takes at least of a mean stage, whatever the stages' cut and schedule.
-struct LeastTimes {
-  Seconds whole{};          ///< of the model, one micro-batch, recompute of whole layers left out
+/// What one micro-batch takes of the parts of the model with every host in time: bounds below a
+/// step, quick to add up.
+struct BareTimes {
+  struct Part {
+    Seconds total{}, forward{};
+  };
+  std::array<Part, step::max_layer_kinds> kinds;  ///< whole layers not recomputed
+  Part embedding, head;                           ///< head: with the prediction modules
+  Seconds layer_again{};    ///< the least that recomputing one whole layer adds
   Seconds layer_compute{};  ///< kernels of the lightest layer
+  Seconds whole{};          ///< the model
 };
 
 struct Block {
   step::BlockCosts costs;
-  LeastTimes least;
+  BareTimes bare;
 };
+
+/// A bound below the pipeline of a mapping whose stages are cut as `layout`: pipeline_bound without
+/// messages and host time. `recompute_layers` a stage recompute, 0 for all, when whole layers do.
+[[nodiscard]] Seconds bare_pipeline(const Block& block, const Layout& layout,
+                                    const step::Mapping& mapping, long micro_batches);
 
 class Tables {
  public:
@@ -50,7 +62,7 @@ class Tables {
     std::size_t operator()(const Key& key) const;
   };
   [[nodiscard]] static Key key_of(const step::CostKey& key);
-  [[nodiscard]] LeastTimes least_times(const step::BlockCosts& costs) const;
+  [[nodiscard]] BareTimes bare_times(const step::BlockCosts& costs, bool whole_layers) const;
   [[nodiscard]] std::vector<int> chunk_choices(int pp) const;
 
   const step::Context& c_;

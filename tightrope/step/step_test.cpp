@@ -109,9 +109,9 @@ void never_slower(const std::function<void(Context&)>& improve) {
       SCOPED_TRACE(s.name + ": " + to_text(m));
       const Estimate before = estimate(s.context, m), after = estimate(better, m);
       // Zero bubble fills waits greedily: where a wait gets too short for a weight gradient, that
-      // piece comes later, by no more than its own length.
+      // piece comes later, on every stage by no more than its own length.
       const Seconds late = m.schedule == Schedule::zero_bubble
-                               ? before.parts.backward / before.micro_batches
+                               ? m.pp * before.parts.backward / before.micro_batches
                                : Seconds(0.0);
       EXPECT_LE(after.step_time.raw(), before.step_time.raw() * (1 + 1e-12) + late.raw());
       EXPECT_EQ(after.memory.total(), before.memory.total());
