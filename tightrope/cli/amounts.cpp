@@ -26,9 +26,9 @@ Result<Amount> split(std::string_view text, std::string_view option, std::string
   Amount out;
   const auto [end, status] = std::from_chars(body.data(), body.data() + body.size(), out.number);
   if (status != std::errc() || !std::isfinite(out.number)) {
-    return fail(ErrorCode::syntax, fmt::format("{} \"{}\" does not begin with a number", option,
-                                               text),
-                {}, fmt::format("for example {} {}", option, example));
+    return fail(ErrorCode::syntax,
+                fmt::format("{} \"{}\" does not begin with a number", option, text), {},
+                fmt::format("for example {} {}", option, example));
   }
   if (!(out.number > 0)) {
     return fail(ErrorCode::range, fmt::format("{} \"{}\" must be above 0", option, text), {},
@@ -43,13 +43,13 @@ struct Unit {
   double factor;
 };
 
-constexpr Unit multiples[] = {{"", 1},   {"k", 1e3}, {"K", 1e3},  {"M", 1e6},
+constexpr Unit multiples[] = {{"", 1},    {"k", 1e3}, {"K", 1e3}, {"M", 1e6},
                               {"B", 1e9}, {"G", 1e9}, {"T", 1e12}};
 constexpr double day = 86400;
-constexpr Unit times[] = {{"s", 1},        {"min", 60},       {"h", 3600},         {"d", day},
-                          {"day", day},    {"days", day},     {"w", 7 * day},
-                          {"week", 7 * day}, {"weeks", 7 * day}, {"year", 365 * day},
-                          {"years", 365 * day}};
+constexpr Unit times[] = {
+    {"s", 1},           {"min", 60},         {"h", 3600},         {"d", day},
+    {"day", day},       {"days", day},       {"w", 7 * day},      {"week", 7 * day},
+    {"weeks", 7 * day}, {"year", 365 * day}, {"years", 365 * day}};
 
 template <std::size_t N>
 const Unit* find(const Unit (&units)[N], std::string_view word) {
@@ -65,8 +65,8 @@ Result<double> parse_count(std::string_view text, std::string_view option) {
   TR_TRY(const Amount amount, split(text, option, "15T"));
   const Unit* unit = find(multiples, amount.word);
   if (unit == nullptr) {
-    return fail(ErrorCode::unit, fmt::format("{} \"{}\" ends in an unknown word", option, text),
-                {}, "k, M, B and T stand for 1e3, 1e6, 1e9 and 1e12");
+    return fail(ErrorCode::unit, fmt::format("{} \"{}\" ends in an unknown word", option, text), {},
+                "k, M, B and T stand for 1e3, 1e6, 1e9 and 1e12");
   }
   return amount.number * unit->factor;
 }
@@ -88,8 +88,8 @@ Result<Dollars> parse_money(std::string_view text, std::string_view option) {
   }
   const Unit* unit = find(multiples, amount.word);
   if (unit == nullptr) {
-    return fail(ErrorCode::unit, fmt::format("{} \"{}\" is not an amount of USD", option, text),
-                {}, "write 100M or \"100e6 USD\"; other currencies are not converted");
+    return fail(ErrorCode::unit, fmt::format("{} \"{}\" is not an amount of USD", option, text), {},
+                "write 100M or \"100e6 USD\"; other currencies are not converted");
   }
   return Dollars(amount.number * unit->factor);
 }
@@ -110,8 +110,8 @@ Result<std::vector<int>> parse_counts(std::string_view text, std::string_view op
   for (const std::string& part : parse_list(text)) {
     TR_TRY(const double value, parse_count(part, option));
     if (value != std::floor(value) || value > std::numeric_limits<int>::max() / 8) {
-      return fail(ErrorCode::range, fmt::format("{} \"{}\" is no whole number of machines", option,
-                                                part));
+      return fail(ErrorCode::range,
+                  fmt::format("{} \"{}\" is no whole number of machines", option, part));
     }
     counts.push_back(static_cast<int>(value));
   }

@@ -24,7 +24,6 @@ namespace tightrope::cli {
 [[nodiscard]] std::vector<std::string> parse_list(std::string_view text);
 
 /// Whole numbers above 0, in any form that parse_count reads. Errors: syntax, range.
-[[nodiscard]] Result<std::vector<int>> parse_counts(std::string_view text,
-                                                    std::string_view option);
+[[nodiscard]] Result<std::vector<int>> parse_counts(std::string_view text, std::string_view option);
 
 }  // namespace tightrope::cli

@@ -94,8 +94,8 @@ Result<void> print(const Session& session, const ExplainOptions& options,
 int run_explain(const Session& session, const ExplainOptions& options) {
   const auto catalog = load_catalog(session);
   if (!catalog) return report_error(session, catalog.error());
-  const auto asked = options.plan_file.empty() ? from_words(options, *catalog)
-                                               : from_file(options, *catalog);
+  const auto asked =
+      options.plan_file.empty() ? from_words(options, *catalog) : from_file(options, *catalog);
   if (!asked) return report_error(session, asked.error());
   for (const std::string& warning : asked->warnings) session.err << "note: " << warning << "\n";
   const auto context = study::plan_context(asked->request, asked->key, *catalog);
@@ -113,8 +113,8 @@ int run_explain(const Session& session, const ExplainOptions& options) {
   const bool runs = estimate.infeasible == step::Infeasible::none ||
                     estimate.infeasible == step::Infeasible::does_not_fit;
   if (!runs) return report_infeasible(session, asked->key, estimate);
-  const study::Plan plan = study::make_plan(asked->request, *context, asked->key.chips, estimate,
-                                            *catalog);
+  const study::Plan plan =
+      study::make_plan(asked->request, *context, asked->key.chips, estimate, *catalog);
   const report::Node tree = report::explain_plan(asked->request, *context, plan, *catalog);
   const auto printed = print(session, options, *context, plan, tree);
   if (!printed) return report_error(session, printed.error());

@@ -14,11 +14,11 @@ struct PlanOptions {
   std::string deadline, budget;  ///< "none" lifts the assumed deadline
   std::string max_chips, chips, units;
   std::string systems;
-  double margin = 0.05;     ///< share of device memory that stays free
-  int top = 1;              ///< plans a system
-  int details = 3;          ///< plans described beyond their line
+  double margin = 0.05;  ///< share of device memory that stays free
+  int top = 1;           ///< plans a system
+  int details = 3;       ///< plans described beyond their line
   bool announced = false, prune = true;
-  std::string json, csv;    ///< file, or "-" for standard output instead of the table
+  std::string json, csv;  ///< file, or "-" for standard output instead of the table
 };
 
 /// Prints the plans. exit_infeasible when no plan keeps all constraints.

@@ -17,9 +17,9 @@ namespace {
 
 // Choices for what was not said.
 constexpr std::int64_t usual_sequence = 8192;
-constexpr double large_model = 20e9;       // active parameters
-constexpr double small_batch = 4194304;    // tokens, below large_model
-constexpr double large_batch = 16777216;   // tokens
+constexpr double large_model = 20e9;      // active parameters
+constexpr double small_batch = 4194304;   // tokens, below large_model
+constexpr double large_batch = 16777216;  // tokens
 
 Result<std::int64_t> whole(const std::string& text, std::string_view option) {
   TR_TRY(const double value, parse_count(text, option));
@@ -82,8 +82,8 @@ Result<void> read_task(const WorkWords& words, workload::Job& job) {
   }
   if (job.task != workload::Task::lora) return {};
   job.lora_rank = words.lora_rank;
-  const std::string targets = words.lora_targets.empty() ? "qkv,attention_out,ffn_in,ffn_out"
-                                                         : words.lora_targets;
+  const std::string targets =
+      words.lora_targets.empty() ? "qkv,attention_out,ffn_in,ffn_out" : words.lora_targets;
   for (const std::string& name : parse_list(targets)) {
     const auto target = workload::lora_target_from(name);
     if (!target) {

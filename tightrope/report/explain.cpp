@@ -59,8 +59,8 @@ void add_text(const Node& node, int level, int depth, std::size_t name_width, st
 Workings workings_of(const step::Context& context, const step::Mapping& m, int micro_batches) {
   Workings w;
   w.costs = step::block_costs(context, step::cost_key(m));
-  const auto layout = step::spread_layers(
-      context.model, {m.pp, m.vp, m.first_stage_layers, m.last_stage_layers});
+  const auto layout =
+      step::spread_layers(context.model, {m.pp, m.vp, m.first_stage_layers, m.last_stage_layers});
   TR_CHECK(layout.has_value(), step::to_text(m));
   w.layout = *layout;
   w.basis = step::make_basis(context, m, w.costs, w.layout, micro_batches);

@@ -13,8 +13,8 @@ constexpr double hour = 3600.0;
 constexpr double day = 86400.0;
 
 Node speed_node(const step::Context& c, const study::Plan& plan) {
-  const double flops = workload::job_flops_per_token(c.model, c.job,
-                                                     workload::FlopConvention::causal);
+  const double flops =
+      workload::job_flops_per_token(c.model, c.job, workload::FlopConvention::causal);
   Node mfu = card_node("MFU", fmt::format("{:.1f} %", 100 * plan.mfu), "flops_per_token");
   mfu.formula = "tokens/s of a chip x training FLOPs a token / dense peak";
   mfu.note = fmt::format("{} a token ({}), peak {} in {}", to_text(Flops(flops)),
@@ -24,13 +24,12 @@ Node speed_node(const step::Context& c, const study::Plan& plan) {
   node.name = "run";
   node.value = fmt::format("{:.2f} days", plan.duration.raw() / day);
   node.formula = "steps x step time; steps = tokens / (batch x sequence), rounded up";
-  node.note = fmt::format("{} steps of {} tokens; {} tokens/s a chip; {:.2f} to {:.2f} days in 90 "
-                          "of 100",
-                          with_thousands(plan.steps),
-                          with_thousands(plan.estimate.tokens),
-                          with_thousands(plan.chip_throughput.raw()),
-                          plan.steps * plan.band.low90.raw() / day,
-                          plan.steps * plan.band.high90.raw() / day);
+  node.note = fmt::format(
+      "{} steps of {} tokens; {} tokens/s a chip; {:.2f} to {:.2f} days in 90 "
+      "of 100",
+      with_thousands(plan.steps), with_thousands(plan.estimate.tokens),
+      with_thousands(plan.chip_throughput.raw()), plan.steps * plan.band.low90.raw() / day,
+      plan.steps * plan.band.high90.raw() / day);
   if (!plan.band.reasons.empty()) {
     node.note += fmt::format("; wide band: {}", fmt::join(plan.band.reasons, ", "));
   }
@@ -44,15 +43,15 @@ Node term_node(const study::TermCost& cost, const study::Plan& plan) {
   node.formula = tag.term == catalog::Term::purchase
                      ? "price / 4 years x time x chips + electricity"
                      : "price x time x rented chips";
-  node.note = fmt::format("{:.4g} USD a chip and hour x {:.1f} h x {} chips",
-                          tag.per_chip.raw() * hour, plan.duration.raw() / hour,
-                          with_thousands(plan.rented_chips));
+  node.note =
+      fmt::format("{:.4g} USD a chip and hour x {:.1f} h x {} chips", tag.per_chip.raw() * hour,
+                  plan.duration.raw() / hour, with_thousands(plan.rented_chips));
   Node price;
   price.name = "price";
   price.value = tag.written;
   price.place = fmt::format("{}:{}", tag.file, tag.line);
-  price.source = fmt::format("{} ({}, {}); {} {}", tag.source, tag.as_of, tag.grade, tag.provider,
-                             tag.region);
+  price.source =
+      fmt::format("{} ({}, {}); {} {}", tag.source, tag.as_of, tag.grade, tag.provider, tag.region);
   price.note = tag.note;
   node.children.push_back(std::move(price));
   return node;
@@ -97,9 +96,9 @@ class FactList {
                               fact.from.as_of, catalog::to_string(fact.from.grade));
     node.note = fact.from.note;
     if (fact.high > fact.low) {
-      node.note += fmt::format("{}range -{:.0f} %/+{:.0f} %", node.note.empty() ? "" : "; ",
-                               100 * (1 - fact.low / fact.value),
-                               100 * (fact.high / fact.value - 1));
+      node.note +=
+          fmt::format("{}range -{:.0f} %/+{:.0f} %", node.note.empty() ? "" : "; ",
+                      100 * (1 - fact.low / fact.value), 100 * (fact.high / fact.value - 1));
     }
     for (const auto& other : fact.alternatives) {
       node.note += fmt::format("{}{} says {}", node.note.empty() ? "" : "; ", other.from.source,
@@ -123,10 +122,11 @@ Node calibration_node(const step::Context& c) {
   habits.name = "habits of stack and architecture";
   habits.value = fmt::format("{}, {}", c.tuning.stack.name, c.tuning.sustained.architecture);
   habits.place = "calibration/training.toml";
-  habits.note = fmt::format("sustained speed {:.3f} in 16 bits, {:.3f} below; error bands {:.0f} % "
-                            "(50 of 100) and {:.0f} % (90 of 100)",
-                            c.tuning.sustained.wide, c.tuning.sustained.narrow,
-                            100 * c.tuning.habits.band50, 100 * c.tuning.habits.band90);
+  habits.note = fmt::format(
+      "sustained speed {:.3f} in 16 bits, {:.3f} below; error bands {:.0f} % "
+      "(50 of 100) and {:.0f} % (90 of 100)",
+      c.tuning.sustained.wide, c.tuning.sustained.narrow, 100 * c.tuning.habits.band50,
+      100 * c.tuning.habits.band90);
   Node both;
   both.name = "calibration";
   both.children = {std::move(node), std::move(habits)};
@@ -142,8 +142,7 @@ Node cost_node(const step::Context& context, const study::Plan& plan) {
   return node;
 }
 
-Node facts_node(const step::Context& c, const study::Plan& plan,
-                const catalog::Catalog& catalog) {
+Node facts_node(const step::Context& c, const study::Plan& plan, const catalog::Catalog& catalog) {
   Node root;
   root.name = "facts used";
   Node chip;

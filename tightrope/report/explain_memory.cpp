@@ -25,8 +25,8 @@ void add_states(const step::Context& c, const step::Memory& memory, const step::
       step::to_string(m.sharding));
   auto add = [&](const char* name, Bytes value, double each) {
     root.children.push_back(card_node(name, to_text(value), "state_memory"));
-    root.children.back().note = fmt::format("{} bytes a parameter in {}; {}", each, c.recipe.name,
-                                            shared);
+    root.children.back().note =
+        fmt::format("{} bytes a parameter in {}; {}", each, c.recipe.name, shared);
   };
   add("weights", memory.weights, bytes.weight);
   add("gradients", memory.gradients, bytes.gradient);
@@ -37,11 +37,11 @@ void add_states(const step::Context& c, const step::Memory& memory, const step::
 
 Node kept_node(const step::Context& c, const Workings& w, std::size_t k, int layers, bool plain) {
   const step::PartCost& cost = plain ? w.costs.plain[k] : w.costs.kinds[k];
-  Node node = card_node(fmt::format("{} layer", c.model.kinds[k].name), to_text(cost.kept),
-                        "part_cost");
+  Node node =
+      card_node(fmt::format("{} layer", c.model.kinds[k].name), to_text(cost.kept), "part_cost");
   node.formula = "sum of the tensors that forward keeps for backward";
-  node.note = fmt::format("x {} layers; {} with nothing recomputed", layers,
-                          to_text(cost.kept_if_none));
+  node.note =
+      fmt::format("x {} layers; {} with nothing recomputed", layers, to_text(cost.kept_if_none));
   return node;
 }
 
@@ -60,9 +60,9 @@ Node memory_node(const step::Context& c, const study::Plan& plan, const Workings
   root.note = fmt::format("on stage {}", memory.stage);
   add_states(c, memory, run, m, root);
   Node activations = card_node("activations", to_text(memory.activations), "in_flight");
-  activations.note = fmt::format("{:.2f} micro-batches in flight x {} each{}", run.in_flight,
-                                 to_text(run.kept),
-                                 m.offload_activations ? "; offloaded, two layers resident" : "");
+  activations.note =
+      fmt::format("{:.2f} micro-batches in flight x {} each{}", run.in_flight, to_text(run.kept),
+                  m.offload_activations ? "; offloaded, two layers resident" : "");
   const step::StageLayers& stage = w.layout[index];
   int plain_left = m.recompute_layers > 0 ? stage.total() - m.recompute_layers : 0;
   for (std::size_t k = 0; k < c.kinds.size(); ++k) {

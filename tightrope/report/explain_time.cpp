@@ -42,7 +42,7 @@ Node op_node(const OpTime& op) {
 // One of the parts of the step: which operations belong to it, and its time in a layer's cost.
 struct Slice {
   const char* name;
-  Seconds step::TimeParts::*total;
+  Seconds step::TimeParts::* total;
   std::function<bool(const OpTime&)> holds;
   std::function<Seconds(const step::PartCost&)> time;
 };
@@ -81,8 +81,9 @@ class TimeTree {
   Node build() {
     const step::TimeParts& p = e_.parts;
     Node root = card_node("step time", to_text(p.total), "finish");
-    root.formula = "pipeline + visible ZeRO-3, offload and data-parallel traffic + optimizer + "
-                   "stragglers + fixed host work";
+    root.formula =
+        "pipeline + visible ZeRO-3, offload and data-parallel traffic + optimizer + "
+        "stragglers + fixed host work";
     root.note = "seen from the busiest stage; the parts below add up to the step";
     root.children.push_back(pipeline_node());
     add(root, "ZeRO-3 gathers and reductions", p.shard_gather, "expose");
@@ -92,8 +93,8 @@ class TimeTree {
     add(root, "optimizer", p.optimizer, "optimizer_traffic");
     add(root, "waiting for the slowest node", p.straggler, "finish");
     root.children.back().formula = "straggler x log2(nodes) x pipeline time";
-    root.children.back().note = fmt::format("straggler {:.4f} from calibration/training.toml",
-                                            c_.tuning.habits.straggler);
+    root.children.back().note =
+        fmt::format("straggler {:.4f} from calibration/training.toml", c_.tuning.habits.straggler);
     add(root, "host work once a step", p.fixed, "finish");
     root.children.back().formula = "step_fixed_ms of calibration/training.toml";
     std::erase_if(root.children, [](const Node& n) { return n.value.starts_with("0 s"); });

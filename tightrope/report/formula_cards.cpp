@@ -39,8 +39,8 @@ std::string declared_name(std::string_view line) {
   if (open == std::string_view::npos || open == 0) return {};
   const std::size_t start = line.find_last_of(" *&", open) + 1;
   const std::string_view name = line.substr(start, open - start);
-  const bool plain = name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") ==
-                     std::string_view::npos;
+  const bool plain =
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
   return plain && start > 0 ? std::string(name) : std::string();
 }
 
@@ -48,14 +48,14 @@ std::string declared_name(std::string_view line) {
 void read_comment(const std::vector<std::string_view>& comment, FormulaCard& card) {
   struct Tag {
     std::string_view name;
-    std::string FormulaCard::*member;
+    std::string FormulaCard::* member;
   };
   static constexpr Tag tags[] = {{"What:", &FormulaCard::what},
                                  {"Formula:", &FormulaCard::formula},
                                  {"Source:", &FormulaCard::source},
                                  {"Valid:", &FormulaCard::valid},
                                  {"Checked by:", nullptr}};
-  std::string FormulaCard::*into = &FormulaCard::what;
+  std::string FormulaCard::* into = &FormulaCard::what;
   for (std::string_view line : comment) {
     std::string text = trimmed(line.substr(std::min<std::size_t>(3, line.size())));
     for (const Tag& tag : tags) {

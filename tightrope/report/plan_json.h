@@ -19,7 +19,7 @@ inline constexpr std::string_view plan_schema = "tightrope.plan/1";
 /// What a plan file says, as far as it takes to make its plans again.
 struct PlanFile {
   study::PlanRequest request;
-  std::vector<study::PlanKey> plans;   ///< in the file's order
+  std::vector<study::PlanKey> plans;  ///< in the file's order
   std::string catalog_hash, calibration_hash;
 };
 

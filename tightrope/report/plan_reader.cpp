@@ -219,8 +219,8 @@ Result<step::Mapping> read_mapping(const Reader& plan) {
   TR_TRY(m.sharding, in.one_of("sharding", {Sharding::none, Sharding::optimizer,
                                             Sharding::gradients, Sharding::full}));
   TR_TRY(m.tp_comm, in.one_of("tp_comm", {TpComm::all_reduce, TpComm::sequence_parallel}));
-  TR_TRY(m.tp_overlap, in.one_of("tp_overlap", {TpOverlap::none, TpOverlap::ring,
-                                                TpOverlap::bulk}));
+  TR_TRY(m.tp_overlap,
+         in.one_of("tp_overlap", {TpOverlap::none, TpOverlap::ring, TpOverlap::bulk}));
   TR_TRY(m.cp_kind, in.one_of("cp_kind", {CpKind::ring, CpKind::all_to_all}));
   TR_TRY(m.capacity_factor, in.number("capacity_factor"));
   TR_TRY(const std::string recompute, in.text("recompute"));

@@ -65,12 +65,12 @@ std::string head(const PlanRequest& r, const PlanResult& result) {
   const double batch = static_cast<double>(r.job.global_batch);
   std::string model = fmt::format("{}: {:.4g} B parameters", r.model.model.name, total / giga);
   if (active < 0.99 * total) model += fmt::format(" ({:.4g} B active)", active / giga);
-  std::string text = wrapped(
-      fmt::format("{}, {} on {} tokens, sequence {}, batch {} ({} tokens)", model,
-                  workload::to_string(r.job.task), tokens_text(r.tokens.raw()),
-                  with_thousands(static_cast<double>(r.job.seq_len)), with_thousands(batch),
-                  tokens_text(batch * static_cast<double>(r.job.seq_len))),
-      page, 2);
+  std::string text =
+      wrapped(fmt::format("{}, {} on {} tokens, sequence {}, batch {} ({} tokens)", model,
+                          workload::to_string(r.job.task), tokens_text(r.tokens.raw()),
+                          with_thousands(static_cast<double>(r.job.seq_len)), with_thousands(batch),
+                          tokens_text(batch * static_cast<double>(r.job.seq_len))),
+              page, 2);
   std::string goal = fmt::format("Goal: least {}", study::to_string(r.goal));
   const study::Constraints& c = r.constraints;
   if (c.deadline) goal += fmt::format(", within {} days", days(*c.deadline));
@@ -127,15 +127,15 @@ TextTable plan_table(const Units& units) {
 
 void add_plan(TextTable& table, const Units& units, const Plan& p, std::size_t number) {
   const Seconds low = p.steps * p.band.low90, high = p.steps * p.band.high90;
-  table.add({fmt::format("{}", number), p.system, with_thousands(p.chips), p.precision,
-             days(p.duration), fmt::format("{}-{}", days(low), days(high)),
-             p.cost ? amount(p.cost->total().raw() / units.money) : "-",
-             p.cost ? short_term(p.cost->price.term) + (estimated(*p.cost) ? " ~" : "")
-                    : "no price",
-             p.energy ? amount(p.energy->raw() / units.energy) : "-",
-             p.carbon ? amount(p.carbon->raw() / units.carbon) : "-",
-             with_thousands(p.chip_throughput.raw()), fmt::format("{:.1f}", 100 * p.mfu),
-             fmt::format("{:.0f}", 100 * (p.estimate.memory.total() / p.hbm))});
+  table.add(
+      {fmt::format("{}", number), p.system, with_thousands(p.chips), p.precision, days(p.duration),
+       fmt::format("{}-{}", days(low), days(high)),
+       p.cost ? amount(p.cost->total().raw() / units.money) : "-",
+       p.cost ? short_term(p.cost->price.term) + (estimated(*p.cost) ? " ~" : "") : "no price",
+       p.energy ? amount(p.energy->raw() / units.energy) : "-",
+       p.carbon ? amount(p.carbon->raw() / units.carbon) : "-",
+       with_thousands(p.chip_throughput.raw()), fmt::format("{:.1f}", 100 * p.mfu),
+       fmt::format("{:.0f}", 100 * (p.estimate.memory.total() / p.hbm))});
 }
 
 std::string memory_line(const Plan& p) {
@@ -144,8 +144,8 @@ std::string memory_line(const Plan& p) {
   return fmt::format(
       "memory of a device {} of {} GB: weights {}, gradients {}, optimizer {}, activations {}, "
       "working {}, framework {}",
-      gb(m.total()), gb(p.hbm), gb(m.weights), gb(m.gradients), gb(m.optimizer),
-      gb(m.activations), gb(m.transient), gb(m.reserve));
+      gb(m.total()), gb(p.hbm), gb(m.weights), gb(m.gradients), gb(m.optimizer), gb(m.activations),
+      gb(m.transient), gb(m.reserve));
 }
 
 std::string time_line(const Plan& p) {
@@ -165,8 +165,8 @@ std::string time_line(const Plan& p) {
     const double percent = 100 * (time / t.total);
     if (percent >= 0.05) shares.push_back(fmt::format("{} {:.1f}%", name, percent));
   }
-  return fmt::format("step {} ({} to {} in 90 of 100): {}", to_text(t.total),
-                     to_text(p.band.low90), to_text(p.band.high90), fmt::join(shares, ", "));
+  return fmt::format("step {} ({} to {} in 90 of 100): {}", to_text(t.total), to_text(p.band.low90),
+                     to_text(p.band.high90), fmt::join(shares, ", "));
 }
 
 std::string price_line(const Units& units, const Plan& p) {
@@ -188,15 +188,15 @@ std::string price_line(const Units& units, const Plan& p) {
 std::string detail(const Units& units, const Plan& p, std::size_t number) {
   const std::string lead(5, ' ');
   auto line = [&](const std::string& text) { return wrapped(lead + text, page, 7); };
-  std::string text = wrapped(fmt::format("{:>3}  {}: {}", number, plan_words(p),
-                                         step::to_text(p.estimate.mapping)),
-                             page, 7);
+  std::string text = wrapped(
+      fmt::format("{:>3}  {}: {}", number, plan_words(p), step::to_text(p.estimate.mapping)), page,
+      7);
   text += line(time_line(p));
   text += line(memory_line(p));
   text += line(price_line(units, p));
   if (p.energy) {
-    text += line(fmt::format("{} before a PUE of {:.2f} ({}); stack {}",
-                             to_text(p.estimate.power), p.place.pue, p.place.region, p.stack));
+    text += line(fmt::format("{} before a PUE of {:.2f} ({}); stack {}", to_text(p.estimate.power),
+                             p.place.pue, p.place.region, p.stack));
   }
   for (const std::string& note : p.notes) text += line(note);
   if (!p.band.reasons.empty()) {
@@ -220,8 +220,8 @@ std::string front_text(const PlanResult& result, const Units& units, int lines) 
   for (std::size_t i = 0; i < shown; ++i) {
     const Plan& p = result.front[shown == 1 ? 0 : i * (all - 1) / (shown - 1)];
     table.add({days(p.duration), amount(p.cost->total().raw() / units.money),
-               amount(p.energy->raw() / units.energy), with_thousands(p.chips), p.system, p.precision,
-               step::to_text(p.estimate.mapping).substr(0, 48)});
+               amount(p.energy->raw() / units.energy), with_thousands(p.chips), p.system,
+               p.precision, step::to_text(p.estimate.mapping).substr(0, 48)});
   }
   return fmt::format("\nFront over time, cost and energy ({} of {} plans on it shown):\n{}", shown,
                      all, table.text(2));
@@ -232,8 +232,8 @@ std::string mapping_counts(const PlanResult& result) {
   std::string text = fmt::format(
       "{} mappings in {} searches: {} carried through the whole model, {} slower by their "
       "pipeline's bound, {} slower by the bound of their family",
-      with_thousands(static_cast<double>(c.enumerated)), with_thousands(
-          static_cast<double>(result.counts.searched)),
+      with_thousands(static_cast<double>(c.enumerated)),
+      with_thousands(static_cast<double>(result.counts.searched)),
       with_thousands(static_cast<double>(c.replayed)),
       with_thousands(static_cast<double>(c.evaluated)),
       with_thousands(static_cast<double>(c.bounded)));
@@ -300,8 +300,8 @@ std::string failure_text(const PlanRequest& request, const PlanResult& result) {
   if (result.remedies.empty()) return text;
   text += "  Any one of these makes it feasible:\n";
   for (const study::Remedy& r : result.remedies) {
-    std::string line = fmt::format("    {:<24} {}, {} days", change_text(request, r), plan_words(r.plan),
-                                   days(r.plan.duration));
+    std::string line = fmt::format("    {:<24} {}, {} days", change_text(request, r),
+                                   plan_words(r.plan), days(r.plan.duration));
     if (r.plan.cost) line += ", " + to_text(r.plan.cost->total());
     text += line + "\n";
   }
@@ -309,17 +309,16 @@ std::string failure_text(const PlanRequest& request, const PlanResult& result) {
 }
 
 std::string notes_text(const PlanResult& result) {
-  const bool widened = std::ranges::any_of(
-      result.plans, [](const Plan& p) { return !p.band.reasons.empty(); });
+  const bool widened =
+      std::ranges::any_of(result.plans, [](const Plan& p) { return !p.band.reasons.empty(); });
   std::string text =
       "\nMFU counts 6 x the matrix parameters a token uses plus causal attention, over the dense "
       "peak of the format. tok/s is a chip's. Restarts and checkpoints are not counted.";
-  const bool guessed = std::ranges::any_of(
-      result.plans, [](const Plan& p) { return p.cost && estimated(*p.cost); });
+  const bool guessed =
+      std::ranges::any_of(result.plans, [](const Plan& p) { return p.cost && estimated(*p.cost); });
   if (guessed) text += " A price marked ~ is not published but estimated.";
   if (widened) text += " Bands are wider where nothing was measured or the catalog has a range.";
-  text += fmt::format(" Catalog {}, calibration {}.", result.catalog_hash,
-                      result.calibration_hash);
+  text += fmt::format(" Catalog {}, calibration {}.", result.catalog_hash, result.calibration_hash);
   return "\n" + wrapped(text.substr(1), page, 0);
 }
 
@@ -339,7 +338,8 @@ std::string plan_text(const PlanRequest& request, const PlanResult& result,
   if (!result.feasible()) return text + failure_text(request, result) + others_text(result);
   const Units units = units_for(result);
   TextTable table = plan_table(units);
-  for (std::size_t i = 0; i < result.plans.size(); ++i) add_plan(table, units, result.plans[i], i + 1);
+  for (std::size_t i = 0; i < result.plans.size(); ++i)
+    add_plan(table, units, result.plans[i], i + 1);
   text += "\n" + table.text() + "\n";
   const std::size_t shown =
       std::min(result.plans.size(), static_cast<std::size_t>(std::max(0, options.detailed)));
@@ -356,8 +356,7 @@ std::string plan_csv(const PlanResult& result) {
   std::size_t rank = 0;
   for (const Plan& p : result.plans) {
     const std::string cost = p.cost ? fmt::format("{}", p.cost->total().raw()) : "";
-    const std::string price =
-        p.cost ? fmt::format("{}", p.cost->price.per_chip.raw() * hour) : "";
+    const std::string price = p.cost ? fmt::format("{}", p.cost->price.per_chip.raw() * hour) : "";
     text += fmt::format(
         "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", ++rank,
         csv_cell(p.system), csv_cell(p.provider), csv_cell(p.chip), p.chips, p.rented_chips,

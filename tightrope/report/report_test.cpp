@@ -57,8 +57,8 @@ const std::vector<Case>& cases() {
 }
 
 step::Context context_of(const Case& c, const study::Plan& p) {
-  return study::plan_context(
-             c.request, {p.system, p.precision, p.stack, p.chips, p.estimate.mapping}, facts())
+  return study::plan_context(c.request,
+                             {p.system, p.precision, p.stack, p.chips, p.estimate.mapping}, facts())
       .value();
 }
 
@@ -75,9 +75,8 @@ TEST(PlanJson, RebuildsEveryPlanFromTheFileAlone) {
       const study::PlanKey& key = file->plans[i];
       const auto context = study::plan_context(file->request, key, facts());
       ASSERT_TRUE(context.has_value());
-      const study::Plan after =
-          study::make_plan(file->request, *context, key.chips,
-                           step::estimate(*context, key.mapping), facts());
+      const study::Plan after = study::make_plan(file->request, *context, key.chips,
+                                                 step::estimate(*context, key.mapping), facts());
       EXPECT_EQ(after.estimate.mapping, before.estimate.mapping);
       EXPECT_EQ(after.estimate.step_time, before.estimate.step_time);
       EXPECT_EQ(after.estimate.memory.total(), before.estimate.memory.total());
@@ -126,8 +125,7 @@ TEST(PlanJson, NamesWhatIsWrongInABrokenFile) {
     change(file);
     return fault(file);
   };
-  EXPECT_EQ(broken([](json& f) { f["schema"] = "tightrope.plan/9"; }).code,
-            ErrorCode::unsupported);
+  EXPECT_EQ(broken([](json& f) { f["schema"] = "tightrope.plan/9"; }).code, ErrorCode::unsupported);
   EXPECT_EQ(broken([](json& f) { f.erase("request"); }).code, ErrorCode::unknown_key);
   EXPECT_EQ(broken([](json& f) { f["plans"][0]["mapping"]["tp"] = "8"; }).what,
             "\"plans[0].mapping.tp\" must be a number");
@@ -232,19 +230,19 @@ TEST(Explain, FactsQuoteTheLineTheyStandOn) {
 }
 
 TEST(Explain, CardsStandWhereTheHeaderDeclaresThem) {
-  for (const char* name : {"gemm", "attention_forward", "attention_backward", "stream",
-                           "collective", "expose", "replay_pipeline", "uniform_pipeline",
-                           "in_flight", "state_memory", "optimizer_traffic", "mean_power", "bill",
-                           "finish", "peak_memory", "part_cost", "make_basis", "rank_kernels",
-                           "flops_per_token"}) {
+  for (const char* name :
+       {"gemm", "attention_forward", "attention_backward", "stream", "collective", "expose",
+        "replay_pipeline", "uniform_pipeline", "in_flight", "state_memory", "optimizer_traffic",
+        "mean_power", "bill", "finish", "peak_memory", "part_cost", "make_basis", "rank_kernels",
+        "flops_per_token"}) {
     const FormulaCard& card = formula_card(name);
-    std::istringstream in(
-        read_file(std::string(TIGHTROPE_SOURCE_DIR) + "/" + card.file).value());
+    std::istringstream in(read_file(std::string(TIGHTROPE_SOURCE_DIR) + "/" + card.file).value());
     std::string line;
     for (int n = 0; n < card.line; ++n) std::getline(in, line);
     EXPECT_NE(line.find(std::string(" ") + name + "("), std::string::npos) << card.place();
     EXPECT_FALSE(card.what.empty()) << name;
-    if (card.file.starts_with("tightrope/formula/") && card.file != "tightrope/formula/calibration.h") {
+    if (card.file.starts_with("tightrope/formula/") &&
+        card.file != "tightrope/formula/calibration.h") {
       EXPECT_FALSE(card.formula.empty()) << name;
       EXPECT_FALSE(card.source.empty()) << name;
     }

@@ -32,7 +32,8 @@ std::string TextTable::text(int indent) const {
     out += line + "\n";
   };
   add_line([&](std::size_t c) -> const std::string& { return columns_[c].title; });
-  for (const auto& row : rows_) add_line([&](std::size_t c) -> const std::string& { return row[c]; });
+  for (const auto& row : rows_)
+    add_line([&](std::size_t c) -> const std::string& { return row[c]; });
   return out;
 }
 

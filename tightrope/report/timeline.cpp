@@ -32,9 +32,12 @@ json name_event(const char* what, int stage, int row, const std::string& name) {
 }
 
 json span(const std::string& name, int stage, int row, Seconds start, Seconds end) {
-  return {{"ph", "X"},     {"name", name},
-          {"pid", stage},  {"tid", row},
-          {"ts", start.raw() * micro}, {"dur", (end - start).raw() * micro}};
+  return {{"ph", "X"},
+          {"name", name},
+          {"pid", stage},
+          {"tid", row},
+          {"ts", start.raw() * micro},
+          {"dur", (end - start).raw() * micro}};
 }
 
 // What follows the pipeline, the same on every stage.
@@ -44,12 +47,10 @@ struct Tail {
 };
 
 void add_tail(const step::TimeParts& p, Seconds start, int stages, json& events) {
-  const Tail tails[] = {{"ZeRO-3 traffic that shows", p.shard_gather},
-                        {"host memory traffic that shows", p.offload},
-                        {"gradients and parameters that show", p.dp},
-                        {"optimizer", p.optimizer},
-                        {"waiting for the slowest node", p.straggler},
-                        {"host work once a step", p.fixed}};
+  const Tail tails[] = {
+      {"ZeRO-3 traffic that shows", p.shard_gather}, {"host memory traffic that shows", p.offload},
+      {"gradients and parameters that show", p.dp},  {"optimizer", p.optimizer},
+      {"waiting for the slowest node", p.straggler}, {"host work once a step", p.fixed}};
   for (const Tail& tail : tails) {
     if (!(tail.time > Seconds(0.0))) continue;
     for (int stage = 0; stage < stages; ++stage) {
@@ -95,8 +96,8 @@ std::string timeline_json(const step::Context& context, const study::Plan& plan,
   about["micro_batches"] = e.micro_batches;
   about["micro_batches_shown"] = std::min(shown, e.micro_batches);
   if (shown < e.micro_batches) {
-    about["note"] = fmt::format("micro-batches {} to {} are left out", last_of_first,
-                                first_of_last - 1);
+    about["note"] =
+        fmt::format("micro-batches {} to {} are left out", last_of_first, first_of_last - 1);
   }
   out["traceEvents"] = std::move(events);
   return out.dump() + "\n";

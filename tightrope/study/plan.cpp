@@ -72,7 +72,8 @@ std::string reason_of(const Plan& plan, Verdict verdict) {
   return {};
 }
 
-// The best plans of each system in order, of unlike sizes and formats first; the rest are dominated.
+// The best plans of each system in order, of unlike sizes and formats first; the rest are
+// dominated.
 void keep_best(const PlanRequest& request, std::vector<Plan> kept, PlanResult& result) {
   const auto before = [&](const Plan& a, const Plan& b) {
     return plan_internal::better(a, b, request.goal);

@@ -41,7 +41,7 @@ struct PlannedModel {
 struct Constraints {
   std::optional<Seconds> deadline;
   std::optional<Dollars> budget;
-  int max_chips = 0;          ///< rented chips; 0: as many as the provider offers
+  int max_chips = 0;           ///< rented chips; 0: as many as the provider offers
   double memory_share = 0.95;  ///< of device memory a plan may fill, framework reserve included
 };
 
@@ -52,15 +52,15 @@ struct PlanRequest {
   Goal goal = Goal::cost;
   Constraints constraints;
   std::vector<int> chips;  ///< exact counts to try
-  std::vector<int> units;  ///< exact counts in units (instances, UltraServers); with neither: a grid
+  std::vector<int> units;  ///< exact counts in instances or UltraServers; with neither: a grid
   std::vector<std::string> systems;     ///< empty: everything somebody sells for training
   std::vector<std::string> regions;     ///< empty: each provider's home region
   std::vector<std::string> precisions;  ///< empty: bf16 and the 8-bit recipe of the chip
   std::optional<catalog::Term> term;    ///< empty: on demand, else the next term that has a price
   std::string stack;                    ///< empty: by kind of chip
-  bool announced = false;  ///< also systems that do not ship yet
-  bool prune = true;       ///< false: replay every mapping that fits, to prove the pruned answer
-  int top = 1;             ///< plans a system
+  bool announced = false;               ///< also systems that do not ship yet
+  bool prune = true;  ///< false: replay every mapping that fits, to prove the pruned answer
+  int top = 1;        ///< plans a system
 };
 
 /// A price that a plan was costed with.
@@ -95,8 +95,8 @@ struct Place {
   double pue = 1.0;
   DollarsPerJoule electricity{};
   GramsPerJoule carbon{};
-  bool known = false;  ///< false: no region in the catalog; energy is at the machines, carbon is not
-                       ///< known
+  bool known = false;  ///< false: no region in the catalog; energy is at the machines, carbon is
+                       ///< not known
 };
 
 /// One way to do the whole run.
@@ -130,7 +130,7 @@ struct PlanCounts {
   std::uint64_t too_slow = 0;      ///< not searched: late even at the chips' peak
   std::uint64_t nothing_runs = 0;  ///< searched, but no mapping fits and divides
   std::uint64_t late = 0, over_budget = 0, too_many_chips = 0, no_price = 0;  ///< lost by that
-  std::uint64_t dominated = 0;     ///< kept every bound but are worse than their system's best
+  std::uint64_t dominated = 0;  ///< kept every bound but are worse than their system's best
 };
 
 /// A system that has no plan, and why.
@@ -160,10 +160,10 @@ struct NearestFit {
 };
 
 struct PlanResult {
-  std::vector<Plan> plans;  ///< the best of each system, best first; other sizes before other
-                            ///< mappings of a size
-  std::vector<Plan> front;           ///< none is beaten in time, cost and energy at once; by time
-  std::vector<LostSystem> lost;      ///< in the order of the catalog
+  std::vector<Plan> plans;       ///< the best of each system, best first; other sizes before other
+                                 ///< mappings of a size
+  std::vector<Plan> front;       ///< none is beaten in time, cost and energy at once; by time
+  std::vector<LostSystem> lost;  ///< in the order of the catalog
   std::vector<std::string> precisions;  ///< tried, in order
   search::Counters mappings;
   PlanCounts counts;
@@ -173,8 +173,8 @@ struct PlanResult {
   [[nodiscard]] bool feasible() const { return !plans.empty(); }
 };
 
-/// Plans. Infeasible is a value: no plans, with remedies. Errors: not_found for an unknown system or
-/// region, unsupported for a precision or stack, range for impossible numbers.
+/// Plans. Infeasible is a value: no plans, with remedies. Errors: not_found for an unknown system
+/// or region, unsupported for a precision or stack, range for impossible numbers.
 [[nodiscard]] Result<PlanResult> plan(const PlanRequest& request, const catalog::Catalog& catalog);
 
 /// What tells one plan of a request from another: enough to make it again.

@@ -13,8 +13,8 @@ namespace {
 
 // Chips with published training measurements, on which the model's error was seen.
 constexpr std::array<std::string_view, 14> measured = {
-    "a100-40gb", "a100-80gb", "h100",    "h100-hbm2e", "b200",    "gb200",   "gb300",
-    "trainium1", "tpu-v4",    "tpu-v5e", "tpu-v6e",    "tpu7x",   "mi300x",  "mi325x"};
+    "a100-40gb", "a100-80gb", "h100",    "h100-hbm2e", "b200",  "gb200",  "gb300",
+    "trainium1", "tpu-v4",    "tpu-v5e", "tpu-v6e",    "tpu7x", "mi300x", "mi325x"};
 
 // Judgement, not fitted: what each missing proof adds to the bands' half-widths.
 constexpr double unmeasured_widening = 1.5;
@@ -48,9 +48,8 @@ Band error_band(const step::Context& context, Seconds step_time) {
   widen(context.chip.peak[context.recipe.product], spread);
   widen(context.chip.hbm_bandwidth, spread);
   if (spread.faster > 1 || spread.slower > 1) {
-    band.reasons.push_back(
-        fmt::format("the chip's speed is known to -{:.0f} %/+{:.0f} % only",
-                    100 * (1 - 1 / spread.slower), 100 * (spread.faster - 1)));
+    band.reasons.push_back(fmt::format("the chip's speed is known to -{:.0f} %/+{:.0f} % only",
+                                       100 * (1 - 1 / spread.slower), 100 * (spread.faster - 1)));
   }
   const step::Habits& habits = context.tuning.habits;
   const double half50 = 1 + widening * habits.band50, half90 = 1 + widening * habits.band90;

@@ -156,14 +156,14 @@ class Harvester {
         over >= harvest_.nearest->estimate.memory.total() / harvest_.nearest->hbm) {
       return;
     }
-    harvest_.nearest = NearestFit{task.context->system.name, task.context->recipe.name,
-                                  task.chips, *task.nearest, hbm};
+    harvest_.nearest = NearestFit{task.context->system.name, task.context->recipe.name, task.chips,
+                                  *task.nearest, hbm};
   }
 
   void add_if_empty(std::size_t i) {
     const std::string& name = harvest_.tried[i];
-    const bool has = std::ranges::any_of(harvest_.plans,
-                                         [&](const Plan& plan) { return plan.system == name; });
+    const bool has =
+        std::ranges::any_of(harvest_.plans, [&](const Plan& plan) { return plan.system == name; });
     if (has) return;
     std::string reason = reasons_[i];
     for (const Task& task : tasks_) {
@@ -204,12 +204,10 @@ Result<step::Context> plan_context(const PlanRequest& request, const PlanKey& ke
   one.systems = {key.system};
   one.precisions = {key.precision};
   one.stack = key.stack;
-  TR_TRY(const std::vector<plan_internal::Offer> offers,
-         plan_internal::find_offers(one, catalog));
+  TR_TRY(const std::vector<plan_internal::Offer> offers, plan_internal::find_offers(one, catalog));
   const plan_internal::Offer& offer = offers.front();
-  return step::make_context(
-      plan_internal::context_request(request, key.precision, offer.stack), *offer.system, catalog,
-      formula::embedded_calibration());
+  return step::make_context(plan_internal::context_request(request, key.precision, offer.stack),
+                            *offer.system, catalog, formula::embedded_calibration());
 }
 
 }  // namespace tightrope::study

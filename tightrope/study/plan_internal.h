@@ -31,8 +31,9 @@ struct Offer {
 [[nodiscard]] std::vector<int> exact_counts(const PlanRequest& request,
                                             const catalog::System& system);
 
-/// The grid on a system, ascending, from `least` on: the largest power of two within a unit, doubled
-/// as long as the provider and the request allow, the counts half-way between, and whole units.
+/// The grid on a system, ascending, from `least` on: the largest power of two within a unit,
+/// doubled as long as the provider and the request allow, the counts half-way between, and whole
+/// units.
 [[nodiscard]] std::vector<int> chip_counts(const PlanRequest& request,
                                            const catalog::System& system, int least);
 

@@ -43,8 +43,8 @@ bool covers(const catalog::Price& price, const catalog::Region& region) {
 }
 
 // The price of a term, in the request's regions or else wherever the system's provider rents it.
-const catalog::Price* price_of(const PlanRequest& request, const catalog::System& system,
-                               Term term, const catalog::Catalog& catalog) {
+const catalog::Price* price_of(const PlanRequest& request, const catalog::System& system, Term term,
+                               const catalog::Catalog& catalog) {
   if (request.regions.empty()) {
     const catalog::Region* home = home_of(system.provider, catalog);
     return catalog.find_price(system.name, home == nullptr ? "" : home->name, term);
@@ -55,10 +55,10 @@ const catalog::Price* price_of(const PlanRequest& request, const catalog::System
     if (region == nullptr) continue;
     const catalog::Price* price = catalog.find_price(system.name, region->name, term);
     if (price == nullptr || !covers(*price, *region)) continue;
-    const bool cheaper = best == nullptr || (term == Term::purchase
-                                                 ? price->purchase_per_chip.value <
-                                                       best->purchase_per_chip.value
-                                                 : price->per_chip.value < best->per_chip.value);
+    const bool cheaper =
+        best == nullptr ||
+        (term == Term::purchase ? price->purchase_per_chip.value < best->purchase_per_chip.value
+                                : price->per_chip.value < best->per_chip.value);
     if (cheaper) best = price;
   }
   return best;
@@ -95,8 +95,8 @@ const catalog::Region* region_of(const PlanRequest& request, const catalog::Syst
       }
     }
     const catalog::Region* home = home_of(system.provider, catalog);
-    if (home != nullptr && std::ranges::find(home->within, cost->price.region) !=
-                               home->within.end()) {
+    if (home != nullptr &&
+        std::ranges::find(home->within, cost->price.region) != home->within.end()) {
       return home;
     }
     if (const catalog::Region* region = catalog.find_region(cost->price.region)) {
@@ -161,9 +161,10 @@ void add_energy(const step::Context& context, Plan& plan) {
 void add_notes(const catalog::System& system, Plan& plan) {
   if (plan.rented_chips != plan.chips) {
     const int units = plan.rented_chips / system.chips;
-    plan.notes.push_back(fmt::format("{} of the {} chips of each unit compute; the others are paid "
-                                     "for, their power is not counted",
-                                     plan.chips / units, system.chips));
+    plan.notes.push_back(
+        fmt::format("{} of the {} chips of each unit compute; the others are paid "
+                    "for, their power is not counted",
+                    plan.chips / units, system.chips));
   }
   if (system.max_chips.known && plan.rented_chips > system.max_chips.value) {
     plan.notes.push_back(fmt::format("the catalog expects at most {} chips in one cluster ({})",
@@ -203,14 +204,14 @@ Plan make_plan(const PlanRequest& request, const step::Context& context, int chi
   plan.rented_chips = plan_internal::rented_chips(system, chips);
   plan.estimate = estimate;
   plan.hbm = context.kernels.hbm;
-  const double step_tokens = static_cast<double>(context.job.global_batch) *
-                             static_cast<double>(context.job.seq_len);
+  const double step_tokens =
+      static_cast<double>(context.job.global_batch) * static_cast<double>(context.job.seq_len);
   plan.steps = std::ceil(request.tokens.raw() / step_tokens);
   plan.duration = plan.steps * estimate.step_time;
   plan.chip_throughput = Tokens(step_tokens) / estimate.step_time / static_cast<double>(chips);
   plan.chip_peak = context.chip.peak[context.recipe.product].value_or(FlopsPerSecond(0.0));
-  const double flops = workload::job_flops_per_token(context.model, context.job,
-                                                     workload::FlopConvention::causal);
+  const double flops =
+      workload::job_flops_per_token(context.model, context.job, workload::FlopConvention::causal);
   if (plan.chip_peak > FlopsPerSecond(0.0)) {
     plan.mfu = plan.chip_throughput.raw() * flops / plan.chip_peak.raw();
   }

@@ -14,16 +14,21 @@ using step::Mapping;
 // "tp8": a name and a whole number.
 struct NumberWord {
   std::string_view prefix;
-  int Mapping::*member;
+  int Mapping::* member;
 };
 constexpr NumberWord number_words[] = {
-    {"tp", &Mapping::tp},           {"cp", &Mapping::cp},
-    {"pp", &Mapping::pp},           {"dp", &Mapping::dp},
-    {"ep", &Mapping::ep},           {"etp", &Mapping::etp},
-    {"vp", &Mapping::vp},           {"mbs", &Mapping::micro_batch},
+    {"tp", &Mapping::tp},
+    {"cp", &Mapping::cp},
+    {"pp", &Mapping::pp},
+    {"dp", &Mapping::dp},
+    {"ep", &Mapping::ep},
+    {"etp", &Mapping::etp},
+    {"vp", &Mapping::vp},
+    {"mbs", &Mapping::micro_batch},
     {"first", &Mapping::first_stage_layers},
     {"last", &Mapping::last_stage_layers},
-    {"shard", &Mapping::shard_ranks}, {"x", &Mapping::recompute_layers},
+    {"shard", &Mapping::shard_ranks},
+    {"x", &Mapping::recompute_layers},
 };
 
 // A word that sets something by itself.

@@ -16,11 +16,11 @@ namespace tightrope::study {
 /// Number and switch members of a mapping by name, for JSON and the like.
 struct MappingNumber {
   std::string_view name;
-  int step::Mapping::*member;
+  int step::Mapping::* member;
 };
 struct MappingSwitch {
   std::string_view name;
-  bool step::Mapping::*member;
+  bool step::Mapping::* member;
 };
 [[nodiscard]] const std::vector<MappingNumber>& mapping_numbers();
 [[nodiscard]] const std::vector<MappingSwitch>& mapping_switches();

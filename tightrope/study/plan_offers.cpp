@@ -25,16 +25,15 @@ bool trains(const Chip& chip) {
 
 bool sold(const System& system, const catalog::Catalog& catalog) {
   if (system.provider != "any") return true;
-  return std::ranges::any_of(catalog.prices(), [&](const catalog::Price& price) {
-    return price.system == system.name;
-  });
+  return std::ranges::any_of(
+      catalog.prices(), [&](const catalog::Price& price) { return price.system == system.name; });
 }
 
 bool on_offer(const PlanRequest& request, const System& system, const Chip& chip,
               const catalog::Catalog& catalog) {
   if (!trains(chip) || system.chips < least_unit || !sold(system, catalog)) return false;
-  const bool ships = system.status == catalog::Status::shipping &&
-                     chip.status == catalog::Status::shipping;
+  const bool ships =
+      system.status == catalog::Status::shipping && chip.status == catalog::Status::shipping;
   return ships || (request.announced && system.status != catalog::Status::retired);
 }
 
@@ -174,11 +173,11 @@ int least_chips(const PlanRequest& request, const step::Context& context) {
 }
 
 Seconds duration_at_peak(const PlanRequest& request, const step::Context& context, int chips) {
-  const FlopsPerSecond peak = max(context.kernels.peak[context.recipe.product],
-                                  context.kernels.peak[DType::bf16]);
-  const Flops work(request.tokens.raw() *
-                   workload::job_flops_per_token(context.model, context.job,
-                                                 workload::FlopConvention::causal));
+  const FlopsPerSecond peak =
+      max(context.kernels.peak[context.recipe.product], context.kernels.peak[DType::bf16]);
+  const Flops work(
+      request.tokens.raw() *
+      workload::job_flops_per_token(context.model, context.job, workload::FlopConvention::causal));
   return work / (peak * (static_cast<double>(chips) * context.chip.ranks_per_chip));
 }
 

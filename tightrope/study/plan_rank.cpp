@@ -88,9 +88,9 @@ class Remedies {
   const Plan* fewest_chips(const Constraints& bounds) const {
     const Plan* best = nullptr;
     for (const Plan* plan : keeping(all_, bounds)) {
-      const bool fewer = best == nullptr || plan->rented_chips < best->rented_chips ||
-                         (plan->rented_chips == best->rented_chips &&
-                          better(*plan, *best, request_.goal));
+      const bool fewer =
+          best == nullptr || plan->rented_chips < best->rented_chips ||
+          (plan->rented_chips == best->rented_chips && better(*plan, *best, request_.goal));
       if (fewer) best = plan;
     }
     return best;
@@ -143,14 +143,12 @@ std::vector<Plan> front_of(const std::vector<Plan>& plans) {
   std::vector<Plan> front;
   for (const Plan* plan : known) {
     const Numbers numbers = numbers_of(*plan);
-    const bool beaten = std::ranges::any_of(known, [&](const Plan* other) {
-      return dominates(numbers_of(*other), numbers);
-    });
+    const bool beaten = std::ranges::any_of(
+        known, [&](const Plan* other) { return dominates(numbers_of(*other), numbers); });
     if (!beaten) front.push_back(*plan);
   }
-  std::ranges::stable_sort(front, [](const Plan& a, const Plan& b) {
-    return better(a, b, Goal::time);
-  });
+  std::ranges::stable_sort(front,
+                           [](const Plan& a, const Plan& b) { return better(a, b, Goal::time); });
   return front;
 }
 

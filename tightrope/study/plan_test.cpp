@@ -132,8 +132,7 @@ TEST(Plan, NothingBeatsAPlanOnTheFront) {
   const PlanResult result = planned(r);
   ASSERT_GE(result.front.size(), 2u);
   auto no_worse = [](const Plan& a, const Plan& b) {
-    return a.duration <= b.duration && a.cost->total() <= b.cost->total() &&
-           *a.energy <= *b.energy;
+    return a.duration <= b.duration && a.cost->total() <= b.cost->total() && *a.energy <= *b.energy;
   };
   auto equal = [&](const Plan& a, const Plan& b) { return no_worse(a, b) && no_worse(b, a); };
   for (const Plan& p : result.plans) {
@@ -181,8 +180,8 @@ TEST(Plan, NothingIsFasterThanThePeakOfItsChips) {
   r.precisions = {"bf16", "fp8"};
   r.top = 20;
   for (const Plan& p : planned(r).plans) {
-    const auto context = plan_context(
-        r, {p.system, p.precision, p.stack, p.chips, p.estimate.mapping}, facts());
+    const auto context =
+        plan_context(r, {p.system, p.precision, p.stack, p.chips, p.estimate.mapping}, facts());
     ASSERT_TRUE(context.has_value());
     EXPECT_GE(p.duration, plan_internal::duration_at_peak(r, *context, p.chips));
     EXPECT_LE(p.mfu, 1.0);
@@ -347,8 +346,8 @@ step::Mapping any_mapping() {
   m.sharding = *rc::gen::element(step::Sharding::none, step::Sharding::optimizer,
                                  step::Sharding::gradients, step::Sharding::full);
   m.tp_comm = *rc::gen::element(step::TpComm::all_reduce, step::TpComm::sequence_parallel);
-  m.tp_overlap = *rc::gen::element(step::TpOverlap::none, step::TpOverlap::ring,
-                                   step::TpOverlap::bulk);
+  m.tp_overlap =
+      *rc::gen::element(step::TpOverlap::none, step::TpOverlap::ring, step::TpOverlap::bulk);
   m.cp_kind = *rc::gen::element(step::CpKind::ring, step::CpKind::all_to_all);
   m.recompute.bits = *rc::gen::inRange<std::uint32_t>(0, 256);
   return m;
