@@ -182,7 +182,9 @@ class Accountant {
     const double width = static_cast<double>(column ? g.in : g.out);
     const double gathered = l.narrow ? c_.recipe.gathered : half_precision;
     const bool scatter = expert || key_.tp_comm == TpComm::sequence_parallel;
-    const double ring = key_.tp_overlap == TpOverlap::ring ? c_.tuning.habits.tp_hidden : 0.0;
+    // Adapters read the gathered input too, which a product cut into pieces never holds whole.
+    const bool pieces = key_.tp_overlap == TpOverlap::ring && !c_.frozen_base();
+    const double ring = pieces ? c_.tuning.habits.tp_hidden : 0.0;
     const double beside = key_.tp_overlap == TpOverlap::none ? 0.0 : c_.tuning.habits.bulk_hidden;
     Traffic f, b;
     if (scatter) {
@@ -236,8 +238,12 @@ class Accountant {
     }
     Seconds forward{}, backward{};
     if (c_.tuning.stack.flash_attention) {
-      const KernelTime f = formula::attention_forward(s, c_.kernels);
-      const KernelTime b = formula::attention_backward(s, c_.kernels);
+      KernelTime f = formula::attention_forward(s, c_.kernels);
+      KernelTime b = formula::attention_backward(s, c_.kernels);
+      if (a.qk_dim != a.v_dim) {
+        f.time /= c_.tuning.habits.uneven_head_share;
+        b.time /= c_.tuning.habits.uneven_head_share;
+      }
       kernel("core", "attention", Phase::forward, f);
       kernel("core", "attention", Phase::backward_input, b);
       forward = f.time;

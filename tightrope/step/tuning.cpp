@@ -48,6 +48,7 @@ const std::vector<NumberField<Habits>>& habit_fields() {
       {"dp_hidden", &Habits::dp_hidden, 0.0, 1.0},
       {"ep_hidden", &Habits::ep_hidden, 0.0, 1.0},
       {"old_attention_share", &Habits::old_attention_share, 0.1, 1.0},
+      {"uneven_head_share", &Habits::uneven_head_share, 0.1, 1.2},
       {"steal", &Habits::steal, 0.0, 1.0},
       {"expert_skew", &Habits::expert_skew, 1.0, 3.0},
       {"straggler", &Habits::straggler, 0.0, 0.2},

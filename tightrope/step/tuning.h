@@ -50,6 +50,7 @@ struct Habits {
   double dp_hidden = 0.8;    ///< the same for gradients and parameters
   double ep_hidden = 0.6;    ///< the same for expert traffic under ep_overlap
   double old_attention_share = 0.55;   ///< speed of Ampere's attention kernels on later GPUs
+  double uneven_head_share = 0.7;      ///< speed of attention with queries wider than values (MLA)
   double steal = 0.1;                  ///< compute lost per second of hidden traffic
   double expert_skew = 1.1;            ///< busiest expert rank against the mean
   double straggler = 0.01;             ///< share of the step lost a doubling of the number of nodes

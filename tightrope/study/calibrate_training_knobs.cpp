@@ -25,6 +25,7 @@ constexpr Spread spreads[] = {
     {"dp_hidden", 0.2, false},
     {"ep_hidden", 0.2, false},
     {"old_attention_share", 0.25, true},
+    {"uneven_head_share", 0.25, true},
     {"steal", 0.1, false},
     {"expert_skew", 0.15, false},
     {"straggler", 0.005, false},
