@@ -178,8 +178,13 @@ class Search {
   }
 
   void visit_blocks() {
-    if (ordered_) std::ranges::stable_sort(blocks_, {}, &Candidate::guess);
-    for (const Candidate& candidate : blocks_) {
+    std::vector<std::pair<double, std::size_t>> order(blocks_.size());
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      order[i] = {ordered_ ? blocks_[i].guess : 0.0, i};
+    }
+    std::ranges::sort(order);
+    for (const auto& [guess, index] : order) {
+      const Candidate& candidate = blocks_[index];
       visit_stages(candidate, ordered_ && evaluator_.hopeless(candidate.low));
     }
   }

@@ -49,6 +49,7 @@ BareTimes Tables::bare_times(const step::BlockCosts& costs, bool whole_layers) c
   BareTimes bare;
   bare.layer_compute = bare.layer_again = never;
   const int kinds = static_cast<int>(c_.model.kinds.size());
+  bare.kinds.resize(kinds);
   for (int k = 0; k < kinds; ++k) {
     const step::PartCost& plain = costs.plain[k];
     const BareTimes::Part dropped = part(costs.kinds[k]);
@@ -89,8 +90,7 @@ Seconds bare_pipeline(const Block& block, const Layout& layout, const step::Mapp
       stage.forward += times * part.forward;
     };
     int layers = 0;
-    for (int k = 0; k < step::max_layer_kinds; ++k) {
-      if (run.layers[k] == 0) continue;
+    for (std::size_t k = 0; k < bare.kinds.size(); ++k) {
       layers += run.layers[k];
       add(bare.kinds[k], run.layers[k]);
     }

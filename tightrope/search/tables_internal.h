@@ -31,7 +31,7 @@ struct BareTimes {
   struct Part {
     Seconds total{}, forward{};
   };
-  std::array<Part, step::max_layer_kinds> kinds;  ///< whole layers not recomputed
+  std::vector<Part> kinds;  ///< whole layers not recomputed
   Part embedding, head;                           ///< head: with the prediction modules
   Seconds layer_again{};    ///< the least that recomputing one whole layer adds
   Seconds layer_compute{};  ///< kernels of the lightest layer
