@@ -11,8 +11,8 @@ namespace tightrope::study {
 
 /// One row, expressed or refused.
 struct RowCase {
-  std::string refused;     ///< why there is no prediction; empty when there is one
-  std::string chip;        ///< catalog id
+  std::string refused;  ///< why there is no prediction; empty when there is one
+  std::string chip;     ///< catalog id
   std::string precision, stack;
   bool moe = false;
   double measured = 0;     ///< tokens/s per accelerator; step seconds for the mapping grid

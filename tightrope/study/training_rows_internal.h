@@ -31,8 +31,16 @@ namespace tightrope::study::rows_internal {
 [[nodiscard]] int year_of(const TrainingRow& row);
 
 /// The software that ran a row, as far as its words tell.
-enum class Software { megatron, deepspeed, torchtitan, torch_fsdp, llm_foundry, internevo, jax,
-                      neuron };
+enum class Software {
+  megatron,
+  deepspeed,
+  torchtitan,
+  torch_fsdp,
+  llm_foundry,
+  internevo,
+  jax,
+  neuron
+};
 [[nodiscard]] Software software_of(const TrainingRow& row, const catalog::Chip& chip);
 /// Name of the stack in the tuning table: Megatron by year, the nearest earlier one there is.
 [[nodiscard]] std::string stack_of(const TrainingRow& row, Software software,
