@@ -22,12 +22,14 @@ bench: ready
 	cmake --preset bench >/dev/null
 	cmake --build --preset bench -j $(JOBS)
 	build/bench/bench_search
+	build/bench/bench_plan
 	@if command -v valgrind >/dev/null; then bench/search/instructions.sh build/bench; \
 	  else echo "instructions a mapping: skipped, valgrind is not installed (./setup --dev)"; fi
 
-# Measured against predicted, source by source.
+# Measured against predicted, source by source: make validate DATA=measurements.csv
 validate: all
-	ctest --preset $(PRESET) -L validation --verbose
+	@test -n "$(DATA)" || { echo "usage: make validate DATA=measurements.csv"; exit 2; }
+	$(BUILD)/tightrope validate training --data $(DATA)
 
 # Rewrites the expected output of the CLI sessions; review the diff.
 golden: all
