@@ -26,9 +26,9 @@ bench: ready
 	@if command -v valgrind >/dev/null; then bench/search/instructions.sh build/bench; \
 	  else echo "instructions a mapping: skipped, valgrind is not installed (./setup --dev)"; fi
 
-# Measured against predicted, source by source: make validate DATA=measurements.csv
+# Measured against predicted, source by source; make validate DATA=other.csv for other measurements.
+DATA ?= validation/sample_training.csv
 validate: all
-	@test -n "$(DATA)" || { echo "usage: make validate DATA=measurements.csv"; exit 2; }
 	$(BUILD)/tightrope validate training --data $(DATA)
 
 # Rewrites the expected output of the CLI sessions; review the diff.
