@@ -25,6 +25,7 @@ const std::vector<NumberField<Stack>>& stack_fields() {
       {"gather_mparams", &Stack::gather_mparams, 0.0, 1e5},
       {"pass_share", &Stack::pass_share, 0.3, 4.0},
       {"cast_share", &Stack::cast_share, 0.0, 3.0},
+      {"reserve_gib", &Stack::reserve_gib, -1.0, 16.0},
       {"host_per_kernel_us", &Stack::host_per_kernel_us, 0.0, 100.0},
       {"compute_share", &Stack::compute_share, 0.3, 1.2},
       {"attention_share", &Stack::attention_share, 0.1, 1.5},

@@ -32,6 +32,7 @@ struct Stack {
   double host_per_kernel_us = 0.0;  ///< host time to issue one kernel, as written in the file
   double compute_share = 1.0;       ///< speed of compute relative to the warm kernel tables
   double attention_share = 1.0;     ///< the same of its fused attention: generation of that kernel
+  double reserve_gib = -1.0;    ///< of the runtime on a device; below 0: that of the habits
   [[nodiscard]] Seconds host_per_kernel() const { return Seconds(host_per_kernel_us * 1e-6); }
 };
 
@@ -76,7 +77,10 @@ struct Tuning {
   Sustained sustained;
   Habits habits;
   [[nodiscard]] Seconds step_fixed() const { return Seconds(habits.step_fixed_ms * 1e-3); }
-  [[nodiscard]] Bytes reserve() const { return Bytes(habits.reserve_gib * 1073741824.0); }
+  [[nodiscard]] Bytes reserve() const {
+    const double own = stack.reserve_gib;
+    return Bytes((own < 0 ? habits.reserve_gib : own) * 1073741824.0);
+  }
 };
 
 /// The whole of calibration/training.toml.
