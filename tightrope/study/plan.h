@@ -3,6 +3,7 @@
 // A request names the work, a goal and constraints. Every system on offer is searched exhaustively
 // at every number of chips of a grid and in every precision asked for; the answer holds the best
 // plans of each system, the front over time, cost and energy, and what became of all the others.
+// docs/guide/plan.md tells a user the same at length.
 #pragma once
 
 #include <cstdint>
