@@ -1,5 +1,7 @@
 #include "tightrope/cli/explain_command.h"
 
+#include <algorithm>
+#include <cmath>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -63,8 +65,22 @@ Result<Asked> from_words(const ExplainOptions& options, const catalog::Catalog& 
       asked.request.precisions.empty() ? "bf16" : asked.request.precisions.front();
   const catalog::Chip* chip = system == nullptr ? nullptr : catalog.find_chip(system->chip);
   const int per_chip = chip == nullptr ? 1 : chip->ranks_per_chip;
-  asked.key.chips = (asked.key.mapping.ranks() + per_chip - 1) / per_chip;
+  const step::Mapping& m = asked.key.mapping;
+  const double chips = static_cast<double>(m.tp) * m.cp * m.pp * m.dp / per_chip;
+  asked.key.chips = static_cast<int>(std::min(std::ceil(chips), 1e9));
   return asked;
+}
+
+// Ranks and chips that no machine has would overflow before they are refused.
+Result<void> check_ranks(const study::PlanKey& key, const step::Context& context) {
+  const step::Mapping& m = key.mapping;
+  const double ranks = static_cast<double>(m.tp) * m.cp * m.pp * m.dp;
+  const double wanted = static_cast<double>(key.chips) * context.chip.ranks_per_chip;
+  if (ranks == wanted && m.micro_batch > 0) return {};
+  return fail(ErrorCode::conflict,
+              fmt::format("{} chips of {} run {:.0f} ranks, the mapping has {:.0f}", key.chips,
+                          key.system, wanted, ranks),
+              {}, "tp x cp x pp x dp must be the number of ranks, with mbs of at least 1");
 }
 
 // Why a mapping has no numbers to explain.
@@ -100,14 +116,8 @@ int run_explain(const Session& session, const ExplainOptions& options) {
   for (const std::string& warning : asked->warnings) session.err << "note: " << warning << "\n";
   const auto context = study::plan_context(asked->request, asked->key, *catalog);
   if (!context) return report_error(session, context.error());
-  if (asked->key.chips * context->chip.ranks_per_chip != asked->key.mapping.ranks()) {
-    return report_error(
-        session, {ErrorCode::conflict,
-                  fmt::format("{} chips of {} run {} ranks, the mapping has {}", asked->key.chips,
-                              asked->key.system, asked->key.chips * context->chip.ranks_per_chip,
-                              asked->key.mapping.ranks()),
-                  {},
-                  "tp x cp x pp x dp must be the number of ranks"});
+  if (const auto ranks = check_ranks(asked->key, *context); !ranks) {
+    return report_error(session, ranks.error());
   }
   const step::Estimate estimate = step::estimate(*context, asked->key.mapping);
   const bool runs = estimate.infeasible == step::Infeasible::none ||

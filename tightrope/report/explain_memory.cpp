@@ -62,7 +62,7 @@ Node memory_node(const step::Context& c, const study::Plan& plan, const Workings
   Node activations = card_node("activations", to_text(memory.activations), "in_flight");
   activations.note =
       fmt::format("{:.2f} micro-batches in flight x {} each{}", run.in_flight, to_text(run.kept),
-                  m.offload_activations ? "; offloaded, two layers resident" : "");
+                  m.offload_activations ? "; less what is offloaded but for two layers" : "");
   const step::StageLayers& stage = w.layout[index];
   int plain_left = m.recompute_layers > 0 ? stage.total() - m.recompute_layers : 0;
   for (std::size_t k = 0; k < c.kinds.size(); ++k) {

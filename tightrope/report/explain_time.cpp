@@ -156,13 +156,23 @@ class TimeTree {
       layer.children.push_back(op_node(op));
       listed += op.visible;
     }
-    if (one - listed > 1e-9 * one) {
-      Node rest;
-      rest.name = "collectives run again";
-      rest.value = to_text(one - listed);
-      layer.children.push_back(std::move(rest));
-    }
+    add_rest(layer, one, listed);
     node.children.push_back(std::move(layer));
+  }
+
+  // What the list leaves out, or holds twice.
+  static void add_rest(Node& layer, Seconds whole, Seconds listed) {
+    Node rest;
+    if (whole - listed > 1e-9 * whole) {
+      rest.name = "collectives run again";
+      rest.value = to_text(whole - listed);
+    } else if (listed - whole > 1e-9 * whole) {
+      rest.name = "links that work at the same time";
+      rest.value = "-" + to_text(listed - whole);
+    } else {
+      return;
+    }
+    layer.children.push_back(std::move(rest));
   }
 
   std::vector<OpTime> ops_of(const step::Part& part, bool plain) const {

@@ -276,6 +276,38 @@ TEST(Explain, FollowsAStepToItsKernels) {
   }
 }
 
+// The kernels and collectives listed under a layer are the whole of its time; expert traffic counts
+// the slower of two links that work at once.
+TEST(Explain, ListsEveryKernelOfALayer) {
+  for (const Case& c : cases()) {
+    for (const study::Plan& p : c.result.plans) {
+      const step::Context context = context_of(c, p);
+      for (const step::Part& part : context.kinds) {
+        std::vector<step::OpTime> ops;
+        const step::PartCost cost =
+            step::part_cost(context, part, step::cost_key(p.estimate.mapping), &ops);
+        Seconds forward{}, split{}, experts{};
+        for (const step::OpTime& op : ops) {
+          if (op.kind == "ep") {
+            experts += op.visible;
+          } else if (op.kind == "tp" || op.kind == "cp") {
+            split += op.visible;
+          } else if (op.phase == step::Phase::forward) {
+            forward += op.visible;
+          }
+        }
+        const Seconds known =
+            cost.tp_forward + cost.tp_backward + cost.cp_forward + cost.cp_backward;
+        const Seconds routed = cost.ep_forward + cost.ep_backward;
+        EXPECT_NEAR(forward.raw(), cost.forward.raw(), 1e-9 * cost.forward.raw());
+        EXPECT_NEAR(split.raw(), known.raw(), 1e-9 * known.raw() + 1e-15);
+        EXPECT_GE(experts, (1 - 1e-9) * routed);
+        EXPECT_LE(experts, (2 + 1e-9) * routed);
+      }
+    }
+  }
+}
+
 // ---- The timeline ---------------------------------------------------------------------------
 
 struct Span {

@@ -11,6 +11,11 @@ namespace {
 
 using step::Mapping;
 
+// A member that is added to Mapping has to be added to the words here and to the tables below.
+static_assert(sizeof(Mapping) == 80, "teach plan_mapping.cpp and plan_json.cpp the new member");
+
+constexpr int most = 1 << 20;  // of any number in a mapping
+
 // "tp8": a name and a whole number.
 struct NumberWord {
   std::string_view prefix;
@@ -29,6 +34,7 @@ constexpr NumberWord number_words[] = {
     {"last", &Mapping::last_stage_layers},
     {"shard", &Mapping::shard_ranks},
     {"x", &Mapping::recompute_layers},
+    {"off-a", &Mapping::offload_layers},
 };
 
 // A word that sets something by itself.
@@ -82,8 +88,10 @@ bool read_number_word(std::string_view word, Mapping& mapping) {
     const std::string_view digits = word.substr(n.prefix.size());
     int value = 0;
     const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (status != std::errc() || end != digits.data() + digits.size() || value < 1) continue;
+    if (status != std::errc() || end != digits.data() + digits.size() || value < 1 || value > most)
+      continue;
     mapping.*n.member = value;
+    if (n.member == &Mapping::offload_layers) mapping.offload_activations = true;
     return true;
   }
   return false;
@@ -151,6 +159,7 @@ const std::vector<MappingNumber>& mapping_numbers() {
       {"first_stage_layers", &Mapping::first_stage_layers},
       {"last_stage_layers", &Mapping::last_stage_layers},
       {"recompute_layers", &Mapping::recompute_layers},
+      {"offload_layers", &Mapping::offload_layers},
       {"shard_ranks", &Mapping::shard_ranks},
   };
   return fields;

@@ -360,6 +360,13 @@ RC_GTEST_PROP(PlanMapping, ReadsWhatItWrites, ()) {
   RC_ASSERT(step::to_text(*read) == text);
 }
 
+TEST(PlanMapping, ReadsPartlyOffloadedLayers) {
+  const auto read = mapping_from_text("tp2 pp2 dp2 mbs1 zero1 sp off-a8 off-o");
+  ASSERT_TRUE(read.has_value());
+  EXPECT_TRUE(read->offload_activations && read->offload_optimizer);
+  EXPECT_EQ(read->offload_layers, 8);
+}
+
 TEST(PlanMapping, RefusesWhatItDoesNotKnow) {
   for (const char* text : {"tp8 pp", "tp0", "tpx", "recompute=everything", "zero4", "tp8,pp2"}) {
     const auto read = mapping_from_text(text);
