@@ -71,11 +71,20 @@ Result<Asked> from_words(const ExplainOptions& options, const catalog::Catalog& 
   return asked;
 }
 
+constexpr double most_pieces = 1 << 24;  // of a replayed pipeline
+
 // Ranks and chips that no machine has would overflow before they are refused.
 Result<void> check_ranks(const study::PlanKey& key, const step::Context& context) {
   const step::Mapping& m = key.mapping;
   const double ranks = static_cast<double>(m.tp) * m.cp * m.pp * m.dp;
   const double wanted = static_cast<double>(key.chips) * context.chip.ranks_per_chip;
+  const double micro_batches =
+      static_cast<double>(context.job.global_batch) / m.dp / std::max(1, m.micro_batch);
+  if (micro_batches * m.pp * m.vp > most_pieces) {
+    return fail(ErrorCode::range,
+                fmt::format("{:.0f} micro-batches on {} stages of {} chunks are too many to replay",
+                            micro_batches, m.pp, m.vp));
+  }
   if (ranks == wanted && m.micro_batch > 0) return {};
   return fail(ErrorCode::conflict,
               fmt::format("{} chips of {} run {:.0f} ranks, the mapping has {:.0f}", key.chips,

@@ -21,29 +21,9 @@ using plan_internal::Verdict;
 
 constexpr Seconds one_day{86400.0};
 
-Result<void> check_numbers(const PlanRequest& request) {
-  const auto positive = [](double value, const char* what, const char* hint) -> Result<void> {
-    if (value > 0) return {};
-    return fail(ErrorCode::range, fmt::format("{} must be above 0", what), {}, hint);
-  };
-  TR_TRY_VOID(positive(request.tokens.raw(), "the number of tokens", "for example --tokens 15T"));
-  TR_TRY_VOID(positive(static_cast<double>(request.job.seq_len), "the sequence length",
-                       "for example --seq 8192"));
-  TR_TRY_VOID(positive(static_cast<double>(request.job.global_batch), "the global batch",
-                       "for example --batch 2048, in sequences"));
-  TR_TRY_VOID(positive(request.top, "the number of plans a system", "for example --top 3"));
-  for (const int n : request.chips) TR_TRY_VOID(positive(n, "a number of chips", "--chips 4096"));
-  for (const int n : request.units) TR_TRY_VOID(positive(n, "a number of units", "--units 1"));
-  if (request.job.task == workload::Task::lora) {
-    TR_TRY_VOID(positive(request.job.lora_rank, "the rank of the adapters", "--lora-rank 16"));
-  }
-  const Constraints& c = request.constraints;
-  if (c.deadline) TR_TRY_VOID(positive(c.deadline->raw(), "the deadline", "--deadline 90d"));
-  if (c.budget) TR_TRY_VOID(positive(c.budget->raw(), "the budget", "--budget 100M"));
-  if (c.memory_share > 0 && c.memory_share <= 1) return {};
-  return fail(ErrorCode::range, "the memory margin must be from 0 to below 1", {},
-              "0.05 leaves 5 % of device memory free");
-}
+// Larger batches make pipelines too long to replay, and train nothing.
+constexpr std::int64_t most_sequences = 1 << 18;
+constexpr std::int64_t most_tokens = 1 << 24;
 
 void count(Verdict verdict, PlanCounts& counts) {
   switch (verdict) {
@@ -147,6 +127,40 @@ Result<void> explain_failure(const PlanRequest& request, const Harvest& harvest,
 
 }  // namespace
 
+namespace plan_internal {
+
+Result<void> check_numbers(const PlanRequest& request) {
+  const auto positive = [](double value, const char* what, const char* hint) -> Result<void> {
+    if (value > 0) return {};
+    return fail(ErrorCode::range, fmt::format("{} must be above 0", what), {}, hint);
+  };
+  TR_TRY_VOID(positive(request.tokens.raw(), "the number of tokens", "for example --tokens 15T"));
+  TR_TRY_VOID(positive(static_cast<double>(request.job.seq_len), "the sequence length",
+                       "for example --seq 8192"));
+  TR_TRY_VOID(positive(static_cast<double>(request.job.global_batch), "the global batch",
+                       "for example --batch 2048, in sequences"));
+  if (request.job.global_batch > most_sequences || request.job.seq_len > most_tokens) {
+    return fail(ErrorCode::range,
+                fmt::format("a batch of {} sequences of {} tokens is beyond the model",
+                            request.job.global_batch, request.job.seq_len),
+                {}, fmt::format("up to {} sequences of {} tokens", most_sequences, most_tokens));
+  }
+  TR_TRY_VOID(positive(request.top, "the number of plans a system", "for example --top 3"));
+  for (const int n : request.chips) TR_TRY_VOID(positive(n, "a number of chips", "--chips 4096"));
+  for (const int n : request.units) TR_TRY_VOID(positive(n, "a number of units", "--units 1"));
+  if (request.job.task == workload::Task::lora) {
+    TR_TRY_VOID(positive(request.job.lora_rank, "the rank of the adapters", "--lora-rank 16"));
+  }
+  const Constraints& c = request.constraints;
+  if (c.deadline) TR_TRY_VOID(positive(c.deadline->raw(), "the deadline", "--deadline 90d"));
+  if (c.budget) TR_TRY_VOID(positive(c.budget->raw(), "the budget", "--budget 100M"));
+  if (c.memory_share > 0 && c.memory_share <= 1) return {};
+  return fail(ErrorCode::range, "the memory margin must be from 0 to below 1", {},
+              "0.05 leaves 5 % of device memory free");
+}
+
+}  // namespace plan_internal
+
 std::string_view to_string(Goal goal) {
   switch (goal) {
     case Goal::time: return "time";
@@ -193,7 +207,7 @@ std::string calibration_hash() {
 }
 
 Result<PlanResult> plan(const PlanRequest& request, const catalog::Catalog& catalog) {
-  TR_TRY_VOID(check_numbers(request));
+  TR_TRY_VOID(plan_internal::check_numbers(request));
   TR_TRY(const Harvest harvest, plan_internal::harvest(request, catalog));
   PlanResult result;
   result.precisions = harvest.precisions;

@@ -200,6 +200,7 @@ namespace tightrope::study {
 
 Result<step::Context> plan_context(const PlanRequest& request, const PlanKey& key,
                                    const catalog::Catalog& catalog) {
+  TR_TRY_VOID(plan_internal::check_numbers(request));
   PlanRequest one = request;
   one.systems = {key.system};
   one.precisions = {key.precision};

@@ -20,6 +20,9 @@ struct Offer {
   std::vector<std::string> precisions;
 };
 
+/// Errors: range, for numbers that no run can have.
+[[nodiscard]] Result<void> check_numbers(const PlanRequest& request);
+
 /// Systems of a request in the catalog's order. Errors: not_found, unsupported.
 [[nodiscard]] Result<std::vector<Offer>> find_offers(const PlanRequest& request,
                                                      const catalog::Catalog& catalog);
