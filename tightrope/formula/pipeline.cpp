@@ -319,6 +319,7 @@ class Wave {
 double replay_time(const UnevenPipeline& p, std::vector<PipelineEvent>* events) {
   int stages = 0;
   for (const StageRun& run : p.runs) stages += run.count;
+  TR_CHECK(stages > 0);
   TR_CHECK(p.chunks == 1 || p.micro_batches % stages == 0, p.chunks, p.micro_batches, stages);
   return events == nullptr ? Wave(p).run() : Replay(p, events).run();
 }

@@ -417,7 +417,7 @@ TEST(Search, OneMoreOptionNeverWorsensTheBest) {
   c.space.recompute = {ModuleSet()};
   using Change = std::function<void(Space&)>;
   const std::vector<Change> changes = {
-      [](Space& s) { s.recompute.push_back(ModuleSet(RecomputeModule::layer)); },
+      [](Space& s) { s.recompute.emplace_back(RecomputeModule::layer); },
       [](Space& s) { s.recompute_quarters = {1, 2, 4}; },
       [](Space& s) { s.sharding.push_back(Sharding::full); },
       [](Space& s) { s.schedule.push_back(Schedule::zero_bubble); },

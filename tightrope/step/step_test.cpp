@@ -259,7 +259,7 @@ TEST(Step, EveryWeightStandsSomewhereOnce) {
       }
       const workload::ParameterCount count = workload::count_parameters(model);
       // MTP modules use the head's table once more as if it were their own.
-      const double extra = static_cast<double>(model.mtp_layers * model.vocab * model.hidden);
+      const double extra = model.mtp_layers * static_cast<double>(model.vocab * model.hidden);
       const auto whole = static_cast<double>(count.total() + count.mtp);
       EXPECT_NEAR(sum, whole + extra, 1e-3 * whole) << s.name << " pp" << pp;
     }
