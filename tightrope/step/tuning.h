@@ -19,20 +19,23 @@ struct Stack {
   bool dropout = false;
   bool dedup_dispatch = false;  ///< a token goes once to a rank, however many experts it has there
   bool graphs = false;          ///< whole-step device graphs: no host time between kernels
-  bool sharded_all_reduce = false;     ///< ZeRO-1 reduces gradients whole on every rank
-  bool old_attention = false;          ///< its attention kernel was written for Ampere
-  bool fused_loss = true;              ///< else logits stand in memory in 16 and 32 bits
-  bool host_waits = false;             ///< each kernel waits for the one before (launch blocking)
+  bool sharded_all_reduce = false;  ///< ZeRO-1 reduces gradients whole on every rank
+  bool old_attention = false;       ///< its attention kernel was written for Ampere
+  bool fused_loss = true;           ///< else logits stand in memory in 16 and 32 bits
+  bool host_waits = false;          ///< each kernel waits for the one before (launch blocking)
+  // tidy-allow(raw-unit): a number of calibration/training.toml, read and fitted by its key
   double gradient_bytes = 0.0;         ///< a gradient in a reduction takes; 0: what the recipe says
   double bucket_mparams = 40.0;        ///< parameters, in millions, of one gradient message; 0: all
   double bucket_mparams_a_rank = 0.0;  ///< the same at least, a data-parallel rank
   double gather_mparams = 0.0;  ///< parameters, in millions, of one message back; 0: as gradients
   double pass_share = 1.0;      ///< HBM traffic of elementwise passes, relative to perfect fusion
   double cast_share = 1.0;      ///< share of the casts to narrow formats that cost a pass
+  // tidy-allow(raw-unit): a number of calibration/training.toml, read and fitted by its key
   double host_per_kernel_us = 0.0;  ///< host time to issue one kernel, as written in the file
   double compute_share = 1.0;       ///< speed of compute relative to the warm kernel tables
   double attention_share = 1.0;     ///< the same of its fused attention: generation of that kernel
-  double reserve_gib = -1.0;    ///< of the runtime on a device; below 0: that of the habits
+  // tidy-allow(raw-unit): a number of calibration/training.toml, read and fitted by its key
+  double reserve_gib = -1.0;  ///< of the runtime on a device; below 0: that of the habits
   [[nodiscard]] Seconds host_per_kernel() const { return Seconds(host_per_kernel_us * 1e-6); }
 };
 
@@ -50,12 +53,14 @@ struct Habits {
   double bulk_hidden = 0.8;  ///< the same for independent neighbours (regathers, CP, prefetch)
   double dp_hidden = 0.8;    ///< the same for gradients and parameters
   double ep_hidden = 0.6;    ///< the same for expert traffic under ep_overlap
-  double old_attention_share = 0.55;   ///< speed of Ampere's attention kernels on later GPUs
-  double uneven_head_share = 0.7;      ///< speed of attention with queries wider than values (MLA)
-  double steal = 0.1;                  ///< compute lost per second of hidden traffic
-  double expert_skew = 1.1;            ///< busiest expert rank against the mean
-  double straggler = 0.01;             ///< share of the step lost a doubling of the number of nodes
-  double step_fixed_ms = 10.0;         ///< host work once a step: data, logging, loss reduction
+  double old_attention_share = 0.55;  ///< speed of Ampere's attention kernels on later GPUs
+  double uneven_head_share = 0.7;     ///< speed of attention with queries wider than values (MLA)
+  double steal = 0.1;                 ///< compute lost per second of hidden traffic
+  double expert_skew = 1.1;           ///< busiest expert rank against the mean
+  double straggler = 0.01;            ///< share of the step lost a doubling of the number of nodes
+  // tidy-allow(raw-unit): a number of calibration/training.toml, read and fitted by its key
+  double step_fixed_ms = 10.0;  ///< host work once a step: data, logging, loss reduction
+  // tidy-allow(raw-unit): a number of calibration/training.toml, read and fitted by its key
   double reserve_gib = 3.0;            ///< framework, communicators, allocator slack
   double band50 = 0.08, band90 = 0.2;  ///< half-widths of the error bands, relative
 };

@@ -81,7 +81,7 @@ Result<void> fill(const TrainingRow& given, TrainingForm form, const catalog::Ca
   if (const std::string why = measure(row, form, model, request.job, out); !why.empty()) {
     return fail(ErrorCode::range, why);
   }
-  out.model_flops = workload::job_flops_per_token(model, request.job, FlopConvention::causal);
+  out.flops_a_token = workload::job_flops_per_token(model, request.job, FlopConvention::causal);
   out.tokens = static_cast<double>(row.global_batch * row.seq_len);
   request.model = std::move(model);
   request.precision = out.precision;

@@ -15,10 +15,10 @@ struct RowCase {
   std::string chip;     ///< catalog id
   std::string precision, stack;
   bool moe = false;
-  double measured = 0;     ///< tokens/s per accelerator; step seconds for the mapping grid
-  double tokens = 0;       ///< of one step
-  double model_flops = 0;  ///< FLOPs a token, causal attention, frozen weights left out (MFU)
-  FlopsPerSecond peak{};   ///< of one accelerator in the recipe's format
+  double measured = 0;       ///< tokens/s per accelerator; step seconds for the mapping grid
+  double tokens = 0;         ///< of one step
+  double flops_a_token = 0;  ///< FLOPs a token, causal attention, frozen weights left out (MFU)
+  FlopsPerSecond peak{};     ///< of one accelerator in the recipe's format
   step::Mapping mapping;
   /// The steps that bracket the row: one, or two when the last micro-batch is a partial one; the
   /// row's step time is the weighted mean.

@@ -90,11 +90,11 @@ class ConstantMfu {
 
   [[nodiscard]] double mfu(std::size_t i) const {
     const RowCase& c = cases_[i];
-    return tokens_a_second(i, c.measured) * c.model_flops / c.peak.raw();
+    return tokens_a_second(i, c.measured) * c.flops_a_token / c.peak.raw();
   }
   /// What row i would reach at utilisation `share`, in the unit of the table.
   [[nodiscard]] double value_at(std::size_t i, double share) const {
-    const double rate = share * cases_[i].peak.raw() / cases_[i].model_flops;
+    const double rate = share * cases_[i].peak.raw() / cases_[i].flops_a_token;
     return tokens_a_second(i, rate);
   }
   /// Median utilisation of rows of the same chip and precision; with `leave_out` without row i's
