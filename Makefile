@@ -17,7 +17,7 @@ ready:
 test: all
 	ctest --preset $(PRESET) -j $(JOBS)
 
-# Measured speed: mappings a second, peers beside us, answers compared first.
+# Measured speed, answers compared first. CALCULON=<checkout> runs that peer beside us.
 bench: ready
 	cmake --preset bench >/dev/null
 	cmake --build --preset bench -j $(JOBS)

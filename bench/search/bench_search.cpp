@@ -130,7 +130,8 @@ Result<int> run_case(const Case& which, const std::string& peer) {
   const step::Estimate& best = bounds.outcome.best.front();
   fmt::print("  best: {:.3f} s a step: {}\n", best.step_time.raw(), step::to_text(best.mapping));
   print_times(bounds, singly, none);
-  if (!peer.empty()) return run_beside_peer(which, context, best, bounds.seconds, peer);
+  if (!peer.empty())
+    return run_beside_peer(which, context, best, {bounds.seconds, singly.seconds}, peer);
   return 0;
 }
 
