@@ -14,7 +14,8 @@
 
 namespace tightrope::search {
 
-/// Options to enumerate. An empty list of numbers means every value that divides.
+/// Options to enumerate. Not among them, though the step prices them: hybrid sharding
+/// (Mapping::shard_ranks), token capacity, hand-set first and last stages. An empty list of numbers means every value that divides.
 struct Space {
   std::vector<int> tp, cp{1}, pp, vp, ep, etp{1}, micro_batch;
   int max_tp = 64;  ///< with an empty tp list
@@ -24,7 +25,6 @@ struct Space {
   /// Quarters of a stage's layers that recompute when whole layers do (4: all of them).
   std::vector<int> recompute_quarters{4};
   std::vector<step::Sharding> sharding{step::Sharding::optimizer};
-  std::vector<int> shard_ranks{0};  ///< with any sharding; 0 = over all data-parallel ranks
   std::vector<step::TpComm> tp_comm{step::TpComm::sequence_parallel};
   std::vector<step::TpOverlap> tp_overlap{step::TpOverlap::none};
   std::vector<step::CpKind> cp_kind{step::CpKind::ring};

@@ -32,7 +32,6 @@ Space default_space(const step::Context& context) {
   space.recompute = {ModuleSet(), cheap, ModuleSet(RecomputeModule::layer)};
   space.recompute_quarters = {1, 2, 4};
   space.sharding = {step::Sharding::optimizer, step::Sharding::full};
-  if (domain > 1) space.shard_ranks = {0, domain};
   space.tp_overlap = {step::TpOverlap::ring};
   space.cp_kind = {step::CpKind::ring, step::CpKind::all_to_all};
   space.schedule = {step::Schedule::one_f_one_b, step::Schedule::zero_bubble};
