@@ -15,7 +15,8 @@
 namespace tightrope::search {
 
 /// Options to enumerate. Not among them, though the step prices them: hybrid sharding
-/// (Mapping::shard_ranks), token capacity, hand-set first and last stages. An empty list of numbers means every value that divides.
+/// (Mapping::shard_ranks), token capacity, hand-set first and last stages. An
+/// empty list of numbers means every value that divides.
 struct Space {
   std::vector<int> tp, cp{1}, pp, vp, ep, etp{1}, micro_batch;
   int max_tp = 64;  ///< with an empty tp list
