@@ -15,8 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string& corpus() {
-  static const std::string path =
-      std::string(TIGHTROPE_SOURCE_DIR) + "/tests/bad_input/catalog/";
+  static const std::string path = std::string(TIGHTROPE_SOURCE_DIR) + "/tests/bad_input/catalog/";
   return path;
 }
 

@@ -85,20 +85,23 @@ hbm_bandwidth = { value = "3 TB/s", source = "lab", as_of = 2026-10-01, grade = 
 
 TEST(Catalog, HoldsEveryChipAndSystemThatWasAskedFor) {
   for (const char* name :
-       {"trainium1", "trainium2", "trainium3", "trainium4", "inferentia2", "h100", "h200", "b200",
-        "gb200", "b300", "gb300", "a100-40gb", "a100-80gb", "graviton3", "graviton4", "graviton5",
-        "tpu-v4", "tpu-v5e", "tpu-v5p", "tpu-v6e", "tpu7x", "mi300x", "mi325x", "mi355x",
-        "h100-hbm2e", "gh200", "l40s", "gaudi2", "gaudi3", "rubin"}) {
+       {"trainium1",  "trainium2", "trainium3", "trainium4", "inferentia2", "h100",
+        "h200",       "b200",      "gb200",     "b300",      "gb300",       "a100-40gb",
+        "a100-80gb",  "graviton3", "graviton4", "graviton5", "tpu-v4",      "tpu-v5e",
+        "tpu-v5p",    "tpu-v6e",   "tpu7x",     "mi300x",    "mi325x",      "mi355x",
+        "h100-hbm2e", "gh200",     "l40s",      "gaudi2",    "gaudi3",      "rubin"}) {
     EXPECT_NE(all().find_chip(name), nullptr) << name;
   }
   for (const char* name :
-       {"p4d.24xlarge", "p4de.24xlarge", "p5.48xlarge", "p5e.48xlarge", "p5en.48xlarge",
-        "p6-b200.48xlarge", "p6-b300.48xlarge", "u-p6e-gb200x36", "u-p6e-gb200x72",
-        "u-p6e-gb300x72", "trn1.32xlarge", "trn1n.32xlarge", "trn2.48xlarge", "u-trn2x64",
-        "u-trn3x64", "u-trn3x144", "inf2.48xlarge", "c8g.48xlarge", "c8gn.48xlarge", "dgx-a100",
-        "dgx-h100", "dgx-h200", "dgx-b200", "gb200-nvl72", "gb300-nvl72", "dgx-cloud-gb200",
-        "tpu-v4-128", "tpu-v5e-256", "tpu-v5p-256", "tpu-v6e-256", "tpu7x-256", "mi300x-8",
-        "mi325x-8", "mi355x-8"}) {
+       {"p4d.24xlarge",   "p4de.24xlarge",    "p5.48xlarge",      "p5e.48xlarge",
+        "p5en.48xlarge",  "p6-b200.48xlarge", "p6-b300.48xlarge", "u-p6e-gb200x36",
+        "u-p6e-gb200x72", "u-p6e-gb300x72",   "trn1.32xlarge",    "trn1n.32xlarge",
+        "trn2.48xlarge",  "u-trn2x64",        "u-trn3x64",        "u-trn3x144",
+        "inf2.48xlarge",  "c8g.48xlarge",     "c8gn.48xlarge",    "dgx-a100",
+        "dgx-h100",       "dgx-h200",         "dgx-b200",         "gb200-nvl72",
+        "gb300-nvl72",    "dgx-cloud-gb200",  "tpu-v4-128",       "tpu-v5e-256",
+        "tpu-v5p-256",    "tpu-v6e-256",      "tpu7x-256",        "mi300x-8",
+        "mi325x-8",       "mi355x-8"}) {
     EXPECT_NE(all().find_system(name), nullptr) << name;
   }
 }
@@ -305,8 +308,8 @@ TEST(Prices, OfEquallyNewAndEquallyFarTheLowestIsTaken) {
   const Price* p = all().find_price("dgx-h100", "us-east-2", Term::on_demand);
   ASSERT_NE(p, nullptr);
   for (const Price& other : all().prices()) {
-    const bool rival = other.system == p->system && other.term == p->term &&
-                       other.from().as_of == p->from().as_of;
+    const bool rival =
+        other.system == p->system && other.term == p->term && other.from().as_of == p->from().as_of;
     if (rival) {
       EXPECT_LE(p->per_chip.value.raw(), other.per_chip.value.raw());
     }
@@ -409,11 +412,13 @@ RC_GTEST_PROP(Text, AShownQuantityReadsBackToSixDigits, ()) {
     Dimension dimension;
     double smallest;
   };
-  const Kind kinds[] = {
-      {dimension_of(Bytes()), 1e3},          {dimension_of(BytesPerSecond()), 1e3},
-      {dimension_of(FlopsPerSecond()), 1e9}, {dimension_of(Watts()), 1.0},
-      {dimension_of(DollarsPerSecond()), 1e-6}, {dimension_of(DollarsPerJoule()), 1e-12},
-      {dimension_of(GramsPerJoule()), 1e-9}};
+  const Kind kinds[] = {{dimension_of(Bytes()), 1e3},
+                        {dimension_of(BytesPerSecond()), 1e3},
+                        {dimension_of(FlopsPerSecond()), 1e9},
+                        {dimension_of(Watts()), 1.0},
+                        {dimension_of(DollarsPerSecond()), 1e-6},
+                        {dimension_of(DollarsPerJoule()), 1e-12},
+                        {dimension_of(GramsPerJoule()), 1e-9}};
   const Kind kind = kinds[*rc::gen::inRange<std::size_t>(0, std::size(kinds))];
   const Dimension d = kind.dimension;
   const double value = *rc::gen::inRange(1, 1'000'000'000) * kind.smallest;

@@ -65,8 +65,7 @@ void Checker::check_names(const std::vector<Record>& all,
       if (placed == by_name.end()) placed = by_name.find(at->second);
       if (placed == by_name.end()) continue;
       const std::string& other = placed->first == record.name ? at->second : record.name;
-      fault(ErrorCode::conflict,
-            fmt::format("alias \"{}\" already names \"{}\"", alias, other),
+      fault(ErrorCode::conflict, fmt::format("alias \"{}\" already names \"{}\"", alias, other),
             placed->second->at("aliases"),
             fmt::format("take another alias, or replace \"{}\" by a file of that name", other));
     }
@@ -83,8 +82,8 @@ void Checker::check_chip(const Placed<Chip>& placed) {
   }
   static constexpr std::string_view kinds[] = {"gpu", "trainium", "tpu", "gaudi", "cpu"};
   if (!chip.kind.empty() && std::ranges::find(kinds, chip.kind) == std::end(kinds)) {
-    fault(ErrorCode::range, fmt::format("kind \"{}\" is not known", chip.kind),
-          placed.at("kind"), "one of: gpu, trainium, tpu, gaudi, cpu");
+    fault(ErrorCode::range, fmt::format("kind \"{}\" is not known", chip.kind), placed.at("kind"),
+          "one of: gpu, trainium, tpu, gaudi, cpu");
     return;
   }
   if (chip.kind == "cpu" || chip.kind.empty() || chip.status == Status::announced) return;
@@ -96,19 +95,16 @@ void Checker::check_chip(const Placed<Chip>& placed) {
                 {chip.hbm_bandwidth.known, "hbm_bandwidth"}};
   for (const auto& need : needed) {
     if (need.known || placed.keys.contains(need.name)) continue;
-    fault(ErrorCode::not_found,
-          fmt::format("a {} that ships needs \"{}\"", chip.kind, need.name), placed.where,
-          "state it, or set status = \"announced\"");
+    fault(ErrorCode::not_found, fmt::format("a {} that ships needs \"{}\"", chip.kind, need.name),
+          placed.where, "state it, or set status = \"announced\"");
   }
 }
 
 void Checker::check_system(const Placed<System>& placed) {
   const System& system = placed.record;
   if (!system.chip.empty() && catalog_.find_chip(system.chip) == nullptr) {
-    fault(ErrorCode::not_found, fmt::format("unknown chip \"{}\"", system.chip),
-          placed.at("chip"),
-          meant(system.chip, catalog_.chips(),
-                fmt::format("add chips/{}.toml", system.chip)));
+    fault(ErrorCode::not_found, fmt::format("unknown chip \"{}\"", system.chip), placed.at("chip"),
+          meant(system.chip, catalog_.chips(), fmt::format("add chips/{}.toml", system.chip)));
   }
   if (system.chips > 0 && system.chips_per_node > 0 && system.scaleup_domain > 0) {
     check_shape(placed);
@@ -146,26 +142,26 @@ void Checker::check_shape(const Placed<System>& placed) {
   }
   const int product = std::accumulate(s.torus.begin(), s.torus.end(), 1, std::multiplies<>());
   if (wanted > 0 && product != s.scaleup_domain) {
-    fault(ErrorCode::conflict,
-          fmt::format("the torus holds {} chips, scaleup_domain says {}", product,
-                      s.scaleup_domain),
-          placed.at("torus"), "the extents multiply to scaleup_domain");
+    fault(
+        ErrorCode::conflict,
+        fmt::format("the torus holds {} chips, scaleup_domain says {}", product, s.scaleup_domain),
+        placed.at("torus"), "the extents multiply to scaleup_domain");
   }
 }
 
 void Checker::check_price(const Placed<Price>& placed) {
   const Price& price = placed.record;
   if (!price.system.empty() && catalog_.find_system(price.system) == nullptr) {
-    fault(ErrorCode::not_found, fmt::format("unknown system \"{}\"", price.system),
-          placed.at("system"),
-          meant(price.system, catalog_.systems(),
-                fmt::format("add systems/{}.toml", price.system)));
+    fault(
+        ErrorCode::not_found, fmt::format("unknown system \"{}\"", price.system),
+        placed.at("system"),
+        meant(price.system, catalog_.systems(), fmt::format("add systems/{}.toml", price.system)));
   }
   if (!price.region.empty() && catalog_.find_region(price.region) == nullptr) {
-    fault(ErrorCode::not_found, fmt::format("unknown region \"{}\"", price.region),
-          placed.at("region"),
-          meant(price.region, catalog_.regions(),
-                fmt::format("add regions/{}.toml", price.region)));
+    fault(
+        ErrorCode::not_found, fmt::format("unknown region \"{}\"", price.region),
+        placed.at("region"),
+        meant(price.region, catalog_.regions(), fmt::format("add regions/{}.toml", price.region)));
   }
   if (placed.broken.contains("term")) return;
   const bool purchase = price.term == Term::purchase;

@@ -41,16 +41,15 @@ constexpr Field<Chip> chip_fields[] = {
     peak<DType::int8>("peak_int8", "dense peak of the whole chip, operations as FLOP"),
     fact<&Chip::hbm>("hbm", optional, "device memory of the whole chip", memory),
     fact<&Chip::hbm_bandwidth>("hbm_bandwidth", optional, "of the device memory", rate),
-    fact<&Chip::sram>("sram", optional, "on-chip memory that software or caches hold",
-                      {1e3, 1e12}),
+    fact<&Chip::sram>("sram", optional, "on-chip memory that software or caches hold", {1e3, 1e12}),
     fact<&Chip::power>("power", optional, "highest sustained draw of one chip", {1, 1e5}),
     fact<&Chip::scaleup_bandwidth>("scaleup_bandwidth", optional,
                                    "scale-up links of one chip, one direction", rate),
     fact<&Chip::scaleup_links>("scaleup_links", optional, "scale-up links of one chip", counts),
     fact<&Chip::compute_units>("compute_units", optional, "SMs, CUs, NeuronCores, TensorCores",
                                {1, 1e6}),
-    fact<&Chip::host_bandwidth>("host_bandwidth", optional,
-                                "chip to host memory, one direction", rate),
+    fact<&Chip::host_bandwidth>("host_bandwidth", optional, "chip to host memory, one direction",
+                                rate),
     text<&Chip::scaleup_link>("scaleup_link", optional, "name of the scale-up link"),
     text<&Chip::announced>("announced", optional, "launch and availability, in words"),
     text<&Chip::reference_system>("reference_system", optional,
@@ -69,8 +68,7 @@ constexpr Field<System> system_fields[] = {
                                    "chips behind one host operating system", {1, 1e4}),
     count<&System::scaleup_domain>("scaleup_domain", required,
                                    "chips that reach each other over scale-up links", {1, 1e6}),
-    choice<&System::topology, topology_words>("topology", required,
-                                              "shape of the scale-up links"),
+    choice<&System::topology, topology_words>("topology", required, "shape of the scale-up links"),
     count_list<&System::torus>("torus", "extent of each dimension of a torus", {1, 1e4}),
     fact<&System::scaleup_bandwidth>(
         "scaleup_bandwidth", optional,
@@ -78,8 +76,7 @@ constexpr Field<System> system_fields[] = {
     fact<&System::nic_bandwidth>("nic_bandwidth", optional,
                                  "scale-out network of one node, one direction", rate),
     text<&System::nic>("nic", optional, "kind and generation of the scale-out network"),
-    fact<&System::nics_per_node>("nics_per_node", optional, "network interfaces of a node",
-                                 counts),
+    fact<&System::nics_per_node>("nics_per_node", optional, "network interfaces of a node", counts),
     fact<&System::vcpus>("vcpus", optional, "of the unit", counts),
     fact<&System::host_memory>("host_memory", optional, "of the unit", memory),
     fact<&System::local_storage>("local_storage", optional, "of the unit", memory),
@@ -114,14 +111,13 @@ constexpr Field<Region> region_fields[] = {
     text<&Region::provider>("provider", required, "whose data centers"),
     text<&Region::title>("title", required, "where it is"),
     text_list<&Region::within>("within", "price areas that hold it"),
-    fact<&Region::electricity>("electricity", optional, "price of electric energy",
-                               {1e-10, 1e-5}),
+    fact<&Region::electricity>("electricity", optional, "price of electric energy", {1e-10, 1e-5}),
     fact<&Region::pue>("pue", optional, "facility energy over equipment energy", {1.0, 3.0}),
     fact<&Region::carbon>("carbon", optional, "CO2-equivalent of the grid, location based",
                           {0.0, 1e-3}),
 };
 
-template <std::string Provenance::*M>
+template <std::string Provenance::* M>
 constexpr auto provenance_text = [](Claim& c) -> std::string& { return c.from.*M; };
 
 constexpr auto claim_grade_store = [](Claim& c, FieldValue&& v) {
@@ -141,9 +137,13 @@ constexpr Field<Claim> claim_fields[] = {
         {.name = "source", .required = true, .doc = "id in sources.toml"}),
     plain<Claim, std::string, provenance_text<&Provenance::as_of>>(
         {.name = "as_of", .kind = FieldKind::date, .required = true, .doc = "when it was said"}),
-    {{.name = "grade", .kind = FieldKind::choice, .required = true,
-      .doc = "who says it", .choices = grades},
-     claim_grade_store, claim_grade_read},
+    {{.name = "grade",
+      .kind = FieldKind::choice,
+      .required = true,
+      .doc = "who says it",
+      .choices = grades},
+     claim_grade_store,
+     claim_grade_read},
     plain<Claim, std::string, provenance_text<&Provenance::note>>(
         {.name = "note", .doc = "what to think of it"}),
 };
@@ -164,34 +164,56 @@ std::string number_text(double value, int digits = 6) {
 }  // namespace
 
 template <>
-std::span<const Field<Chip>> fields<Chip>() { return chip_fields; }
-template <>
-std::span<const Field<System>> fields<System>() { return system_fields; }
-template <>
-std::span<const Field<Price>> fields<Price>() { return price_fields; }
-template <>
-std::span<const Field<Region>> fields<Region>() { return region_fields; }
-template <>
-std::span<const Field<Claim>> fields<Claim>() { return claim_fields; }
-template <>
-std::span<const Field<Source>> fields<Source>() { return source_fields; }
-
-template <>
-std::string_view noun<Chip>() { return "a chip"; }
-template <>
-std::string_view noun<System>() { return "a system"; }
-template <>
-std::string_view noun<Price>() { return "a price"; }
-template <>
-std::string_view noun<Region>() { return "a region"; }
-template <>
-std::string_view noun<Claim>() { return "a claim"; }
-template <>
-std::string_view noun<Source>() { return "a source"; }
-
-const char* to_string(Grade grade) {
-  return grades[static_cast<std::size_t>(grade)].data();
+std::span<const Field<Chip>> fields<Chip>() {
+  return chip_fields;
 }
+template <>
+std::span<const Field<System>> fields<System>() {
+  return system_fields;
+}
+template <>
+std::span<const Field<Price>> fields<Price>() {
+  return price_fields;
+}
+template <>
+std::span<const Field<Region>> fields<Region>() {
+  return region_fields;
+}
+template <>
+std::span<const Field<Claim>> fields<Claim>() {
+  return claim_fields;
+}
+template <>
+std::span<const Field<Source>> fields<Source>() {
+  return source_fields;
+}
+
+template <>
+std::string_view noun<Chip>() {
+  return "a chip";
+}
+template <>
+std::string_view noun<System>() {
+  return "a system";
+}
+template <>
+std::string_view noun<Price>() {
+  return "a price";
+}
+template <>
+std::string_view noun<Region>() {
+  return "a region";
+}
+template <>
+std::string_view noun<Claim>() {
+  return "a claim";
+}
+template <>
+std::string_view noun<Source>() {
+  return "a source";
+}
+
+const char* to_string(Grade grade) { return grades[static_cast<std::size_t>(grade)].data(); }
 std::span<const std::string_view> grade_words() { return grades; }
 const char* to_string(Term term) { return term_words[static_cast<std::size_t>(term)].data(); }
 
@@ -224,8 +246,8 @@ std::string base_unit(const Dimension& d) {
     int exponent;
     std::string_view symbol;
   };
-  const Part parts[] = {{d.dollar, "USD"}, {d.byte, "B"},   {d.flop, "FLOP"},  {d.token, "token"},
-                        {d.gram, "g"},     {d.joule, "J"},  {d.second, "s"}};
+  const Part parts[] = {{d.dollar, "USD"}, {d.byte, "B"},  {d.flop, "FLOP"}, {d.token, "token"},
+                        {d.gram, "g"},     {d.joule, "J"}, {d.second, "s"}};
   std::string top;
   std::string bottom;
   for (const Part& part : parts) {

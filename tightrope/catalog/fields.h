@@ -28,10 +28,10 @@ struct FieldDoc {
   std::string_view name;
   FieldKind kind = FieldKind::text;
   bool required = false;
-  std::string_view doc;                       ///< one line: meaning, whose, which direction
-  Dimension dimension{};                      ///< of a fact; all zero: a plain number
-  double lowest = 0.0;                        ///< of a fact (base units) or count
-  double highest = 0.0;                       ///< of a fact (base units) or count
+  std::string_view doc;                         ///< one line: meaning, whose, which direction
+  Dimension dimension{};                        ///< of a fact; all zero: a plain number
+  double lowest = 0.0;                          ///< of a fact (base units) or count
+  double highest = 0.0;                         ///< of a fact (base units) or count
   std::span<const std::string_view> choices{};  ///< of a choice
 };
 

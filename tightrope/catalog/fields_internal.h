@@ -89,17 +89,22 @@ constexpr Field<RecordOf<M>> text_list(std::string_view name, std::string_view d
 template <auto M>
 constexpr Field<RecordOf<M>> count(std::string_view name, Need need, std::string_view doc,
                                    Bounds bounds) {
-  return plain<RecordOf<M>, int, member<M>>({.name = name, .kind = FieldKind::count,
-                                             .required = need == Need::required, .doc = doc,
-                                             .lowest = bounds.lowest, .highest = bounds.highest});
+  return plain<RecordOf<M>, int, member<M>>({.name = name,
+                                             .kind = FieldKind::count,
+                                             .required = need == Need::required,
+                                             .doc = doc,
+                                             .lowest = bounds.lowest,
+                                             .highest = bounds.highest});
 }
 
 template <auto M>
 constexpr Field<RecordOf<M>> count_list(std::string_view name, std::string_view doc,
                                         Bounds bounds) {
-  return plain<RecordOf<M>, std::vector<int>, member<M>>(
-      {.name = name, .kind = FieldKind::count_list, .doc = doc, .lowest = bounds.lowest,
-       .highest = bounds.highest});
+  return plain<RecordOf<M>, std::vector<int>, member<M>>({.name = name,
+                                                          .kind = FieldKind::count_list,
+                                                          .doc = doc,
+                                                          .lowest = bounds.lowest,
+                                                          .highest = bounds.highest});
 }
 
 /// `Words` lists the spellings in the order of the enumerators.
@@ -107,17 +112,19 @@ template <auto M, const auto& Words>
 constexpr Field<RecordOf<M>> choice(std::string_view name, Need need, std::string_view doc) {
   using R = RecordOf<M>;
   using E = TypeOf<M>;
-  return {{.name = name, .kind = FieldKind::choice, .required = need == Need::required,
-           .doc = doc, .choices = Words},
-          [](R& r, FieldValue&& v) {
-            const auto& word = std::get<std::string>(v);
-            for (std::size_t i = 0; i < std::size(Words); ++i) {
-              if (Words[i] == word) r.*M = static_cast<E>(i);
-            }
-          },
-          [](const R& r) -> FieldValue {
-            return std::string(Words[static_cast<std::size_t>(r.*M)]);
-          }};
+  return {
+      {.name = name,
+       .kind = FieldKind::choice,
+       .required = need == Need::required,
+       .doc = doc,
+       .choices = Words},
+      [](R& r, FieldValue&& v) {
+        const auto& word = std::get<std::string>(v);
+        for (std::size_t i = 0; i < std::size(Words); ++i) {
+          if (Words[i] == word) r.*M = static_cast<E>(i);
+        }
+      },
+      [](const R& r) -> FieldValue { return std::string(Words[static_cast<std::size_t>(r.*M)]); }};
 }
 
 template <class R, class Q, auto Get>
@@ -142,17 +149,24 @@ template <auto M>
 constexpr Field<RecordOf<M>> fact(std::string_view name, Need need, std::string_view doc,
                                   Bounds bounds) {
   using Q = typename FactTraits<TypeOf<M>>::Value;
-  return fact_at<RecordOf<M>, Q, member<M>>(
-      {.name = name, .kind = FieldKind::fact, .required = need == Need::required, .doc = doc,
-       .dimension = dimension_for<Q>(), .lowest = bounds.lowest, .highest = bounds.highest});
+  return fact_at<RecordOf<M>, Q, member<M>>({.name = name,
+                                             .kind = FieldKind::fact,
+                                             .required = need == Need::required,
+                                             .doc = doc,
+                                             .dimension = dimension_for<Q>(),
+                                             .lowest = bounds.lowest,
+                                             .highest = bounds.highest});
 }
 
 template <DType T>
 constexpr Field<Chip> peak(std::string_view name, std::string_view doc) {
   constexpr auto get = [](Chip& c) -> Fact<FlopsPerSecond>& { return c.peak[T]; };
-  return fact_at<Chip, FlopsPerSecond, get>(
-      {.name = name, .kind = FieldKind::fact, .doc = doc,
-       .dimension = dimension_for<FlopsPerSecond>(), .lowest = 1e9, .highest = 1e18});
+  return fact_at<Chip, FlopsPerSecond, get>({.name = name,
+                                             .kind = FieldKind::fact,
+                                             .doc = doc,
+                                             .dimension = dimension_for<FlopsPerSecond>(),
+                                             .lowest = 1e9,
+                                             .highest = 1e18});
 }
 
 }  // namespace tightrope::catalog::fields_internal

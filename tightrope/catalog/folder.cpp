@@ -62,7 +62,9 @@ Result<Folder> read_folder(const std::string& dir) {
     const std::string shown = (fs::path(dir) / path).generic_string();
     if (is_prose(path)) continue;
     if (!path.ends_with(".toml")) {
-      folder.faults.push_back({ErrorCode::unsupported, "not a catalog file", {shown, 0, 0},
+      folder.faults.push_back({ErrorCode::unsupported,
+                               "not a catalog file",
+                               {shown, 0, 0},
                                "a catalog holds .toml files (notes may be .md or .txt)"});
       continue;
     }
@@ -70,8 +72,7 @@ Result<Folder> read_folder(const std::string& dir) {
     std::ostringstream text;
     text << in.rdbuf();
     if (!in) {
-      return fail(ErrorCode::io, "cannot read this file", {shown, 0, 0},
-                  "see that it may be read");
+      return fail(ErrorCode::io, "cannot read this file", {shown, 0, 0}, "see that it may be read");
     }
     folder.texts.push_back(std::move(text).str());
     folder.files.push_back({path, shown, folder.texts.back()});

@@ -69,8 +69,7 @@ void read_many(const TomlNode& root, const std::string& key, const Reading& read
       out.push_back(read_record<Record>(item, reading));
     } else {
       reader_internal::report(reading, ErrorCode::type,
-                              fmt::format("{} must hold tables, not {}", key,
-                                          to_string(item.kind)),
+                              fmt::format("{} must hold tables, not {}", key, to_string(item.kind)),
                               item.where, fmt::format("write [[{}]] above each one", key));
     }
   }
@@ -91,8 +90,7 @@ void put(std::vector<Record>& records, const Record& record, Same same) {
 template <class Record>
 void put_named(std::vector<Record>& records, const std::vector<Placed<Record>>& layer) {
   for (const Placed<Record>& placed : layer) {
-    put(records, placed.record,
-        [](const Record& a, const Record& b) { return a.name == b.name; });
+    put(records, placed.record, [](const Record& a, const Record& b) { return a.name == b.name; });
   }
   std::ranges::stable_sort(records, {}, &Record::name);
 }
@@ -150,11 +148,10 @@ void Loader::read_sources(const CatalogFile& file) {
   const Reading reading{file.shown, &source_ids_, &faults_};
   for (std::size_t i = 0; i < root->keys.size(); ++i) {
     if (root->items[i].kind != TomlNode::Kind::table) {
-      reader_internal::report(reading, ErrorCode::type,
-                              fmt::format("source \"{}\" must be a table", root->keys[i]),
-                              root->items[i].where,
-                              fmt::format("write [{}] with title, locator and as_of",
-                                          root->keys[i]));
+      reader_internal::report(
+          reading, ErrorCode::type, fmt::format("source \"{}\" must be a table", root->keys[i]),
+          root->items[i].where,
+          fmt::format("write [{}] with title, locator and as_of", root->keys[i]));
       continue;
     }
     Placed<Source> placed = read_record<Source>(root->items[i], reading);
@@ -192,7 +189,8 @@ void Loader::read_file(const CatalogFile& file, Layer& layer) {
     if (hint.empty()) hint = fmt::format("sources.toml, or a folder of: {}", joined(known));
     faults_.push_back({ErrorCode::unknown_key,
                        fmt::format("\"{}\" is no place of a catalog", file.path),
-                       {file.shown, 0, 0}, std::move(hint)});
+                       {file.shown, 0, 0},
+                       std::move(hint)});
   }
 }
 
@@ -201,15 +199,13 @@ void Loader::merge(const Layer& layer) {
   put_named(catalog_.systems_, layer.systems);
   put_named(catalog_.regions_, layer.regions);
   std::erase_if(catalog_.prices_, [&](const Price& old) {
-    return std::ranges::any_of(layer.prices, [&](const Placed<Price>& placed) {
-      return same_offer(old, placed.record);
-    });
+    return std::ranges::any_of(
+        layer.prices, [&](const Placed<Price>& placed) { return same_offer(old, placed.record); });
   });
   for (const Placed<Price>& placed : layer.prices) catalog_.prices_.push_back(placed.record);
   for (const Placed<Claim>& placed : layer.claims) {
-    put(catalog_.claims_, placed.record, [](const Claim& a, const Claim& b) {
-      return a.subject == b.subject && a.text == b.text;
-    });
+    put(catalog_.claims_, placed.record,
+        [](const Claim& a, const Claim& b) { return a.subject == b.subject && a.text == b.text; });
   }
 }
 

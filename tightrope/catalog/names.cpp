@@ -7,9 +7,8 @@ namespace tightrope::catalog {
 
 std::string folded(std::string_view name) {
   std::string out(name);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
+  std::ranges::transform(out, out.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -40,9 +39,9 @@ std::vector<std::string> near_names(std::string_view name, const std::vector<std
   std::vector<Candidate> candidates;
   for (const std::string& k : known) {
     const std::string other = folded(k);
-    const bool holds = wanted.size() >= 2 && other.size() >= 2 &&
-                       (other.find(wanted) != std::string::npos ||
-                        wanted.find(other) != std::string::npos);
+    const bool holds =
+        wanted.size() >= 2 && other.size() >= 2 &&
+        (other.find(wanted) != std::string::npos || wanted.find(other) != std::string::npos);
     const int distance = edit_distance(wanted, other);
     const int allowed = std::max(1, static_cast<int>(std::max(wanted.size(), other.size()) / 3));
     if (holds || distance <= allowed) candidates.push_back({distance, &k});

@@ -131,8 +131,8 @@ std::optional<std::vector<T>> read_items(const TomlNode& node, const FieldDoc& d
 }
 
 /// One number of a fact: `value`, `low` or `high`.
-std::optional<double> read_number(const TomlNode& node, const Label& what,
-                                  const FieldDoc& doc, const Reading& reading) {
+std::optional<double> read_number(const TomlNode& node, const Label& what, const FieldDoc& doc,
+                                  const Reading& reading) {
   const bool plain = doc.dimension == Dimension{};
   const bool is_number =
       node.kind == TomlNode::Kind::integer || node.kind == TomlNode::Kind::number;
@@ -154,9 +154,8 @@ std::optional<double> read_number(const TomlNode& node, const Label& what,
     if (!text) return std::nullopt;
     const auto parsed = parse_quantity(*text);
     if (!parsed) {
-      const std::string form =
-          fmt::format("write a number, a space and a unit, for example \"80 {}\"",
-                      example_unit(doc.dimension));
+      const std::string form = fmt::format(
+          "write a number, a space and a unit, for example \"80 {}\"", example_unit(doc.dimension));
       const bool is_form = parsed.error().hint.starts_with("write a number");
       report(reading, parsed.error().code, fmt::format("{}: {}", what.text(), parsed.error().what),
              node.where, is_form ? form : parsed.error().hint);
@@ -173,8 +172,7 @@ std::optional<double> read_number(const TomlNode& node, const Label& what,
   if (!std::isfinite(base) || base < doc.lowest || base > doc.highest) {
     report(reading, ErrorCode::range,
            fmt::format("{} = {} lies outside {} to {}", what.text(),
-                       quantity_text(base, doc.dimension),
-                       quantity_text(doc.lowest, doc.dimension),
+                       quantity_text(base, doc.dimension), quantity_text(doc.lowest, doc.dimension),
                        quantity_text(doc.highest, doc.dimension)),
            node.where, fmt::format("{}: {}", doc.name, doc.doc));
     return std::nullopt;
@@ -342,8 +340,7 @@ std::optional<FieldValue> reader_internal::read_field(const TomlNode& node, cons
   switch (doc.kind) {
     case FieldKind::text: return wrapped(read_text(node, {doc.name}, reading, hint));
     case FieldKind::date: return wrapped(read_date(node, {doc.name}, reading));
-    case FieldKind::choice:
-      return wrapped(read_choice(node, {doc.name}, doc.choices, reading));
+    case FieldKind::choice: return wrapped(read_choice(node, {doc.name}, doc.choices, reading));
     case FieldKind::count: return wrapped(read_count(node, doc, reading));
     case FieldKind::text_list:
       return wrapped(read_items<std::string>(node, doc, reading, [&](const TomlNode& item) {

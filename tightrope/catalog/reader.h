@@ -24,9 +24,9 @@ template <class Record>
 struct Placed {
   Record record;
   std::string file;
-  Where where;                         ///< the table itself
+  Where where;                            ///< the table itself
   std::map<std::string_view, Spot> keys;  ///< the value of each key of the field table
-  std::set<std::string> broken;        ///< keys whose value was at fault
+  std::set<std::string> broken;           ///< keys whose value was at fault
 
   /// The place of a key, or of the record when it has none.
   [[nodiscard]] Where at(std::string_view key) const {
@@ -45,8 +45,7 @@ std::optional<FieldValue> read_field(const TomlNode& node, const FieldDoc& doc,
                                      const Reading& reading);
 void refuse_unknown(const TomlNode& table, const std::vector<std::string_view>& known,
                     std::string_view noun, const Reading& reading);
-void report(const Reading& reading, ErrorCode code, std::string what, Spot spot,
-            std::string hint);
+void report(const Reading& reading, ErrorCode code, std::string what, Spot spot, std::string hint);
 }  // namespace reader_internal
 
 template <class Record>

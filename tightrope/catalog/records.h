@@ -29,18 +29,18 @@ struct Chip {
   /// NVLink, NeuronLink, ICI, xGMI: per chip, ONE direction.
   Fact<BytesPerSecond> scaleup_bandwidth;
   Fact<double> scaleup_links;
-  Fact<double> compute_units;              ///< SMs, NeuronCores, TensorCores, CUs
-  Fact<BytesPerSecond> host_bandwidth;     ///< PCIe or C2C to the host, per chip, one direction
-  std::string scaleup_link;                ///< "NVLink5"
-  std::string announced;                   ///< free text: launch and availability
-  std::string reference_system;            ///< id of the System that stands for it in tables
+  Fact<double> compute_units;           ///< SMs, NeuronCores, TensorCores, CUs
+  Fact<BytesPerSecond> host_bandwidth;  ///< PCIe or C2C to the host, per chip, one direction
+  std::string scaleup_link;             ///< "NVLink5"
+  std::string announced;                ///< free text: launch and availability
+  std::string reference_system;         ///< id of the System that stands for it in tables
 };
 
 enum class ScaleupTopology { none, switched, mesh, torus2d, torus3d, ring };
 
 /// What one buys or rents as a unit: an instance, a node, an UltraServer, a slice.
 struct System {
-  std::string name;      ///< catalog id: "p5.48xlarge", "u-p6e-gb200x72", "dgx-h100"
+  std::string name;  ///< catalog id: "p5.48xlarge", "u-p6e-gb200x72", "dgx-h100"
   std::string title;
   std::string provider;  ///< "aws", "google", "azure", "nvidia-dgx-cloud", "any" (bought hardware)
   std::string chip;      ///< id of a Chip
@@ -56,11 +56,11 @@ struct System {
   Fact<BytesPerSecond> nic_bandwidth;  ///< scale-out, per NODE (chips_per_node), one direction
   std::string nic;                     ///< "EFAv3", "ConnectX-7 InfiniBand NDR"
   Fact<double> nics_per_node;
-  Fact<double> vcpus;                 ///< of the unit
-  Fact<Bytes> host_memory;            ///< of the unit
-  Fact<Bytes> local_storage;          ///< of the unit
-  Fact<Watts> unit_power;             ///< server or rack at full load, chips and hosts together
-  Fact<double> max_chips;             ///< largest cluster the provider offers (UltraCluster)
+  Fact<double> vcpus;         ///< of the unit
+  Fact<Bytes> host_memory;    ///< of the unit
+  Fact<Bytes> local_storage;  ///< of the unit
+  Fact<Watts> unit_power;     ///< server or rack at full load, chips and hosts together
+  Fact<double> max_chips;     ///< largest cluster the provider offers (UltraCluster)
   std::string host_cpu, cooling, available;  ///< available: YYYY-MM-DD or ""
 };
 

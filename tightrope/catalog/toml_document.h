@@ -20,10 +20,10 @@ struct TomlNode {
   enum class Kind { text, integer, number, boolean, date, array, table, other };
 
   Kind kind = Kind::other;
-  std::string text;          ///< of text and date (YYYY-MM-DD)
-  double number = 0.0;       ///< of integer and number
-  std::int64_t integer = 0;  ///< of integer
-  std::vector<TomlNode> items;  ///< of an array; of a table its values, in file order
+  std::string text;               ///< of text and date (YYYY-MM-DD)
+  double number = 0.0;            ///< of integer and number
+  std::int64_t integer = 0;       ///< of integer
+  std::vector<TomlNode> items;    ///< of an array; of a table its values, in file order
   std::vector<std::string> keys;  ///< of a table, beside `items`
   std::vector<Spot> key_where;    ///< of a table, beside `items`
   Spot where;

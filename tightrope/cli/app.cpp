@@ -193,9 +193,8 @@ void bind_calibrate(CLI::App& app, Body& body) {
   training->add_option("--priors", fit->priors, "Start from these instead of the embedded ones")
       ->type_name("TOML");
   training->add_flag("--quick", fit->quick, "Leave no group out: no new error bands");
-  training->callback([&body, fit] {
-    body = [fit](const Session& s) { return run_calibrate_training(s, *fit); };
-  });
+  training->callback(
+      [&body, fit] { body = [fit](const Session& s) { return run_calibrate_training(s, *fit); }; });
 }
 
 void add_work(CLI::App& command, WorkWords& work) {
@@ -208,8 +207,7 @@ void add_work(CLI::App& command, WorkWords& work) {
   command.add_option("--task", work.task, "pretrain, sft or lora")->capture_default_str();
   command.add_option("--document", work.document, "Mean tokens a document in packed sequences")
       ->type_name("N");
-  command.add_option("--lora-rank", work.lora_rank, "Rank of the adapters")
-      ->capture_default_str();
+  command.add_option("--lora-rank", work.lora_rank, "Rank of the adapters")->capture_default_str();
   command.add_option("--lora-targets", work.lora_targets, "Matrices with adapters, by commas")
       ->type_name("LIST");
   command
@@ -260,12 +258,10 @@ void bind_plan(CLI::App& app, Body& body) {
       ->capture_default_str();
   plan->add_option("--json", asked->json, "Write plans that `explain` reads; - prints them")
       ->type_name("FILE");
-  plan->add_option("--csv", asked->csv, "Write one line a plan; - prints them")
-      ->type_name("FILE");
+  plan->add_option("--csv", asked->csv, "Write one line a plan; - prints them")->type_name("FILE");
   plan->add_flag("!--no-prune", asked->prune, "Carry every mapping that fits through the model");
-  plan->callback([&body, asked] {
-    body = [asked](const Session& s) { return run_plan(s, *asked); };
-  });
+  plan->callback(
+      [&body, asked] { body = [asked](const Session& s) { return run_plan(s, *asked); }; });
 }
 
 void bind_explain(CLI::App& app, Body& body) {
@@ -288,9 +284,8 @@ void bind_explain(CLI::App& app, Body& body) {
       ->type_name("FILE");
   explain->add_option("--json", asked->json, "Write the tree as JSON; - prints it")
       ->type_name("FILE");
-  explain->callback([&body, asked] {
-    body = [asked](const Session& s) { return run_explain(s, *asked); };
-  });
+  explain->callback(
+      [&body, asked] { body = [asked](const Session& s) { return run_explain(s, *asked); }; });
 }
 
 }  // namespace

@@ -76,10 +76,10 @@ const char* word(catalog::Status status) {
 }
 
 Listing list_chips(const Catalog& catalog) {
-  Listing list{"chips",
-               {"name", "vendor", "status", "bf16", "fp8", "hbm", "hbm_bandwidth", "power",
-                "title"},
-               {}};
+  Listing list{
+      "chips",
+      {"name", "vendor", "status", "bf16", "fp8", "hbm", "hbm_bandwidth", "power", "title"},
+      {}};
   for (const catalog::Chip& c : catalog.chips()) {
     list.rows.push_back({c.name, c.vendor, word(c.status), shown(c.peak[DType::bf16]),
                          shown(c.peak[DType::fp8]), shown(c.hbm), shown(c.hbm_bandwidth),
@@ -108,8 +108,8 @@ Listing list_prices(const Catalog& catalog) {
   for (const catalog::Price& p : catalog.prices()) {
     const bool bought = p.term == catalog::Term::purchase;
     list.rows.push_back({p.system, p.provider, p.region, to_string(p.term),
-                         bought ? shown(p.purchase_per_chip) : shown(p.per_chip),
-                         p.from().as_of, to_string(p.from().grade), p.from().source});
+                         bought ? shown(p.purchase_per_chip) : shown(p.per_chip), p.from().as_of,
+                         to_string(p.from().grade), p.from().source});
   }
   return list;
 }
@@ -195,20 +195,21 @@ struct Kind {
   Listing (*list)(const Catalog&);
 };
 
-constexpr Kind kinds[] = {{"", list_kinds},          {"chips", list_chips},
-                          {"systems", list_systems}, {"prices", list_prices},
-                          {"regions", list_regions}, {"claims", list_claims},
-                          {"sources", list_sources}, {"llms", list_llms},
-                          {"fields", list_fields}};
+constexpr Kind kinds[] = {
+    {"", list_kinds},          {"chips", list_chips},     {"systems", list_systems},
+    {"prices", list_prices},   {"regions", list_regions}, {"claims", list_claims},
+    {"sources", list_sources}, {"llms", list_llms},       {"fields", list_fields}};
 
 }  // namespace
 
 int run_catalog_list(const Session& session, const std::string& kind, bool json) {
   const auto found = std::ranges::find(kinds, kind, &Kind::name);
   if (found == std::end(kinds)) {
-    return report_error(
-        session, {ErrorCode::usage, fmt::format("the catalog has no kind \"{}\"", kind), {},
-                  "one of: chips, systems, prices, regions, claims, sources, llms, fields"});
+    return report_error(session,
+                        {ErrorCode::usage,
+                         fmt::format("the catalog has no kind \"{}\"", kind),
+                         {},
+                         "one of: chips, systems, prices, regions, claims, sources, llms, fields"});
   }
   const auto catalog = load_catalog(session);
   if (!catalog) return report_error(session, catalog.error());

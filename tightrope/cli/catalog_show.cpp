@@ -80,8 +80,8 @@ std::string value_text(double value, const FieldDoc& doc, const std::string& wri
   const auto spelled = parse_quantity(written);
   const auto shown = parse_quantity(text);
   const bool same = spelled && shown && spelled->base_units == shown->base_units;
-  const bool bits_or_binary = written.find("bit") != std::string::npos ||
-                              written.find("iB") != std::string::npos;
+  const bool bits_or_binary =
+      written.find("bit") != std::string::npos || written.find("iB") != std::string::npos;
   return same && !bits_or_binary ? text : fmt::format("{} ({})", text, written);
 }
 
@@ -177,12 +177,8 @@ void print_totals(std::ostream& out, const Catalog& catalog, const catalog::Syst
 }
 
 Json to_json(const catalog::Provenance& from) {
-  return {{"written", from.written},
-          {"source", from.source},
-          {"as_of", from.as_of},
-          {"grade", to_string(from.grade)},
-          {"note", from.note},
-          {"file", from.where.file},
+  return {{"written", from.written},        {"source", from.source}, {"as_of", from.as_of},
+          {"grade", to_string(from.grade)}, {"note", from.note},     {"file", from.where.file},
           {"line", from.where.line}};
 }
 
@@ -235,7 +231,8 @@ int run_catalog_show(const Session& session, const std::string& name, bool json)
     std::string hint = catalog::did_you_mean(catalog->near(name));
     if (hint.empty()) hint = "`tightrope catalog list chips` and `list systems` name them";
     return report_error(session, {ErrorCode::not_found,
-                                  fmt::format("the catalog knows no \"{}\"", name), {},
+                                  fmt::format("the catalog knows no \"{}\"", name),
+                                  {},
                                   std::move(hint)});
   }
   if (json) {

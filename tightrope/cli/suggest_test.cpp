@@ -17,9 +17,7 @@ TEST(Suggest, IsSilentWhenNothingIsNear) {
   EXPECT_EQ(nearest("x", {}), "");
 }
 
-TEST(Suggest, PrefersTheFirstAmongEquals) {
-  EXPECT_EQ(nearest("--tq", {"--tp", "--tk"}), "--tp");
-}
+TEST(Suggest, PrefersTheFirstAmongEquals) { EXPECT_EQ(nearest("--tq", {"--tp", "--tk"}), "--tp"); }
 
 }  // namespace
 }  // namespace tightrope::cli

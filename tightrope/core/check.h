@@ -29,10 +29,10 @@ template <class... Values>
 }  // namespace tightrope::check_internal
 
 /// `TR_CHECK(pp > 0, pp)`: aborts with the values when the condition is false. Always armed.
-#define TR_CHECK(condition, ...)                                                             \
-  do {                                                                                       \
-    if (!(condition)) [[unlikely]] {                                                         \
-      ::tightrope::check_internal::fail_check(#condition, __FILE__, __LINE__ __VA_OPT__(, )  \
-                                                  __VA_ARGS__);                              \
-    }                                                                                        \
+#define TR_CHECK(condition, ...)                                                    \
+  do {                                                                              \
+    if (!(condition)) [[unlikely]] {                                                \
+      ::tightrope::check_internal::fail_check(#condition, __FILE__,                 \
+                                              __LINE__ __VA_OPT__(, ) __VA_ARGS__); \
+    }                                                                               \
   } while (false)

@@ -80,8 +80,7 @@ Result<CsvTable> CsvTable::parse(std::string_view text, const std::string& name)
   Reader reader;
   csv_parser parser;
   csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL);
-  const std::size_t used =
-      csv_parse(&parser, text.data(), text.size(), on_field, on_row, &reader);
+  const std::size_t used = csv_parse(&parser, text.data(), text.size(), on_field, on_row, &reader);
   const bool complete = used == text.size() && csv_fini(&parser, on_field, on_row, &reader) == 0;
   csv_free(&parser);
   if (!complete) {
@@ -99,10 +98,10 @@ Result<CsvTable> CsvTable::parse(std::string_view text, const std::string& name)
   for (std::size_t i = 1; i < reader.rows.size(); ++i) {
     auto& row = reader.rows[i];
     if (row.size() > table.header_.size()) {
-      return fail(ErrorCode::syntax,
-                  fmt::format("row has {} cells, the header names {}", row.size(),
-                              table.header_.size()),
-                  {name, reader.lines[i], 0}, "quote cells that contain commas");
+      return fail(
+          ErrorCode::syntax,
+          fmt::format("row has {} cells, the header names {}", row.size(), table.header_.size()),
+          {name, reader.lines[i], 0}, "quote cells that contain commas");
     }
     row.resize(table.header_.size());
     table.cells_.push_back(std::move(row));

@@ -11,9 +11,8 @@ namespace tightrope {
 /// Arithmetic format of a matrix unit. Peaks are dense and per format.
 enum class DType { fp32, tf32, bf16, fp16, fp8, fp4, int8 };
 
-inline constexpr std::array<DType, 7> all_dtypes = {DType::fp32, DType::tf32, DType::bf16,
-                                                    DType::fp16, DType::fp8,  DType::fp4,
-                                                    DType::int8};
+inline constexpr std::array<DType, 7> all_dtypes = {
+    DType::fp32, DType::tf32, DType::bf16, DType::fp16, DType::fp8, DType::fp4, DType::int8};
 
 [[nodiscard]] constexpr std::string_view to_string(DType t) {
   switch (t) {

@@ -20,8 +20,8 @@ void for_each_index(std::size_t count, const std::function<void(std::size_t)>& b
 void set_thread_limit(int threads) {
   limit().reset();
   if (threads > 0) {
-    limit() = std::make_unique<tbb::global_control>(
-        tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
+    limit() = std::make_unique<tbb::global_control>(tbb::global_control::max_allowed_parallelism,
+                                                    static_cast<std::size_t>(threads));
   }
 }
 

@@ -52,13 +52,13 @@ using Failure = std::unexpected<Error>;
 
 #define TR_CONCAT_INNER(a, b) a##b
 #define TR_CONCAT(a, b) TR_CONCAT_INNER(a, b)
-#define TR_TRY_IMPL(tmp, decl, ...)                            \
-  auto tmp = (__VA_ARGS__);                                    \
+#define TR_TRY_IMPL(tmp, decl, ...)                              \
+  auto tmp = (__VA_ARGS__);                                      \
   if (!tmp) return ::tightrope::Failure(std::move(tmp).error()); \
   decl = std::move(tmp).value()
 /// `TR_TRY(auto x, f());` returns f's error from the enclosing function or binds its value.
 #define TR_TRY(decl, ...) TR_TRY_IMPL(TR_CONCAT(tr_try_, __LINE__), decl, __VA_ARGS__)
 /// The same for a Result<void>.
-#define TR_TRY_VOID(...)                                   \
-  if (auto tr_try_void = (__VA_ARGS__); !tr_try_void)      \
+#define TR_TRY_VOID(...)                              \
+  if (auto tr_try_void = (__VA_ARGS__); !tr_try_void) \
   return ::tightrope::Failure(std::move(tr_try_void).error())

@@ -26,47 +26,87 @@ constexpr Dimension gram_d{0, 0, 0, 0, 0, 0, 1};
 constexpr Dimension second_d{1};
 
 constexpr Unit units[] = {
-    {"s", 1, second_d},        {"ms", 1e-3, second_d},     {"us", 1e-6, second_d},
-    {"ns", 1e-9, second_d},    {"min", 60, second_d},      {"h", 3600, second_d},
-    {"day", 86400, second_d},  {"year", 31536000, second_d},
-    {"B", 1, byte_d},          {"kB", 1e3, byte_d},        {"MB", 1e6, byte_d},
-    {"GB", 1e9, byte_d},       {"TB", 1e12, byte_d},       {"PB", 1e15, byte_d},
-    {"KiB", 1024.0, byte_d},   {"MiB", 1048576.0, byte_d}, {"GiB", 1073741824.0, byte_d},
+    {"s", 1, second_d},
+    {"ms", 1e-3, second_d},
+    {"us", 1e-6, second_d},
+    {"ns", 1e-9, second_d},
+    {"min", 60, second_d},
+    {"h", 3600, second_d},
+    {"day", 86400, second_d},
+    {"year", 31536000, second_d},
+    {"B", 1, byte_d},
+    {"kB", 1e3, byte_d},
+    {"MB", 1e6, byte_d},
+    {"GB", 1e9, byte_d},
+    {"TB", 1e12, byte_d},
+    {"PB", 1e15, byte_d},
+    {"KiB", 1024.0, byte_d},
+    {"MiB", 1048576.0, byte_d},
+    {"GiB", 1073741824.0, byte_d},
     {"TiB", 1099511627776.0, byte_d},
-    {"bit", 0.125, byte_d},    {"Mbit", 0.125e6, byte_d},  {"Gbit", 0.125e9, byte_d},
+    {"bit", 0.125, byte_d},
+    {"Mbit", 0.125e6, byte_d},
+    {"Gbit", 0.125e9, byte_d},
     {"Tbit", 0.125e12, byte_d},
-    {"FLOP", 1, flop_d},       {"GFLOP", 1e9, flop_d},     {"TFLOP", 1e12, flop_d},
-    {"PFLOP", 1e15, flop_d},   {"EFLOP", 1e18, flop_d},
-    {"J", 1, joule_d},         {"kJ", 1e3, joule_d},       {"MJ", 1e6, joule_d},
-    {"Wh", 3600, joule_d},     {"kWh", 3.6e6, joule_d},    {"MWh", 3.6e9, joule_d},
+    {"FLOP", 1, flop_d},
+    {"GFLOP", 1e9, flop_d},
+    {"TFLOP", 1e12, flop_d},
+    {"PFLOP", 1e15, flop_d},
+    {"EFLOP", 1e18, flop_d},
+    {"J", 1, joule_d},
+    {"kJ", 1e3, joule_d},
+    {"MJ", 1e6, joule_d},
+    {"Wh", 3600, joule_d},
+    {"kWh", 3.6e6, joule_d},
+    {"MWh", 3.6e9, joule_d},
     {"GWh", 3.6e12, joule_d},
-    {"W", 1, watt_d},          {"kW", 1e3, watt_d},        {"MW", 1e6, watt_d},
+    {"W", 1, watt_d},
+    {"kW", 1e3, watt_d},
+    {"MW", 1e6, watt_d},
     {"GW", 1e9, watt_d},
-    {"USD", 1, usd_d},         {"cent", 0.01, usd_d},
+    {"USD", 1, usd_d},
+    {"cent", 0.01, usd_d},
     {"token", 1, token_d},
-    {"g", 1, gram_d},          {"kg", 1e3, gram_d},        {"t", 1e6, gram_d},
+    {"g", 1, gram_d},
+    {"kg", 1e3, gram_d},
+    {"t", 1e6, gram_d},
 };
 
 struct Ambiguous {
   std::string_view name, right;
 };
 constexpr Ambiguous refused[] = {
-    {"Gbps", "Gbit/s (or GB/s for bytes)"},  {"gbps", "Gbit/s (or GB/s for bytes)"},
-    {"GBps", "GB/s"},                        {"GBPS", "GB/s"},
-    {"Mbps", "Mbit/s"},                      {"MBps", "MB/s"},
-    {"Tbps", "Tbit/s"},                      {"TBps", "TB/s"},
-    {"Gb/s", "Gbit/s"},                      {"Tb/s", "Tbit/s"},
-    {"Gb", "Gbit (or GB for bytes)"},        {"FLOPS", "FLOP/s"},
-    {"GFLOPS", "GFLOP/s"},                   {"TFLOPS", "TFLOP/s"},
-    {"PFLOPS", "PFLOP/s"},                   {"TFLOPs", "TFLOP/s (or TFLOP for an amount)"},
+    {"Gbps", "Gbit/s (or GB/s for bytes)"},
+    {"gbps", "Gbit/s (or GB/s for bytes)"},
+    {"GBps", "GB/s"},
+    {"GBPS", "GB/s"},
+    {"Mbps", "Mbit/s"},
+    {"MBps", "MB/s"},
+    {"Tbps", "Tbit/s"},
+    {"TBps", "TB/s"},
+    {"Gb/s", "Gbit/s"},
+    {"Tb/s", "Tbit/s"},
+    {"Gb", "Gbit (or GB for bytes)"},
+    {"FLOPS", "FLOP/s"},
+    {"GFLOPS", "GFLOP/s"},
+    {"TFLOPS", "TFLOP/s"},
+    {"PFLOPS", "PFLOP/s"},
+    {"TFLOPs", "TFLOP/s (or TFLOP for an amount)"},
     {"PFLOPs", "PFLOP/s (or PFLOP for an amount)"},
-    {"TFlops", "TFLOP/s"},                   {"TF", "TFLOP/s"},
-    {"PF", "PFLOP/s"},                       {"TOPS", "TFLOP/s"},
-    {"gb", "GB (1e9 bytes) or Gbit"},        {"G", "GB, Gbit or GFLOP"},
-    {"KB", "kB (1000 bytes) or KiB (1024)"}, {"$", "USD"},
-    {"$/h", "USD/h"},                        {"sec", "s"},
-    {"hr", "h"},                             {"hour", "h"},
-    {"days", "day"},                         {"watts", "W"},
+    {"TFlops", "TFLOP/s"},
+    {"TF", "TFLOP/s"},
+    {"PF", "PFLOP/s"},
+    {"TOPS", "TFLOP/s"},
+    {"gb", "GB (1e9 bytes) or Gbit"},
+    {"G", "GB, Gbit or GFLOP"},
+    {"KB", "kB (1000 bytes) or KiB (1024)"},
+    {"$", "USD"},
+    {"$/h", "USD/h"},
+    {"sec", "s"},
+    {"hr", "h"},
+    {"hour", "h"},
+    {"days", "day"},
+    {"watts", "W"},
 };
 
 const Unit* find_unit(std::string_view name) {
@@ -83,8 +123,8 @@ std::string_view trimmed(std::string_view s) {
 }
 
 Dimension minus(const Dimension& a, const Dimension& b) {
-  return {a.second - b.second, a.byte - b.byte,     a.flop - b.flop, a.joule - b.joule,
-          a.dollar - b.dollar, a.token - b.token,   a.gram - b.gram};
+  return {a.second - b.second, a.byte - b.byte,   a.flop - b.flop, a.joule - b.joule,
+          a.dollar - b.dollar, a.token - b.token, a.gram - b.gram};
 }
 
 Failure bad_unit(std::string_view text, std::string_view unit) {
@@ -108,8 +148,7 @@ Result<ParsedQuantity> parse_quantity(std::string_view text) {
     return fail(ErrorCode::syntax, fmt::format("\"{}\" does not begin with a number", text), {},
                 "write a number, a space and a unit, for example \"186 GB\"");
   }
-  const std::string_view unit =
-      trimmed(body.substr(static_cast<std::size_t>(end - body.data())));
+  const std::string_view unit = trimmed(body.substr(static_cast<std::size_t>(end - body.data())));
   if (unit.empty()) {
     return fail(ErrorCode::unit, fmt::format("\"{}\" has no unit", text), {},
                 "write a number, a space and a unit, for example \"186 GB\"");
@@ -139,12 +178,22 @@ std::string example_unit(const Dimension& d) {
     std::string_view unit;
   };
   static constexpr Example examples[] = {
-      {byte_d, "GB"},           {{-1, 1}, "GB/s"},       {{-1, 0, 1}, "TFLOP/s"},
-      {flop_d, "TFLOP"},        {watt_d, "W"},           {joule_d, "kWh"},
-      {usd_d, "USD"},           {{-1, 0, 0, 0, 1}, "USD/h"},
-      {{0, 0, 0, -1, 1}, "USD/kWh"}, {{0, 0, 0, -1, 0, 0, 1}, "g/kWh"},
-      {second_d, "us"},         {token_d, "token"},      {gram_d, "kg"},
-      {{0, -1, 0, 0, 1}, "USD/GB"}, {{0, -1, 0, 1}, "J/GB"}, {{-1, 0, 0, 0, 0, 1}, "token/s"},
+      {byte_d, "GB"},
+      {{-1, 1}, "GB/s"},
+      {{-1, 0, 1}, "TFLOP/s"},
+      {flop_d, "TFLOP"},
+      {watt_d, "W"},
+      {joule_d, "kWh"},
+      {usd_d, "USD"},
+      {{-1, 0, 0, 0, 1}, "USD/h"},
+      {{0, 0, 0, -1, 1}, "USD/kWh"},
+      {{0, 0, 0, -1, 0, 0, 1}, "g/kWh"},
+      {second_d, "us"},
+      {token_d, "token"},
+      {gram_d, "kg"},
+      {{0, -1, 0, 0, 1}, "USD/GB"},
+      {{0, -1, 0, 1}, "J/GB"},
+      {{-1, 0, 0, 0, 0, 1}, "token/s"},
   };
   for (const Example& e : examples) {
     if (e.dimension == d) return std::string(e.unit);
@@ -152,8 +201,7 @@ std::string example_unit(const Dimension& d) {
   return "another unit";
 }
 
-Result<double> unit_text_internal::parse_dimension(std::string_view text,
-                                                   const Dimension& wanted) {
+Result<double> unit_text_internal::parse_dimension(std::string_view text, const Dimension& wanted) {
   TR_TRY(const ParsedQuantity parsed, parse_quantity(text));
   if (!(parsed.dimension == wanted)) {
     return fail(ErrorCode::unit, fmt::format("\"{}\" has the wrong dimension", text), {},
@@ -168,8 +216,8 @@ struct Prefix {
   double factor;
   std::string_view symbol;
 };
-constexpr std::array<Prefix, 7> prefixes = {{{1e18, "E"}, {1e15, "P"}, {1e12, "T"}, {1e9, "G"},
-                                            {1e6, "M"}, {1e3, "k"}, {1.0, ""}}};
+constexpr std::array<Prefix, 7> prefixes = {
+    {{1e18, "E"}, {1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1.0, ""}}};
 
 std::string significant(double v) {
   const double a = std::fabs(v);

@@ -51,15 +51,15 @@ Result<Q> parse_as(std::string_view text) {
 }
 
 // Text for people: three or four significant digits and a fitting prefix.
-[[nodiscard]] std::string to_text(Seconds t);          ///< "12.3 s", "4.1 ms", "850 us"
-[[nodiscard]] std::string to_text(Bytes b);            ///< "74.2 GB"
-[[nodiscard]] std::string to_text(Flops f);            ///< "1.2 PFLOP"
-[[nodiscard]] std::string to_text(Joules e);           ///< "3.2 MWh" from 1 kWh up, else "12 J"
-[[nodiscard]] std::string to_text(Dollars d);          ///< "1,234,000 USD"
-[[nodiscard]] std::string to_text(GramsCo2 g);         ///< "12.3 t CO2e"
-[[nodiscard]] std::string to_text(Watts p);            ///< "700 W"
-[[nodiscard]] std::string to_text(BytesPerSecond r);   ///< "450 GB/s"
-[[nodiscard]] std::string to_text(FlopsPerSecond r);   ///< "989 TFLOP/s"
+[[nodiscard]] std::string to_text(Seconds t);         ///< "12.3 s", "4.1 ms", "850 us"
+[[nodiscard]] std::string to_text(Bytes b);           ///< "74.2 GB"
+[[nodiscard]] std::string to_text(Flops f);           ///< "1.2 PFLOP"
+[[nodiscard]] std::string to_text(Joules e);          ///< "3.2 MWh" from 1 kWh up, else "12 J"
+[[nodiscard]] std::string to_text(Dollars d);         ///< "1,234,000 USD"
+[[nodiscard]] std::string to_text(GramsCo2 g);        ///< "12.3 t CO2e"
+[[nodiscard]] std::string to_text(Watts p);           ///< "700 W"
+[[nodiscard]] std::string to_text(BytesPerSecond r);  ///< "450 GB/s"
+[[nodiscard]] std::string to_text(FlopsPerSecond r);  ///< "989 TFLOP/s"
 [[nodiscard]] std::string with_thousands(double value, int decimals = 0);  ///< "1,234,567"
 
 }  // namespace tightrope

@@ -15,8 +15,7 @@ TEST(UnitText, ReadsValuesWithTheirUnits) {
 }
 
 TEST(UnitText, RefusesAmbiguousSpellingsWithTheRightOne) {
-  EXPECT_EQ(parse_as<BytesPerSecond>("400 Gbps").error().hint,
-            "write Gbit/s (or GB/s for bytes)");
+  EXPECT_EQ(parse_as<BytesPerSecond>("400 Gbps").error().hint, "write Gbit/s (or GB/s for bytes)");
   EXPECT_EQ(parse_as<FlopsPerSecond>("989 TFLOPS").error().hint, "write TFLOP/s");
   EXPECT_EQ(parse_as<Bytes>("80").error().code, ErrorCode::unit);
   EXPECT_EQ(parse_as<Bytes>("GB").error().code, ErrorCode::syntax);

@@ -37,10 +37,22 @@ class Quantity {
   /// The number in base units. Hot loops call this once at the top.
   [[nodiscard]] constexpr double raw() const { return x_; }
 
-  constexpr Quantity& operator+=(Quantity o) { x_ += o.x_; return *this; }
-  constexpr Quantity& operator-=(Quantity o) { x_ -= o.x_; return *this; }
-  constexpr Quantity& operator*=(double k) { x_ *= k; return *this; }
-  constexpr Quantity& operator/=(double k) { x_ /= k; return *this; }
+  constexpr Quantity& operator+=(Quantity o) {
+    x_ += o.x_;
+    return *this;
+  }
+  constexpr Quantity& operator-=(Quantity o) {
+    x_ -= o.x_;
+    return *this;
+  }
+  constexpr Quantity& operator*=(double k) {
+    x_ *= k;
+    return *this;
+  }
+  constexpr Quantity& operator/=(double k) {
+    x_ /= k;
+    return *this;
+  }
 
   friend constexpr Quantity operator+(Quantity a, Quantity b) { return Quantity(a.x_ + b.x_); }
   friend constexpr Quantity operator-(Quantity a, Quantity b) { return Quantity(a.x_ - b.x_); }

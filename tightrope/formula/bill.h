@@ -6,10 +6,10 @@
 namespace tightrope::formula {
 
 struct PowerDraw {
-  Watts chip_max{};        ///< the chip's power limit
+  Watts chip_max{};  ///< the chip's power limit
   double chips = 1;
-  Watts host_share{};      ///< server power beside the chips, per chip (hosts, NICs, fans)
-  double busy = 1.0;       ///< share of the step in which the chip computes, 0..1
+  Watts host_share{};         ///< server power beside the chips, per chip (hosts, NICs, fans)
+  double busy = 1.0;          ///< share of the step in which the chip computes, 0..1
   double active_share = 0.9;  ///< of chip_max drawn while computing
   double idle_share = 0.35;   ///< of chip_max drawn while waiting inside a step
 };
@@ -25,7 +25,7 @@ struct PowerDraw {
 }
 
 struct Run {
-  Watts power{};            ///< of the machines
+  Watts power{};  ///< of the machines
   Seconds time{};
   double pue = 1.0;
   GramsPerJoule carbon{};
@@ -34,7 +34,7 @@ struct Run {
 };
 
 struct Bill {
-  Joules energy{};       ///< at the building's meter
+  Joules energy{};  ///< at the building's meter
   Dollars rent{}, electricity{};
   GramsCo2 carbon{};
 };

@@ -8,10 +8,10 @@
 namespace tightrope::formula {
 
 struct Overlap {
-  Seconds transfer{};    ///< the transfer alone
-  Seconds window{};      ///< compute it may run beside
-  double quality = 1.0;  ///< share of the window that can really be used, 0..1
-  double slowdown = 0.0; ///< time the compute loses per second of hidden transfer (SMs, HBM), 0..1
+  Seconds transfer{};     ///< the transfer alone
+  Seconds window{};       ///< compute it may run beside
+  double quality = 1.0;   ///< share of the window that can really be used, 0..1
+  double slowdown = 0.0;  ///< time the compute loses per second of hidden transfer (SMs, HBM), 0..1
 };
 
 struct Exposure {

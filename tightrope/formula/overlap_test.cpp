@@ -39,8 +39,8 @@ TEST(Bill, Laws) {
   const Watts p = mean_power({Watts(700), 8, Watts(500), 1.0, 1.0, 0.5});
   EXPECT_DOUBLE_EQ(p.raw(), 8 * 1200.0);
   EXPECT_LT(mean_power({Watts(700), 8, Watts(500), 0.5, 1.0, 0.5}), p);
-  const Bill b = bill({p, Seconds(3600), 1.2, GramsPerJoule(1e-4), DollarsPerJoule(2e-8),
-                       DollarsPerSecond(0.01)});
+  const Bill b = bill(
+      {p, Seconds(3600), 1.2, GramsPerJoule(1e-4), DollarsPerJoule(2e-8), DollarsPerSecond(0.01)});
   EXPECT_DOUBLE_EQ(b.energy.raw(), 8 * 1200.0 * 3600 * 1.2);
   EXPECT_DOUBLE_EQ(b.rent.raw(), 36.0);
   EXPECT_DOUBLE_EQ(b.carbon.raw(), b.energy.raw() * 1e-4);

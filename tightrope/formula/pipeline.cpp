@@ -42,8 +42,8 @@ PipelineTime pipeline_bound(const UnevenPipeline& p) noexcept {
   for (const StageRun& run : p.runs) {
     const StageTime& s = run.time;
     // Split-off weight gradients may run while the last backward drains: only the fill counts then.
-    const Seconds passing = (any_split ? s.forward : s.forward + s.backward) * share +
-                            (any_split ? 1.0 : 2.0) * p.hop;
+    const Seconds passing =
+        (any_split ? s.forward : s.forward + s.backward) * share + (any_split ? 1.0 : 2.0) * p.hop;
     const Seconds busy = m * s.total();
     out.time = max(out.time, busy + ahead + (run.count - 1.0) * passing);
     out.work = max(out.work, busy);
@@ -80,8 +80,7 @@ struct Board {
 
 class Replay {
  public:
-  Replay(const UnevenPipeline& p, std::vector<PipelineEvent>* events)
-      : p_(p), events_(events) {
+  Replay(const UnevenPipeline& p, std::vector<PipelineEvent>* events) : p_(p), events_(events) {
     for (const StageRun& run : p.runs) times_.insert(times_.end(), run.count, run.time);
     stages_ = static_cast<int>(times_.size());
     board_ = {stages_, p.chunks, p.micro_batches, {}, {}};
@@ -134,8 +133,7 @@ class Replay {
     if (i > 0 || slot.chunk > 0) {
       const bool wraps = i == 0;
       ready = board_.forward_end[board_.at(wraps ? stages_ - 1 : i - 1,
-                                           wraps ? slot.chunk - 1 : slot.chunk,
-                                           slot.micro_batch)];
+                                           wraps ? slot.chunk - 1 : slot.chunk, slot.micro_batch)];
       if (ready < 0.0) return false;
       ready += p_.hop.raw();
     }
@@ -153,9 +151,8 @@ class Replay {
     if (ready < 0.0) return false;
     const bool last = i == stages_ - 1;
     if (!last || slot.chunk < p_.chunks - 1) {
-      const double after = board_.backward_end[board_.at(last ? 0 : i + 1,
-                                                         last ? slot.chunk + 1 : slot.chunk,
-                                                         slot.micro_batch)];
+      const double after = board_.backward_end[board_.at(
+          last ? 0 : i + 1, last ? slot.chunk + 1 : slot.chunk, slot.micro_batch)];
       if (after < 0.0) return false;
       ready = std::max(ready, after + p_.hop.raw());
     }

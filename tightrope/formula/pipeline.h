@@ -19,9 +19,9 @@ struct StageTime {
 struct UniformPipeline {
   StageTime stage;
   int stages = 1;
-  int chunks = 1;         ///< interleaved chunks a stage (vp)
+  int chunks = 1;  ///< interleaved chunks a stage (vp)
   int micro_batches = 1;
-  Seconds hop{};          ///< one exposed stage-to-stage message
+  Seconds hop{};  ///< one exposed stage-to-stage message
 };
 
 struct PipelineTime {

@@ -46,10 +46,10 @@ RC_GTEST_PROP(Pipeline, BoundIsNeverAboveReplay, ()) {
   const bool split = *rc::gen::arbitrary<bool>();
   std::vector<StageRun> stages;
   for (int i = 0; i < p; ++i) {
-    stages.push_back({{Seconds(*rc::gen::inRange(1, 100) / 10.0),
-                       Seconds(*rc::gen::inRange(1, 100) / 10.0),
-                       Seconds(split ? *rc::gen::inRange(1, 50) / 10.0 : 0.0)},
-                      1});
+    stages.push_back(
+        {{Seconds(*rc::gen::inRange(1, 100) / 10.0), Seconds(*rc::gen::inRange(1, 100) / 10.0),
+          Seconds(split ? *rc::gen::inRange(1, 50) / 10.0 : 0.0)},
+         1});
   }
   const Seconds hop(*rc::gen::inRange(0, 10) / 100.0);
   const auto bound = pipeline_bound({stages, v, m, hop});

@@ -16,7 +16,7 @@ struct StateShards {
   double parameters = 0;      ///< of this rank's tensor/expert/pipeline share, before data sharding
   double weight_ranks = 1;    ///< ranks that share the working copy (ZeRO-3), else 1
   double gradient_ranks = 1;  ///< ranks that share gradients (ZeRO-2, 3), else 1
-  double optimizer_ranks = 1; ///< ranks that share the optimizer (ZeRO-1, 2, 3), else 1
+  double optimizer_ranks = 1;  ///< ranks that share the optimizer (ZeRO-1, 2, 3), else 1
   StateBytes bytes{};
 };
 

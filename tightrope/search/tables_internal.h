@@ -32,7 +32,7 @@ struct BareTimes {
     Seconds total{}, forward{};
   };
   std::vector<Part> kinds;  ///< whole layers not recomputed
-  Part embedding, head;                           ///< head: with the prediction modules
+  Part embedding, head;     ///< head: with the prediction modules
   Seconds layer_again{};    ///< the least that recomputing one whole layer adds
   Seconds layer_compute{};  ///< kernels of the lightest layer
   Seconds whole{};          ///< the model

@@ -27,15 +27,15 @@ struct BlockCosts {
 struct RunBasis {
   int first = 0, count = 1;
   formula::StageTime time;
-  Seconds host{};        ///< visible host time inside `time`, forward and backward
-  Seconds compute{};     ///< kernels inside `time`: what draws power
+  Seconds host{};     ///< visible host time inside `time`, forward and backward
+  Seconds compute{};  ///< kernels inside `time`: what draws power
   Bytes hbm_traffic{}, scaleup_traffic{}, scaleout_traffic{};  ///< per rank and micro-batch
-  Bytes kept{};          ///< activations of one micro-batch
-  Bytes layer_kept{};    ///< of the largest single layer
-  Bytes transient{};     ///< working memory beside them
+  Bytes kept{};                                                ///< activations of one micro-batch
+  Bytes layer_kept{};                                          ///< of the largest single layer
+  Bytes transient{};                                           ///< working memory beside them
   double dense_parameters = 0, expert_parameters = 0;  ///< of this rank, before data sharding
   double layer_parameters = 0;  ///< of the largest layer: gathered copies under ZeRO-3
-  double in_flight = 1;  ///< micro-batches whose activations the run's first stage holds
+  double in_flight = 1;         ///< micro-batches whose activations the run's first stage holds
 };
 
 struct Basis {
@@ -57,11 +57,11 @@ struct Basis {
 
 /// Data-parallel work of one run of stages.
 struct RunSync {
-  Seconds reduce{};    ///< gradients, once a step (a micro-batch under ZeRO-3)
-  Seconds gather{};    ///< parameters, once a step (twice a micro-batch under ZeRO-3)
-  Seconds optimizer{};          ///< states in HBM
+  Seconds reduce{};     ///< gradients, once a step (a micro-batch under ZeRO-3)
+  Seconds gather{};     ///< parameters, once a step (twice a micro-batch under ZeRO-3)
+  Seconds optimizer{};  ///< states in HBM
   Seconds optimizer_offloaded{};
-  Bytes weights{}, gradients{}, states{};  ///< resident
+  Bytes weights{}, gradients{}, states{};       ///< resident
   Bytes scaleup_traffic{}, scaleout_traffic{};  ///< sent per rank each time
 };
 

@@ -32,8 +32,8 @@ struct PartCost {
   Seconds cp_forward{}, cp_backward{};
   Seconds ep_forward{}, ep_backward{};
   double kernels_forward = 0, kernels_backward = 0, kernels_weight = 0;  ///< launches
-  Bytes kept{};          ///< activations kept from forward to backward
-  Bytes kept_if_none{};  ///< the same with nothing recomputed
+  Bytes kept{};                  ///< activations kept from forward to backward
+  Bytes kept_if_none{};          ///< the same with nothing recomputed
   double dense_parameters = 0;   ///< of this rank, shared by dp * cp ranks
   double expert_parameters = 0;  ///< of this rank, shared by the expert data-parallel ranks
   Flops flops{};                 ///< really multiplied, forward and backward and recompute

@@ -22,23 +22,23 @@ struct Memory {
 
 /// Where the step's time goes, seen from the busiest stage. The parts sum to `total`.
 struct TimeParts {
-  Seconds forward{}, backward{}, recompute{};          ///< kernels of the layers
-  Seconds ends{};                                      ///< embedding, head, loss, MTP
-  Seconds tp{}, cp{}, ep{};                            ///< visible communication inside layers
-  Seconds host{};                                      ///< waiting for the host to issue kernels
-  Seconds bubble{};                                    ///< pipeline fill, drain and hops
-  Seconds shard_gather{};                              ///< visible ZeRO-3 traffic
-  Seconds offload{};                                   ///< visible traffic to host memory
-  Seconds dp{};                                        ///< visible gradients and parameters
+  Seconds forward{}, backward{}, recompute{};  ///< kernels of the layers
+  Seconds ends{};                              ///< embedding, head, loss, MTP
+  Seconds tp{}, cp{}, ep{};                    ///< visible communication inside layers
+  Seconds host{};                              ///< waiting for the host to issue kernels
+  Seconds bubble{};                            ///< pipeline fill, drain and hops
+  Seconds shard_gather{};                      ///< visible ZeRO-3 traffic
+  Seconds offload{};                           ///< visible traffic to host memory
+  Seconds dp{};                                ///< visible gradients and parameters
   Seconds optimizer{};
-  Seconds straggler{};                                 ///< waiting for the slowest node
-  Seconds fixed{};                                     ///< host work once a step
+  Seconds straggler{};  ///< waiting for the slowest node
+  Seconds fixed{};      ///< host work once a step
   Seconds total{};
 };
 
 /// Memory of the fullest stage. Costs a few multiplications a distinct stage.
-[[nodiscard]] Memory peak_memory(const Context& context, const Mapping& mapping,
-                                 const Basis& basis, const SyncCost& sync);
+[[nodiscard]] Memory peak_memory(const Context& context, const Mapping& mapping, const Basis& basis,
+                                 const SyncCost& sync);
 
 /// Step time with a pipeline time that the caller took from pipeline_bound or replay_pipeline.
 /// Monotone in the pipeline time, so that a bound of the one is a bound of the other.
@@ -64,12 +64,12 @@ struct Estimate {
   TimeParts parts;
   Memory memory;
   formula::PipelineTime pipeline;
-  double tokens = 0;             ///< a step
-  Flops hardware_flops{};        ///< of all ranks, recompute included
-  double busy = 0;               ///< share of the step in which the busiest stage computes
-  Bytes hbm_traffic{};           ///< of a rank on the busiest stage, a step
+  double tokens = 0;       ///< a step
+  Flops hardware_flops{};  ///< of all ranks, recompute included
+  double busy = 0;         ///< share of the step in which the busiest stage computes
+  Bytes hbm_traffic{};     ///< of a rank on the busiest stage, a step
   Bytes scaleup_traffic{}, scaleout_traffic{};  ///< sent by it, pipeline messages left out
-  Watts power{};                 ///< of all machines, before PUE
+  Watts power{};                                ///< of all machines, before PUE
   [[nodiscard]] TokensPerSecond throughput() const { return Tokens(tokens) / step_time; }
 };
 

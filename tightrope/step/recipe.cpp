@@ -9,8 +9,8 @@ namespace {
 using formula::Scaling;
 using formula::StateBytes;
 
-constexpr StateBytes mixed{2, 4, 12};      // bf16 weights, fp32 gradients and optimizer
-constexpr StateBytes rounded{2, 2, 4};     // stochastic rounding: bf16 moments, no master copy
+constexpr StateBytes mixed{2, 4, 12};   // bf16 weights, fp32 gradients and optimizer
+constexpr StateBytes rounded{2, 2, 4};  // stochastic rounding: bf16 moments, no master copy
 
 const std::vector<Recipe>& all() {
   static const std::vector<Recipe> recipes = {

@@ -16,10 +16,10 @@ struct Recipe {
   std::string name;
   DType product = DType::bf16;  ///< of the linear layers' matrix products; attention stays 16-bit
   formula::Scaling scaling = formula::Scaling::tensor;
-  bool quantized = false;   ///< products run below 16 bits: operands are cast on the way
-  double kept_input = 2;    ///< bytes an element of a saved product input takes
-  double gathered = 2;      ///< bytes an element of an all-gathered product input takes
-  double dispatched = 2;    ///< bytes an element sent to an expert takes
+  bool quantized = false;     ///< products run below 16 bits: operands are cast on the way
+  double kept_input = 2;      ///< bytes an element of a saved product input takes
+  double gathered = 2;        ///< bytes an element of an all-gathered product input takes
+  double dispatched = 2;      ///< bytes an element sent to an expert takes
   double parameter_sent = 2;  ///< bytes a parameter takes in an all-gather
   double gradient_sent = 2;   ///< bytes a gradient takes in a reduction
   formula::StateBytes states;

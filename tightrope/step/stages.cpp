@@ -15,8 +15,8 @@ std::optional<std::vector<int>> place_counts(int layers, const StageRequest& r) 
   if (r.first_layers > 0 || r.last_layers > 0) {
     if (r.chunks != 1 || r.stages < 2) return std::nullopt;
     int rest = layers, between = places;
-    for (const auto& [wished, place] : {std::pair{r.first_layers, 0},
-                                        std::pair{r.last_layers, places - 1}}) {
+    for (const auto& [wished, place] :
+         {std::pair{r.first_layers, 0}, std::pair{r.last_layers, places - 1}}) {
       if (wished == 0) continue;
       counts[place] = wished;
       rest -= wished;
