@@ -237,6 +237,9 @@ void add_plan_limits(CLI::App& plan, PlanOptions& o) {
       ->type_name("LIST");
   plan.add_option("--systems", o.systems, "Systems, by commas, as in `catalog list systems`")
       ->type_name("LIST");
+  plan.add_option("--capacity", o.capacity,
+                  "Tokens an expert takes against its mean share, by commas; 0 drops none")
+      ->type_name("LIST");
   plan.add_flag("--announced", o.announced, "Also systems that do not ship yet");
   plan.add_option("--margin", o.margin, "Share of device memory that stays free")
       ->check(CLI::Range(0.0, 0.9).description(""))

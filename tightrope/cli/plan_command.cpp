@@ -43,6 +43,19 @@ Result<void> read_limits(const PlanOptions& options, study::PlanRequest& r,
   return {};
 }
 
+Result<void> read_capacity(const PlanOptions& options, study::PlanRequest& r) {
+  if (options.capacity.empty()) return {};
+  r.capacity.clear();
+  for (const std::string& part : parse_list(options.capacity)) {
+    double factor = 0;
+    if (part != "0") {
+      TR_TRY(factor, parse_count(part, "--capacity"));
+    }
+    r.capacity.push_back(factor);
+  }
+  return {};
+}
+
 Result<study::PlanRequest> read_request(const PlanOptions& options,
                                         std::vector<std::string>& assumed) {
   TR_TRY(study::PlanRequest r, read_work(options.work, assumed));
@@ -56,6 +69,7 @@ Result<study::PlanRequest> read_request(const PlanOptions& options,
   r.announced = options.announced;
   r.prune = options.prune;
   r.top = options.top;
+  TR_TRY_VOID(read_capacity(options, r));
   TR_TRY_VOID(read_limits(options, r, assumed));
   return r;
 }

@@ -13,7 +13,7 @@ struct PlanOptions {
   std::string goal = "cost";
   std::string deadline, budget;  ///< "none" lifts the assumed deadline
   std::string max_chips, chips, units;
-  std::string systems;
+  std::string systems, capacity;
   double margin = 0.05;  ///< share of device memory that stays free
   int top = 1;           ///< plans a system
   int details = 3;       ///< plans described beyond their line

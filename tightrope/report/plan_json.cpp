@@ -46,6 +46,7 @@ json request_json(const study::PlanRequest& r) {
   out["precisions"] = r.precisions;
   out["term"] = r.term ? json(catalog::to_string(*r.term)) : json(nullptr);
   out["stack"] = r.stack;
+  out["capacity_factors"] = r.capacity;
   out["announced"] = r.announced;
   out["prune"] = r.prune;
   out["top"] = r.top;

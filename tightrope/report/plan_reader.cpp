@@ -117,6 +117,17 @@ class Reader {
     return list;
   }
 
+  [[nodiscard]] Result<std::vector<double>> numbers(std::string_view key) const {
+    TR_TRY(const json* value, find(key));
+    std::vector<double> list;
+    if (!value->is_array()) return wrong(key, "a list of numbers");
+    for (const json& item : *value) {
+      if (!item.is_number()) return wrong(key, "a list of numbers");
+      list.push_back(item.get<double>());
+    }
+    return list;
+  }
+
   /// One of a few words, by the function that writes them.
   template <class T, std::size_t N>
   [[nodiscard]] Result<T> one_of(std::string_view key, const T (&values)[N]) const {
@@ -193,6 +204,7 @@ Result<study::PlanRequest> read_request(const Reader& file) {
   TR_TRY(r.regions, in.texts("regions"));
   TR_TRY(r.precisions, in.texts("precisions"));
   TR_TRY(r.stack, in.text("stack"));
+  TR_TRY(r.capacity, in.numbers("capacity_factors"));
   TR_TRY(r.announced, in.flag("announced"));
   TR_TRY(r.prune, in.flag("prune"));
   TR_TRY(r.top, in.count("top"));

@@ -205,6 +205,13 @@ std::string detail(const Units& units, const Plan& p, std::size_t number) {
   return text;
 }
 
+// Whole words of a mapping, as many as a line of the front has room for.
+std::string shortened(const std::string& mapping) {
+  constexpr std::size_t most = 48;
+  if (mapping.size() <= most) return mapping;
+  return mapping.substr(0, mapping.rfind(' ', most - 3)) + " ..";
+}
+
 std::string front_text(const PlanResult& result, const Units& units, int lines) {
   if (result.front.size() < 2) return {};
   TextTable table({{"days", Align::right},
@@ -221,7 +228,7 @@ std::string front_text(const PlanResult& result, const Units& units, int lines) 
     const Plan& p = result.front[shown == 1 ? 0 : i * (all - 1) / (shown - 1)];
     table.add({days(p.duration), amount(p.cost->total().raw() / units.money),
                amount(p.energy->raw() / units.energy), with_thousands(p.chips), p.system,
-               p.precision, step::to_text(p.estimate.mapping).substr(0, 48)});
+               p.precision, shortened(step::to_text(p.estimate.mapping))});
   }
   return fmt::format("\nFront over time, cost and energy ({} of {} plans on it shown):\n{}", shown,
                      all, table.text(2));

@@ -21,7 +21,10 @@ std::vector<T> when(bool condition, const std::vector<T>& list, T otherwise) {
 
 InnerOptions inner_options(const Space& space, bool data, bool pipeline, bool keeps, bool host) {
   InnerOptions options;
-  options.sharding = when(data, space.sharding, step::Sharding::none);
+  for (const step::Sharding sharding : when(data, space.sharding, step::Sharding::none)) {
+    const bool none = sharding == step::Sharding::none;
+    (none ? options.unshared : options.sharding).push_back(sharding);
+  }
   options.dp_nets = when(data, space.dp_scaleout, false);
   options.pp_nets = when(pipeline, space.pp_scaleout, false);
   options.dp_overlap = when(data, space.dp_overlap, true);
@@ -37,6 +40,9 @@ InnerOptions inner_options(const Space& space, bool data, bool pipeline, bool ke
       }
     }
   }
+  std::ranges::stable_sort(options.offloads, {}, [](const Offload& o) {
+    return int{o.weights} + int{o.activations} + int{o.optimizer};
+  });
   return options;
 }
 
@@ -68,7 +74,10 @@ void Ranking::offer(const Mapping& mapping, double score) {
 Evaluator::Evaluator(const step::Context& context, const Space& space, const Request& request)
     : c_(context),
       r_(request),
-      limit_(context.kernels.hbm * request.memory_share),
+      memory_(context.kernels.hbm * request.memory_share),
+      fixed_(step::least_step(context, request.ranks, Seconds(0.0))),
+      waiting_((step::least_step(context, request.ranks, Seconds(1.0)) - fixed_).raw()),
+      wished_groups_(space.shard_ranks),
       ranking_(request.keep) {
   const topology::Fabric& fabric = c_.fabric.fabric;
   connected_ = r_.ranks <= fabric.domain_ranks || fabric.scaleout_bandwidth > BytesPerSecond(0.0);
@@ -88,8 +97,26 @@ const InnerOptions& Evaluator::options_of(const Mapping& m) const {
   return options_[option_index(m.dp * m.cp > 1, m.pp > 1, !drops_all)];
 }
 
+const std::vector<int>& Evaluator::groups_of(int dp) {
+  const auto [place, fresh] = groups_.try_emplace(dp);
+  std::vector<int>& groups = place->second;
+  if (!fresh) return groups;
+  for (int ranks = dp - 1; ranks > 1; --ranks) {
+    const bool wished =
+        wished_groups_.empty() || std::ranges::find(wished_groups_, ranks) != wished_groups_.end();
+    if (dp % ranks == 0 && wished) groups.push_back(ranks);
+  }
+  const bool all = wished_groups_.empty() ||
+                   std::ranges::any_of(wished_groups_, [dp](int n) { return n == 0 || n == dp; });
+  if (all) groups.insert(groups.begin(), 0);
+  return groups;
+}
+
 void Evaluator::reject(const Mapping& mapping, Infeasible reason, std::uint64_t families) {
-  const std::uint64_t size = families * options_of(mapping).size();
+  const InnerOptions& options = options_of(mapping);
+  const std::uint64_t offloads = options.offloads.size() + options.hostless;
+  const std::uint64_t size =
+      families * options.without_offload(groups_of(mapping.dp).size()) * offloads;
   counters_.enumerated += size;
   count(reason, size);
 }
@@ -97,8 +124,8 @@ void Evaluator::reject(const Mapping& mapping, Infeasible reason, std::uint64_t 
 void Evaluator::drop(const Mapping& mapping, std::uint64_t families) {
   if (!connected_) return reject(mapping, Infeasible::no_scaleout, families);
   const InnerOptions& options = options_of(mapping);
-  const std::uint64_t choices = families * options.sharding.size() * options.times();
-  counters_.enumerated += families * options.size();
+  const std::uint64_t choices = families * options.without_offload(groups_of(mapping.dp).size());
+  counters_.enumerated += choices * (options.offloads.size() + options.hostless);
   counters_.bounded += choices * options.offloads.size();
   count(Infeasible::no_host_link, choices * options.hostless);
 }
@@ -107,24 +134,66 @@ void Evaluator::evaluate(const Family& family) {
   if (!connected_) return reject(family.mapping, Infeasible::no_scaleout);
   Mapping m = family.mapping;
   const InnerOptions& options = options_of(m);
-  counters_.enumerated += options.size();
-  count(Infeasible::no_host_link, options.sharding.size() * options.times() * options.hostless);
+  const std::vector<int>& groups = groups_of(m.dp);
+  const std::uint64_t choices = options.without_offload(groups.size());
+  counters_.enumerated += choices * (options.offloads.size() + options.hostless);
+  count(Infeasible::no_host_link, choices * options.hostless);
   if (options.offloads.empty()) return;
   basis_ = step::make_basis(c_, m, *family.costs, *family.layout, family.micro_batches);
   pipelines_.clear();
   busy_ = basis_.micro_batches * step::busiest_run(basis_).compute;
   // A bound for all: the pipeline without messages, nothing else visible.
   if (r_.prune && !r_.singly &&
-      hopeless(score(formula::pipeline_bound(uneven(Seconds(0.0))).time))) {
-    counters_.bounded += options.sharding.size() * options.times() * options.offloads.size();
+      hopeless_pipeline(formula::pipeline_bound(uneven(Seconds(0.0))).time, busy_)) {
+    counters_.bounded += choices * options.offloads.size();
     return;
+  }
+  for (const step::Sharding sharding : options.unshared) {
+    m.sharding = sharding;
+    search_sharding(m, options);
   }
   for (const step::Sharding sharding : options.sharding) {
     m.sharding = sharding;
-    step::make_states(c_, m, basis_, sync_);
-    find_fitting(m, options);
-    if (!fitting_.empty()) search_networks(m, options);
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      m.shard_ranks = groups[i];
+      if (search_sharding(m, options)) continue;
+      const std::uint64_t rest = groups.size() - i - 1;
+      count(Infeasible::does_not_fit, rest * options.times() * options.offloads.size());
+      break;
+    }
   }
+}
+
+bool Evaluator::search_sharding(const Mapping& m, const InnerOptions& options) {
+  step::make_states(c_, m, basis_, sync_);
+  find_fitting(m, options);
+  if (fitting_.empty()) return false;
+  fits_ = true;
+  if (r_.prune && !r_.singly && too_slow_unsynced(m, options)) {
+    counters_.bounded += options.times() * fitting_.size();
+  } else {
+    search_networks(m, options);
+  }
+  return true;
+}
+
+bool Evaluator::too_slow_unsynced(Mapping m, const InnerOptions& options) {
+  for (step::RunSync& run : sync_.runs) run.reduce = run.gather = Seconds(0.0);
+  return std::ranges::all_of(options.pp_nets, [&](const bool pp_net) {
+    m.pp_scaleout = pp_net;
+    const TimedPipeline& pipeline = pipeline_of(m);
+    slow_.clear();
+    return std::ranges::all_of(fitting_, [&](const Offload& offload) {
+      if (known_slow(offload)) return true;
+      set(m, offload);
+      slow_.push_back(offload);
+      return hopeless(step::finish(c_, m, basis_, sync_, pipeline.bound).total, busy_);
+    });
+  });
+}
+
+bool Evaluator::known_slow(const Offload& offload) const {
+  return std::ranges::any_of(slow_, [&](const Offload& slow) { return slow.within(offload); });
 }
 
 void Evaluator::find_fitting(Mapping m, const InnerOptions& options) {
@@ -135,7 +204,7 @@ void Evaluator::find_fitting(Mapping m, const InnerOptions& options) {
   for (const Offload& offload : options.offloads) {
     set(m, offload);
     const Bytes need = step::peak_memory(c_, m, basis_, sync_).total();
-    if (need <= limit_) {
+    if (need <= memory_) {
       fitting_.push_back(offload);
       continue;
     }
@@ -160,17 +229,30 @@ void Evaluator::search_networks(Mapping m, const InnerOptions& options) {
 void Evaluator::search_switches(Mapping m, const InnerOptions& options, TimedPipeline& pipeline) {
   for (const bool overlap : options.dp_overlap) {
     m.dp_overlap = overlap;
+    slow_.clear();
     for (const Offload& offload : fitting_) {
+      if (known_slow(offload)) {
+        ++counters_.bounded;
+        continue;
+      }
       set(m, offload);
-      if (r_.prune && hopeless(score(step::finish(c_, m, basis_, sync_, pipeline.bound).total))) {
+      if (r_.prune && hopeless(step::finish(c_, m, basis_, sync_, pipeline.bound).total, busy_)) {
         ++counters_.evaluated;
+        if (!r_.singly) slow_.push_back(offload);
         continue;
       }
       if (!pipeline.exact) pipeline.exact = formula::replay_pipeline(uneven(pipeline.hop));
       ++counters_.replayed;
-      ranking_.offer(m, score(step::finish(c_, m, basis_, sync_, *pipeline.exact).total));
+      offer(m, step::finish(c_, m, basis_, sync_, *pipeline.exact).total);
     }
   }
+}
+
+void Evaluator::offer(const Mapping& m, Seconds time) {
+  for (const Limit& limit : r_.limits) {
+    if (limit.objective.of(time, busy_) > limit.most) return;
+  }
+  ranking_.offer(m, score(time, busy_));
 }
 
 // At most four message times a family: a list is searched faster than anything cleverer.
@@ -187,11 +269,12 @@ formula::UnevenPipeline Evaluator::uneven(Seconds hop) const {
   return {basis_.stage_runs, basis_.chunks, basis_.micro_batches, hop};
 }
 
-double Evaluator::score(Seconds time, Seconds busy) const {
-  return r_.objective.per_second * time.raw() + r_.objective.per_busy_second * busy.raw();
+bool Evaluator::hopeless(Seconds time, Seconds busy) const {
+  if (score(time, busy) * bound_trust > ranking_.worst()) return true;
+  return std::ranges::any_of(r_.limits, [&](const Limit& limit) {
+    return limit.objective.of(time, busy) * bound_trust > limit.most;
+  });
 }
-
-bool Evaluator::hopeless(double low) const { return low * bound_trust > ranking_.worst(); }
 
 Outcome Evaluator::outcome() const {
   Outcome out;
@@ -200,7 +283,7 @@ Outcome Evaluator::outcome() const {
     out.best.push_back(step::estimate(c_, c.mapping));
     TR_CHECK(out.best.back().infeasible == Infeasible::none, step::to_text(c.mapping));
   }
-  if (out.best.empty() && nearest_) out.nearest = step::estimate(c_, *nearest_);
+  if (!fits_ && nearest_) out.nearest = step::estimate(c_, *nearest_);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -35,21 +36,29 @@ class Ranking {
 
 struct Offload {
   bool weights, activations, optimizer;
+  /// True when `other` moves all that this one moves: it is never faster
+  /// (Step.OffloadNeverMakesAStepFaster).
+  [[nodiscard]] bool within(const Offload& other) const {
+    return (other.weights || !weights) && (other.activations || !activations) &&
+           (other.optimizer || !optimizer);
+  }
 };
 
 /// Options that share a basis. They depend on the mapping only through three yes-or-no questions.
 struct InnerOptions {
+  std::vector<step::Sharding> unshared;  ///< at most `none`, to which groups mean nothing
   std::vector<step::Sharding> sharding;
   std::vector<bool> dp_nets, pp_nets, dp_overlap;
-  std::vector<Offload> offloads;
-  std::uint64_t hostless = 0;  ///< offloads that the machine has no host link for
+  std::vector<Offload> offloads;  ///< each after all that are within it
+  std::uint64_t hostless = 0;     ///< offloads that the machine has no host link for
 
   /// Mappings for one sharding and one choice of offloads.
   [[nodiscard]] std::uint64_t times() const {
     return dp_nets.size() * pp_nets.size() * dp_overlap.size();
   }
-  [[nodiscard]] std::uint64_t size() const {
-    return sharding.size() * times() * (offloads.size() + hostless);
+  /// Mappings for one choice of offloads, where states can be shared in so many ways.
+  [[nodiscard]] std::uint64_t without_offload(std::size_t groups) const {
+    return (unshared.size() + sharding.size() * groups) * times();
   }
 };
 
@@ -71,9 +80,14 @@ class Evaluator {
   void reject(const step::Mapping& mapping, step::Infeasible reason, std::uint64_t families = 1);
   /// Counts families like the mapping's as too slow by their bound.
   void drop(const step::Mapping& mapping, std::uint64_t families);
-  [[nodiscard]] double score(Seconds time, Seconds busy) const;
-  /// True when a score of `low` or more cannot come into the ranking.
-  [[nodiscard]] bool hopeless(double low) const;
+  [[nodiscard]] double score(Seconds time, Seconds busy) const {
+    return r_.objective.of(time, busy);
+  }
+  /// True when no mapping whose pipeline takes and computes at least so long can come into the
+  /// ranking.
+  [[nodiscard]] bool hopeless_pipeline(Seconds time, Seconds busy) const {
+    return hopeless(waiting_ * time + fixed_, busy);
+  }
   [[nodiscard]] Outcome outcome() const;
 
  private:
@@ -85,24 +99,40 @@ class Evaluator {
   };
 
   [[nodiscard]] const InnerOptions& options_of(const step::Mapping& mapping) const;
+  /// Choices of Mapping::shard_ranks, the most ranks first.
+  [[nodiscard]] const std::vector<int>& groups_of(int dp);
+  /// One sharding, whoever shares. False when nothing fits: fewer that share need no less.
+  bool search_sharding(const step::Mapping& mapping, const InnerOptions& options);
   /// The offloads that fit; the others are counted.
   void find_fitting(step::Mapping mapping, const InnerOptions& options);
   void search_networks(step::Mapping mapping, const InnerOptions& options);
+  /// True when all that fit are too slow even if their gradients and parameters took no time.
+  [[nodiscard]] bool too_slow_unsynced(step::Mapping mapping, const InnerOptions& options);
+  /// True when an offload already found too slow is within this one.
+  [[nodiscard]] bool known_slow(const Offload& offload) const;
+  /// True when no step that takes and computes at least so long can come into the ranking.
+  [[nodiscard]] bool hopeless(Seconds time, Seconds busy) const;
   void search_switches(step::Mapping mapping, const InnerOptions& options, TimedPipeline& pipeline);
   [[nodiscard]] TimedPipeline& pipeline_of(const step::Mapping& mapping);
   [[nodiscard]] formula::UnevenPipeline uneven(Seconds hop) const;
-  [[nodiscard]] double score(Seconds time) const { return score(time, busy_); }
+  /// The mapping at hand, if it keeps all limits.
+  void offer(const step::Mapping& mapping, Seconds time);
   void count(step::Infeasible reason, std::uint64_t mappings) {
     counters_.infeasible[static_cast<std::size_t>(reason)] += mappings;
   }
 
   const step::Context& c_;
   const Request& r_;
-  const Bytes limit_;
+  const Bytes memory_;
+  const Seconds fixed_;   ///< of a step, whatever its pipeline
+  const double waiting_;  ///< a step's time over its pipeline's, at least
+  const std::vector<int>& wished_groups_;
   bool connected_ = true;  ///< the fabric reaches all ranks
   std::array<InnerOptions, 8> options_;
+  std::map<int, std::vector<int>> groups_;  ///< by dp
   Counters counters_;
   Ranking ranking_;
+  bool fits_ = false;  ///< something does
   std::optional<step::Mapping> nearest_;
   Bytes nearest_need_{};
 
@@ -110,7 +140,7 @@ class Evaluator {
   step::Basis basis_;
   step::SyncCost sync_;
   Seconds busy_{};  ///< that the busiest stage computes
-  std::vector<Offload> fitting_;
+  std::vector<Offload> fitting_, slow_;
   std::vector<TimedPipeline> pipelines_;
 };
 

@@ -49,6 +49,7 @@ const std::vector<step::CpKind> ring_only{step::CpKind::ring};
 const std::vector<step::TpComm> sequence_only{step::TpComm::sequence_parallel};
 const std::vector<step::TpOverlap> no_overlap{step::TpOverlap::none};
 const std::vector<step::Schedule> plain_only{step::Schedule::one_f_one_b};
+const std::vector<double> dropless{0.0};
 const std::vector<bool> no{false};
 const std::vector<bool> yes{true};
 
@@ -59,6 +60,7 @@ class Search {
         space_(space),
         r_(request),
         tables_(tables),
+        routed_(std::ranges::any_of(context.model.kinds, &workload::LayerKind::routed)),
         ordered_(request.prune && !request.singly),
         evaluator_(context, space, request) {}
 
@@ -86,9 +88,9 @@ class Search {
  private:
   // Mappings that share their blocks' costs and their stages' number.
   struct Candidate {
-    double low = 0;    // no mapping of it scores less
-    double guess = 0;  // the order of visits; the answer does not depend on it
+    Seconds time{};    // no step of it takes less
     Seconds busy{};    // the busiest stage computes no less
+    double guess = 0;  // the order of visits; the answer does not depend on it
     Mapping mapping;
     const Block* block = nullptr;
   };
@@ -155,17 +157,24 @@ class Search {
   void list_blocks(Mapping m) {
     for (bool overlap : when(m.ep > 1, space_.ep_overlap, no)) {
       m.ep_overlap = overlap;
-      for (workload::ModuleSet set : space_.recompute) {
-        m.recompute = set;
-        const Block& block = tables_.block(m);
-        // The busiest stage takes no less than the mean one, and computes at least its layers.
-        const double n = static_cast<double>(micro_batches(m));
-        const Seconds time = n / m.pp * block.bare.whole;
-        const Seconds busy = n * tables_.stages(m.pp).fewest_layers * block.bare.layer_compute;
-        const double low = evaluator_.score(time, busy);
-        blocks_.push_back({low, low * guessed_bubble(m), busy, m, &block});
+      for (const double capacity : when(routed_, space_.capacity, dropless)) {
+        m.capacity_factor = capacity;
+        for (workload::ModuleSet set : space_.recompute) {
+          m.recompute = set;
+          add_block(m);
+        }
       }
     }
+  }
+
+  void add_block(const Mapping& m) {
+    const Block& block = tables_.block(m);
+    // The busiest stage takes no less than the mean one, and computes at least its layers.
+    const double n = static_cast<double>(micro_batches(m));
+    const Seconds time = n / m.pp * block.bare.whole;
+    const Seconds busy = n * tables_.stages(m.pp).fewest_layers * block.bare.layer_compute;
+    const double guess = evaluator_.score(time, busy) * guessed_bubble(m);
+    blocks_.push_back({time, busy, guess, m, &block});
   }
 
   long micro_batches(const Mapping& m) const { return c_.job.global_batch / m.dp / m.micro_batch; }
@@ -185,7 +194,8 @@ class Search {
     std::ranges::sort(order);
     for (const auto& [guess, index] : order) {
       const Candidate& candidate = blocks_[index];
-      visit_stages(candidate, ordered_ && evaluator_.hopeless(candidate.low));
+      visit_stages(candidate,
+                   ordered_ && evaluator_.hopeless_pipeline(candidate.time, candidate.busy));
     }
   }
 
@@ -198,6 +208,8 @@ class Search {
     const std::uint64_t alike = scatter.size() * space_.graph.size();
     for (const Stages::Cut& cut : tables_.stages(m.pp).cuts) {
       m.vp = cut.chunks;
+      m.first_stage_layers = cut.first;
+      m.last_stage_layers = cut.last;
       // Interleaving goes round the stages with pp micro-batches at a time.
       const bool runs = cut.layout && (m.vp == 1 || n % m.pp == 0);
       const bool splits = m.pp > 1 && m.vp == 1;
@@ -207,7 +219,7 @@ class Search {
           m.recompute_layers = recomputed;
           if (!runs) {
             evaluator_.reject(m, Infeasible::does_not_divide, alike);
-          } else if (hopeless || hopeless_cut(m, candidate, *cut.layout)) {
+          } else if (hopeless || hopeless_cut(m, candidate, cut)) {
             evaluator_.drop(m, alike);
           } else {
             visit_messages(m, candidate, *cut.layout, scatter);
@@ -217,10 +229,12 @@ class Search {
     }
   }
 
-  bool hopeless_cut(const Mapping& m, const Candidate& candidate, const Layout& layout) const {
+  bool hopeless_cut(const Mapping& m, const Candidate& candidate, const Stages::Cut& cut) const {
     if (!ordered_) return false;
-    const Seconds time = bare_pipeline(*candidate.block, layout, m, micro_batches(m));
-    return evaluator_.hopeless(evaluator_.score(time, candidate.busy));
+    const Block& block = *candidate.block;
+    const long n = micro_batches(m);
+    const Seconds busy = static_cast<double>(n) * cut.fewest_layers * block.bare.layer_compute;
+    return evaluator_.hopeless_pipeline(bare_pipeline(block, *cut.layout, m, n), busy);
   }
 
   void visit_messages(Mapping m, const Candidate& candidate, const Layout& layout,
@@ -252,6 +266,7 @@ class Search {
   const Space& space_;
   const Request& r_;
   Tables& tables_;
+  const bool routed_;
   const bool ordered_;  // the best guesses first, families dropped by their bounds
   Evaluator evaluator_;
   std::vector<Candidate> blocks_;
@@ -280,6 +295,9 @@ Searcher::~Searcher() = default;
 Outcome Searcher::search(const Request& request) {
   TR_CHECK(request.ranks >= 1 && request.keep >= 1, request.ranks, request.keep);
   TR_CHECK(request.objective.per_second >= 0 && request.objective.per_busy_second >= 0);
+  for (const Limit& limit : request.limits) {
+    TR_CHECK(limit.objective.per_second >= 0 && limit.objective.per_busy_second >= 0);
+  }
   return Search(shared_->context, shared_->space, shared_->tables, request).run();
 }
 

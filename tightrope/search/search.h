@@ -14,18 +14,24 @@
 
 namespace tightrope::search {
 
-/// Options to enumerate. Not among them, though the step prices them: hybrid sharding
-/// (Mapping::shard_ranks), token capacity, hand-set first and last stages. An
-/// empty list of numbers means every value that divides.
+/// Options to enumerate. An empty list of numbers means every value that divides.
 struct Space {
   std::vector<int> tp, cp{1}, pp, vp, ep, etp{1}, micro_batch;
   int max_tp = 64;  ///< with an empty tp list
   int max_pp = 128, max_vp = 16, max_micro_batch = 16;
-  bool uneven_stages = true;                   ///< pp that does not divide the layers
+  bool uneven_stages = true;  ///< pp that does not divide the layers
+  /// First and last stages set by hand hold up to this many layers fewer than the fullest stage
+  /// (and at least one); 0: layers are only spread evenly. Interleaved stages are never set by
+  /// hand.
+  int end_relief = 0;
   std::vector<workload::ModuleSet> recompute;  ///< empty: none, and what the model can drop
   /// Quarters of a stage's layers that recompute when whole layers do (4: all of them).
   std::vector<int> recompute_quarters{4};
   std::vector<step::Sharding> sharding{step::Sharding::optimizer};
+  /// Data-parallel ranks that share states (Mapping::shard_ranks): 0 for all; of the rest, those
+  /// that divide dp. Empty: all, and every divisor.
+  std::vector<int> shard_ranks{0};
+  std::vector<double> capacity{0.0};  ///< Mapping::capacity_factor of routed models
   std::vector<step::TpComm> tp_comm{step::TpComm::sequence_parallel};
   std::vector<step::TpOverlap> tp_overlap{step::TpOverlap::none};
   std::vector<step::CpKind> cp_kind{step::CpKind::ring};
@@ -40,11 +46,21 @@ struct Space {
 /// overlap that frameworks offer, without deliberately bad ones (collectives forced off NVLink).
 [[nodiscard]] Space default_space(const step::Context& context);
 
-/// Score of a mapping, lower is better: weights of its step time and of its busy time. Time and
-/// money are {1, 0}; energy and carbon are {idle watts, busy watts - idle watts}.
+/// Score of a mapping, lower is better: weights >= 0 of its step time and of its busy time. Time
+/// and rent are {1, 0}; energy and carbon are {idle watts, busy watts - idle watts}.
 struct Objective {
   double per_second = 1.0;
   double per_busy_second = 0.0;
+  [[nodiscard]] double of(Seconds time, Seconds busy) const {
+    return per_second * time.raw() + per_busy_second * busy.raw();
+  }
+};
+
+/// What a mapping must keep to be ranked: a score of its own, of at most `most`. A deadline is
+/// {{1, 0}, longest step}.
+struct Limit {
+  Objective objective;
+  double most = 0;
 };
 
 /// The weights that make the score of a mapping the energy of its step on one chip.
@@ -57,6 +73,7 @@ struct Request {
   bool singly = false;  ///< prune no family as a whole: each mapping that fits has its own bound
   double memory_share = 1.0;  ///< of device memory a plan may fill, reserve included
   Objective objective;
+  std::vector<Limit> limits;
 };
 
 inline constexpr std::size_t reason_count = 7;
@@ -74,7 +91,7 @@ struct Counters {
 struct Outcome {
   std::vector<step::Estimate> best;  ///< by score, then by mapping text
   Counters counters;
-  /// Where nothing fits: the mapping that overruns memory least, and its need.
+  /// Where nothing was seen to fit: the mapping that overruns memory least, and its need.
   std::optional<step::Estimate> nearest;
 };
 

@@ -61,6 +61,7 @@ bool plain(const Mapping& m) {
   if (m.ep == 1 && m.ep_overlap) return false;
   if (m.pp == 1 && (m.vp > 1 || m.pp_scaleout)) return false;
   if (drops_all && m.offload_activations) return false;
+  if (m.sharding == Sharding::none && m.shard_ranks > 0) return false;
   const bool data = m.dp * m.cp > 1;
   return data ? true : m.sharding == Sharding::none && m.dp_overlap && !m.dp_scaleout;
 }
@@ -92,6 +93,52 @@ Mappings shapes(const Context& c, const Space& s, int ranks) {
     if (m.tp % m.etp != 0 || (s.vp.empty() && per_stage % m.vp != 0)) return true;
     return step::check_mapping(c, m) != Infeasible::none;
   });
+  return all;
+}
+
+// First and last stages spread evenly and, where the space allows, set by hand: each layout once.
+Mappings with_ends(const Context& c, const Space& s, const Mappings& from) {
+  Mappings all;
+  const int layers = c.model.layer_count();
+  for (const Mapping& m : from) {
+    using Layout = std::vector<step::StageLayers>;
+    std::vector<std::optional<Layout>> seen{step::spread_layers(c.model, {m.pp, m.vp, 0, 0})};
+    all.push_back(m);
+    if (s.end_relief == 0 || m.pp == 1 || m.vp > 1) continue;
+    for (int first = 1; first < layers; ++first) {
+      for (int last = 1; first + last <= layers; ++last) {
+        const auto layout = step::spread_layers(c.model, {m.pp, 1, first, last});
+        if (!layout) continue;
+        int most = 0;
+        for (const step::StageLayers& run : *layout) most = std::max(most, run.total());
+        const bool inner = m.pp == 2 || (first <= most && last <= most &&
+                                         most == (layers - first - last) / (m.pp - 2));
+        if (!inner || std::min(first, last) < most - s.end_relief) continue;
+        if (std::ranges::find(seen, layout) != seen.end()) continue;
+        seen.push_back(layout);
+        all.push_back(m);
+        all.back().first_stage_layers = first;
+        all.back().last_stage_layers = last;
+      }
+    }
+  }
+  return all;
+}
+
+// States shared by all of dp, or by groups that divide it.
+Mappings with_groups(const Space& s, const Mappings& from) {
+  Mappings all;
+  for (const Mapping& m : from) {
+    for (int ranks = 0; ranks < std::max(1, m.dp); ++ranks) {
+      const bool wished =
+          s.shard_ranks.empty() || std::ranges::find(s.shard_ranks, ranks) != s.shard_ranks.end();
+      if (!wished && m.sharding != Sharding::none) continue;
+      if (ranks > 0 && (ranks == 1 || m.dp % ranks != 0)) continue;
+      all.push_back(m);
+      all.back().shard_ranks = ranks;
+      if (!plain(all.back())) all.pop_back();
+    }
+  }
   return all;
 }
 
@@ -133,7 +180,7 @@ Mappings every_mapping(const Context& c, const Space& s, int ranks) {
       sharded.back().sharding = v;
     }
   }
-  all = sharded;
+  all = with_groups(s, with_ends(c, s, sharded));
   option(s.recompute, &M::recompute);
   all = with_layers(c, s, all);
   option(s.tp_comm, &M::tp_comm);
@@ -144,6 +191,8 @@ Mappings every_mapping(const Context& c, const Space& s, int ranks) {
   option(s.p2p_scatter, &M::p2p_scatter);
   option(s.dp_overlap, &M::dp_overlap);
   option(s.ep_overlap, &M::ep_overlap);
+  const bool routed = std::ranges::any_of(c.model.kinds, &workload::LayerKind::routed);
+  if (routed) option(s.capacity, &M::capacity_factor);
   option(s.graph, &M::graph);
   option(s.offload_weights, &M::offload_weights);
   option(s.offload_activations, &M::offload_activations);
@@ -166,7 +215,7 @@ struct BruteForce {
 };
 
 double score_of(const Objective& o, const Estimate& e) {
-  return o.per_second * e.step_time.raw() + o.per_busy_second * e.busy * e.step_time.raw();
+  return o.of(e.step_time, e.busy * e.step_time);
 }
 
 BruteForce brute_force(const Context& c, const Space& s, const Request& r) {
@@ -227,6 +276,17 @@ std::vector<SmallCase> small_cases() {
     c.space.schedule = {Schedule::one_f_one_b, Schedule::zero_bubble};
     c.space.recompute_quarters = {1, 2, 4};
     c.space.dp_overlap = c.space.graph = both;
+    c.space.shard_ranks = {0, 2};
+    list.push_back(c);
+  }
+  {
+    SmallCase c{"dense on H100: groups that share, ends set by hand", {}, plain_space(), 32};
+    c.space.sharding = {Sharding::none, Sharding::optimizer, Sharding::gradients, Sharding::full};
+    c.space.schedule = {Schedule::one_f_one_b, Schedule::zero_bubble};
+    c.space.shard_ranks = {};
+    c.space.end_relief = 2;
+    c.space.cp = {1, 2};
+    c.space.recompute = {ModuleSet()};
     list.push_back(c);
   }
   {
@@ -241,6 +301,9 @@ std::vector<SmallCase> small_cases() {
     c.space.ep_overlap = both;
     c.space.max_micro_batch = 1;
     c.space.recompute = {ModuleSet(), ModuleSet(RecomputeModule::moe)};
+    c.space.capacity = {0.0, 1.25};
+    c.space.shard_ranks = {};
+    c.space.sharding = {Sharding::optimizer, Sharding::full};
     list.push_back(c);
   }
   {
@@ -351,6 +414,56 @@ TEST(Search, TheLeastEnergyIsBruteForcesToo) {
   EXPECT_LE(joules, (fastest.power * fastest.step_time).raw() * (1 + 1e-9));
 }
 
+TEST(Search, TheLeastEnergyWithinADeadlineIsBruteForcesToo) {
+  for (const SmallCase& c : small_cases()) {
+    SCOPED_TRACE(c.name);
+    const Context context = step::test_context(c.setup);
+    Request r = tight_request(context, c, 3);
+    const BruteForce by_time = brute_force(context, c.space, r);
+    r.objective = energy_objective(context);
+    BruteForce all = brute_force(context, c.space, r);
+    const std::string free_best = all.fit.front().text;
+    // A deadline that the fastest keeps by a little, and the thriftiest need not keep.
+    const double longest = by_time.fit.at(by_time.fit.size() / 50).score;
+    r.limits = {{{1, 0}, longest}};
+    std::erase_if(all.fit, [&](const Scored& s) { return s.estimate.step_time.raw() > longest; });
+    ASSERT_GT(all.fit.size(), 3U);
+    for (const bool prune : {true, false}) {
+      r.prune = prune;
+      const Outcome found = search_mappings(context, c.space, r);
+      ASSERT_EQ(found.best.size(), 3U);
+      for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_LE(found.best[i].step_time.raw(), longest);
+        EXPECT_NEAR(score_of(r.objective, found.best[i]), all.fit[i].score,
+                    1e-9 * all.fit[i].score);
+      }
+    }
+  }
+}
+
+TEST(Search, ALimitThatNothingKeepsLeavesNothing) {
+  const SmallCase c = small_cases().front();
+  const Context context = step::test_context(c.setup);
+  Request r = tight_request(context, c, 3);
+  const double fastest = search_mappings(context, c.space, r).best.front().step_time.raw();
+  r.limits = {{{1, 0}, 0.999 * fastest}};
+  EXPECT_TRUE(search_mappings(context, c.space, r).best.empty());
+  r.limits = {{{1, 0}, fastest * (1 + 1e-9)}};
+  EXPECT_FALSE(search_mappings(context, c.space, r).best.empty());
+}
+
+TEST(Search, GroupsAndHandSetEndsAreAmongTheMappings) {
+  const SmallCase c = small_cases()[2];
+  const Context context = step::test_context(c.setup);
+  int groups = 0, ends = 0;
+  for (const Mapping& m : every_mapping(context, c.space, c.ranks)) {
+    groups += m.shard_ranks > 0 ? 1 : 0;
+    ends += m.first_stage_layers > 0 && m.first_stage_layers != m.last_stage_layers ? 1 : 0;
+  }
+  EXPECT_GT(groups, 100);
+  EXPECT_GT(ends, 100);
+}
+
 TEST(Search, TheBestAreSortedAndFitAndAreAllDifferent) {
   for (const SmallCase& c : small_cases()) {
     SCOPED_TRACE(c.name);
@@ -431,6 +544,8 @@ TEST(Search, OneMoreOptionNeverWorsensTheBest) {
       [](Space& s) { s.max_tp = 16; },
       [](Space& s) { s.max_micro_batch = 16; },
       [](Space& s) { s.offload_optimizer = both; },
+      [](Space& s) { s.shard_ranks = {}; },
+      [](Space& s) { s.end_relief = 2; },
   };
   double before = std::numeric_limits<double>::infinity();
   std::uint64_t listed_before = 0;

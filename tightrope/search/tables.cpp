@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <bit>
 #include <limits>
+#include <utility>
 
 #include "tightrope/search/tables_internal.h"
 
@@ -20,13 +22,16 @@ Tables::Key Tables::key_of(const step::CostKey& k) {
       static_cast<std::uint32_t>(k.tp_comm) | static_cast<std::uint32_t>(k.tp_overlap) << 2 |
       static_cast<std::uint32_t>(k.cp_kind) << 5 | std::uint32_t{k.regather} << 7 |
       std::uint32_t{k.ep_overlap} << 8 | std::uint32_t{k.tp_scaleout} << 9;
+  const auto capacity = std::bit_cast<std::uint64_t>(k.capacity_factor);
   return {static_cast<std::uint32_t>(k.tp),
           static_cast<std::uint32_t>(k.cp),
           static_cast<std::uint32_t>(k.ep),
           static_cast<std::uint32_t>(k.etp),
           static_cast<std::uint32_t>(k.micro_batch),
           flags,
-          k.recompute.bits};
+          k.recompute.bits,
+          static_cast<std::uint32_t>(capacity),
+          static_cast<std::uint32_t>(capacity >> 32)};
 }
 
 const Block& Tables::block(const step::Mapping& mapping) {
@@ -118,18 +123,37 @@ std::vector<int> Tables::chunk_choices(int pp) const {
   return list;
 }
 
+// First and last stages set by hand, each cut once: spreading evenly may give it too.
+void Tables::add_hand_set(int pp, std::vector<Stages::Cut>& cuts) const {
+  if (space_.end_relief == 0 || pp == 1) return;
+  const int layers = c_.model.layer_count();
+  // Layers of the fullest stages: those between or, of two stages, one of them.
+  for (int most = (layers + pp - 1) / pp; most * (pp - 2) <= layers - 2 && most < layers; ++most) {
+    const int ends = layers - most * (pp - 2);
+    const int least = std::max(1, most - space_.end_relief);
+    for (int first = std::max(least, ends - most); first <= std::min(most, ends - least); ++first) {
+      if (pp == 2 && std::max(first, ends - first) != most) continue;
+      auto layout = step::spread_layers(c_.model, {pp, 1, first, ends - first});
+      const bool known = std::ranges::any_of(
+          cuts, [&](const Stages::Cut& cut) { return cut.chunks == 1 && cut.layout == layout; });
+      if (!known) cuts.push_back({1, first, ends - first, std::move(layout), 0});
+    }
+  }
+}
+
 const Stages& Tables::stages(int pp) {
   const auto [place, fresh] = stages_.try_emplace(pp);
   Stages& stages = place->second;
   if (!fresh) return stages;
   stages.fewest_layers = c_.model.layer_count();
   for (const int vp : chunk_choices(pp)) {
-    stages.cuts.push_back({vp, step::spread_layers(c_.model, {pp, vp, 0, 0})});
-    const auto& layout = stages.cuts.back().layout;
-    if (!layout) continue;
-    for (const step::StageLayers& run : *layout) {
-      stages.fewest_layers = std::min(stages.fewest_layers, run.total());
-    }
+    stages.cuts.push_back({vp, 0, 0, step::spread_layers(c_.model, {pp, vp, 0, 0}), 0});
+    if (vp == 1) add_hand_set(pp, stages.cuts);
+  }
+  for (Stages::Cut& cut : stages.cuts) {
+    if (!cut.layout) continue;
+    cut.fewest_layers = std::ranges::min(*cut.layout, {}, &step::StageLayers::total).total();
+    stages.fewest_layers = std::min(stages.fewest_layers, cut.fewest_layers);
   }
   return stages;
 }

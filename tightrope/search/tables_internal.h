@@ -18,8 +18,9 @@ using Layout = std::vector<step::StageLayers>;
 /// Every way to cut the layers into a number of stages.
 struct Stages {
   struct Cut {
-    int chunks = 1;
-    std::optional<Layout> layout;  ///< nullopt: some place would be empty
+    int chunks = 1, first = 0, last = 0;  ///< as Mapping's
+    std::optional<Layout> layout;         ///< nullopt: some place would be empty
+    int fewest_layers = 0;                ///< on any stage
   };
   std::vector<Cut> cuts;
   int fewest_layers = 0;  ///< on any stage of any cut
@@ -57,13 +58,14 @@ class Tables {
   [[nodiscard]] const Stages& stages(int pp);
 
  private:
-  using Key = std::array<std::uint32_t, 7>;
+  using Key = std::array<std::uint32_t, 9>;
   struct Hash {
     std::size_t operator()(const Key& key) const;
   };
   [[nodiscard]] static Key key_of(const step::CostKey& key);
   [[nodiscard]] BareTimes bare_times(const step::BlockCosts& costs, bool whole_layers) const;
   [[nodiscard]] std::vector<int> chunk_choices(int pp) const;
+  void add_hand_set(int pp, std::vector<Stages::Cut>& cuts) const;
 
   const step::Context& c_;
   const Space& space_;

@@ -250,9 +250,10 @@ void add_states(const Context& c, const Mapping& m, double parameters, double tr
   out.gradients += trained_memory.gradients;
   out.states += trained_memory.optimizer;
   const Bytes traffic = formula::optimizer_traffic(live);
-  out.optimizer += formula::stream(traffic, c.kernels).time;
+  const Seconds on_device = formula::stream(traffic, c.kernels).time;
+  out.optimizer += on_device;
   const BytesPerSecond host = c.fabric.fabric.host_bandwidth;
-  if (host > BytesPerSecond(0.0)) out.optimizer_offloaded += traffic / host;
+  if (host > BytesPerSecond(0.0)) out.optimizer_offloaded += max(on_device, traffic / host);
 }
 
 // Ranks that share the dense parameters, and those that share one rank's experts.
@@ -265,7 +266,9 @@ DataRanks data_ranks(const Context& context, const Mapping& m) {
   const int stride = m.tp_scaleout ? 1 : m.tp;
   const int replicas = m.dp * m.cp;
   const int expert_ranks = std::max(1, m.tp * replicas / (m.ep * m.etp));
-  const int expert_shard = m.shard_ranks > 0 ? std::max(1, m.shard_ranks / m.ep) : 0;
+  // The ranks that share states hold so many copies of each expert among them.
+  const int sharing = m.shard_ranks * m.cp * m.tp;
+  const int expert_shard = m.shard_ranks > 0 ? std::max(1, sharing / (m.ep * m.etp)) : 0;
   return {sharers(replicas, stride, m.shard_ranks * m.cp, m.dp_scaleout, domain),
           sharers(expert_ranks, m.ep * m.etp, expert_shard, m.dp_scaleout, domain)};
 }

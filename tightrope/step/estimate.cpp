@@ -13,8 +13,10 @@ namespace {
 // Pages of weights or activations that stay on the device while the rest is on the host.
 constexpr double resident_layers = 2;
 
-double nodes_of(const Context& c, const Mapping& m) {
-  return std::max(1.0, static_cast<double>(m.ranks()) / c.fabric.fabric.node_ranks);
+// Waiting for the slowest node, as a share of the pipeline's time.
+double straggling(const Context& c, int ranks) {
+  const double nodes = static_cast<double>(ranks) / c.fabric.fabric.node_ranks;
+  return c.tuning.habits.straggler * std::log2(std::max(1.0, nodes));
 }
 
 // Compute of one micro-batch that transfers may run beside. What hides behind it uses it up: two
@@ -126,13 +128,16 @@ TimeParts finish(const Context& context, const Mapping& m, const Basis& basis, c
       out.dp = max(out.dp, visible_sync(context, m, run, basis.chunks, s, windows));
     }
   }
-  const double nodes = nodes_of(context, m);
-  out.straggler = context.tuning.habits.straggler * std::log2(std::max(1.0, nodes)) * pipeline.time;
+  out.straggler = straggling(context, m.ranks()) * pipeline.time;
   out.bubble = pipeline.bubble;
   out.fixed = context.tuning.step_fixed();
   out.total = pipeline.time + out.shard_gather + out.offload + out.dp + out.optimizer +
               out.straggler + out.fixed;
   return out;
+}
+
+Seconds least_step(const Context& context, int ranks, Seconds pipeline) {
+  return pipeline + straggling(context, ranks) * pipeline + context.tuning.step_fixed();
 }
 
 std::string_view to_string(Infeasible reason) {

@@ -45,6 +45,10 @@ struct TimeParts {
 [[nodiscard]] TimeParts finish(const Context& context, const Mapping& mapping, const Basis& basis,
                                const SyncCost& sync, const formula::PipelineTime& pipeline);
 
+/// No step on so many ranks takes less when its pipeline takes `pipeline`: what nodes wait for the
+/// slowest one, and host work once a step.
+[[nodiscard]] Seconds least_step(const Context& context, int ranks, Seconds pipeline);
+
 enum class Infeasible {
   none,
   does_not_divide,    ///< heads, layers, batch, experts or ranks do not divide

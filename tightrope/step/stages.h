@@ -22,6 +22,7 @@ struct StageLayers {
     for (int n : layers) sum += n;
     return sum;
   }
+  friend bool operator==(const StageLayers&, const StageLayers&) = default;
 };
 
 struct StageRequest {

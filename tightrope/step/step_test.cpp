@@ -386,6 +386,51 @@ TEST(Step, OffloadNeedsAHostLinkAndFreesMemory) {
   EXPECT_EQ(check_mapping(c, m), Infeasible::no_host_link);
 }
 
+// The search skips offloads by this law.
+TEST(Step, OffloadNeverMakesAStepFaster) {
+  for_all([](const Context& c, const Mapping& m, const Estimate& e) {
+    Mapping more = m;
+    for (bool Mapping::* part :
+         {&Mapping::offload_weights, &Mapping::offload_activations, &Mapping::offload_optimizer}) {
+      more.*part = true;
+      if (check_mapping(c, more) != Infeasible::none) continue;
+      EXPECT_GE(estimate(c, more).step_time, e.step_time) << to_text(more);
+    }
+  });
+}
+
+TEST(Step, NoStepTakesLessThanItsPipelineAndWhatEveryStepWaitsFor) {
+  for_all([](const Context& c, const Mapping& m, const Estimate& e) {
+    const Seconds least = least_step(c, m.ranks(), e.pipeline.time);
+    EXPECT_GT(least, e.pipeline.time);
+    EXPECT_GE(e.step_time.raw(), least.raw() * (1 - 1e-12));
+  });
+}
+
+// The search drops smaller groups by this law.
+TEST(Step, FewerRanksThatShareStatesTakeNoLessMemory) {
+  for_all([](const Context& c, const Mapping& m, const Estimate&) {
+    Mapping n = m;
+    for (const Sharding sharding : {Sharding::optimizer, Sharding::gradients, Sharding::full}) {
+      n.sharding = sharding;
+      n.shard_ranks = 0;
+      const Estimate all = estimate(c, n);
+      Bytes before = all.memory.total();
+      for (int ranks = n.dp; ranks > 0; --ranks) {
+        if (n.dp % ranks != 0) continue;
+        n.shard_ranks = ranks;
+        const Estimate e = estimate(c, n);
+        if (ranks == n.dp) {
+          EXPECT_EQ(e.step_time, all.step_time) << "a group of all is all";
+          EXPECT_EQ(e.memory.total(), before);
+        }
+        EXPECT_GE(e.memory.total(), before) << to_text(n);
+        before = e.memory.total();
+      }
+    }
+  });
+}
+
 TEST(Step, MoreOverlapIsNeverSlower) {
   for_all([](const Context& c, const Mapping& m, const Estimate& e) {
     const Seconds late = late_piece(m, e);

@@ -148,6 +148,12 @@ Result<void> check_numbers(const PlanRequest& request) {
   TR_TRY_VOID(positive(request.top, "the number of plans a system", "for example --top 3"));
   for (const int n : request.chips) TR_TRY_VOID(positive(n, "a number of chips", "--chips 4096"));
   for (const int n : request.units) TR_TRY_VOID(positive(n, "a number of units", "--units 1"));
+  for (const double factor : request.capacity) {
+    if (factor == 0 || (factor >= 1 && factor <= 1000)) continue;
+    return fail(ErrorCode::range,
+                fmt::format("an expert cannot hold {:g} times its mean share of tokens", factor),
+                {}, "--capacity takes 0 for dropless, or factors from 1 on, as in 0,1.25");
+  }
   if (request.job.task == workload::Task::lora) {
     TR_TRY_VOID(positive(request.job.lora_rank, "the rank of the adapters", "--lora-rank 16"));
   }

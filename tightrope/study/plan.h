@@ -59,9 +59,12 @@ struct PlanRequest {
   std::vector<std::string> precisions;  ///< empty: bf16 and the 8-bit recipe of the chip
   std::optional<catalog::Term> term;    ///< empty: on demand, else the next term that has a price
   std::string stack;                    ///< empty: by kind of chip
-  bool announced = false;               ///< also systems that do not ship yet
-  bool prune = true;  ///< false: replay every mapping that fits, to prove the pruned answer
-  int top = 1;        ///< plans a system
+  /// Of mixtures of experts, each >= 1 or 0 for dropless (step::Mapping::capacity_factor). What
+  /// drops tokens trains something else, so it is tried on request only.
+  std::vector<double> capacity{0.0};
+  bool announced = false;  ///< also systems that do not ship yet
+  bool prune = true;       ///< false: replay every mapping that fits, to prove the pruned answer
+  int top = 1;             ///< plans a system
 };
 
 /// A price that a plan was costed with.

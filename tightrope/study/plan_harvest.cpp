@@ -16,7 +16,7 @@ struct Task {
   const step::Context* context = nullptr;
   std::size_t setting = 0;
   int chips = 0;
-  search::Counters mappings;
+  search::Counters mappings;  ///< of the search for the fastest
   std::vector<step::Estimate> best;
   std::optional<step::Estimate> nearest;
 };
@@ -45,7 +45,22 @@ void add(std::vector<step::Estimate>& list, const std::vector<step::Estimate>& m
   }
 }
 
-void run(const PlanRequest& request, search::Searcher& searcher, Task& task) {
+// What the request's bounds ask of a step.
+std::vector<search::Limit> limits_of(const PlanRequest& request, int chips,
+                                     const std::optional<search::Objective>& cost) {
+  std::vector<search::Limit> limits;
+  const Constraints& bounds = request.constraints;
+  const double steps = steps_of(request);
+  if (bounds.deadline) limits.push_back({{}, bounds.deadline->raw() / steps});
+  if (bounds.budget && cost) limits.push_back({*cost, bounds.budget->raw() / steps / chips});
+  return limits;
+}
+
+// The fastest mappings first: rent grows with time, so they are the cheapest too. What also pays
+// for power (energy, carbon, machines of one's own) is searched for by its own score, within the
+// bounds; the least energy stands in every answer's front.
+void run(const PlanRequest& request, const catalog::Catalog& catalog, search::Searcher& searcher,
+         Task& task) {
   search::Request r;
   r.ranks = task.chips * task.context->chip.ranks_per_chip;
   r.keep = request.top;
@@ -55,12 +70,26 @@ void run(const PlanRequest& request, search::Searcher& searcher, Task& task) {
   task.mappings = fastest.counters;
   task.best = std::move(fastest.best);
   task.nearest = std::move(fastest.nearest);
+  if (task.best.empty()) return;
+  const auto cost = cost_objective(request, *task.context, task.chips, catalog);
+  const bool pays_power = cost && cost->per_busy_second > 0;
+  r.limits = limits_of(request, task.chips, cost);
+  const step::Estimate known = task.best.front();
+  auto search_for = [&](const search::Objective& objective, bool is_goal) {
+    search::Request own = r;
+    own.objective = objective;
+    own.keep = is_goal ? request.top : 1;
+    const double score = objective.of(known.step_time, known.busy * known.step_time);
+    // The fastest stands in the list already: only what is better by this score adds to it.
+    if (own.keep == 1) own.limits.push_back({objective, score});
+    add(task.best, searcher.search(own).best);
+  };
   const bool watts = request.goal == Goal::energy || request.goal == Goal::carbon;
-  if (!watts || task.best.empty()) return;
-  r.objective = search::energy_objective(*task.context);
-  const search::Outcome thrifty = searcher.search(r);
-  task.mappings += thrifty.counters;
-  add(task.best, thrifty.best);
+  if (pays_power && request.goal == Goal::cost) search_for(*cost, true);
+  if (pays_power && request.goal == Goal::time && request.constraints.budget) search_for({}, true);
+  if (task.context->chip.power.known) {
+    search_for(search::energy_objective(*task.context), watts);
+  }
 }
 
 class Harvester {
@@ -95,7 +124,7 @@ class Harvester {
     for_each_index(settings_.size(), [this](std::size_t i) {
       search::Searcher searcher(settings_[i]->context, settings_[i]->space);
       for (Task& task : tasks_) {
-        if (task.setting == i) run(request_, searcher, task);
+        if (task.setting == i) run(request_, catalog_, searcher, task);
       }
     });
     for (Task& task : tasks_) collect(task);
@@ -108,6 +137,7 @@ class Harvester {
     settings_.push_back(std::make_unique<Setting>(Setting{std::move(context), {}}));
     Setting& setting = *settings_.back();
     setting.space = search::default_space(setting.context);
+    setting.space.capacity = request_.capacity;
     std::vector<int> counts = exact_counts(request_, system);
     if (counts.empty()) {
       counts = chip_counts(request_, system, least_chips(request_, setting.context));

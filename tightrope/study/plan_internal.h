@@ -27,6 +27,9 @@ struct Offer {
 [[nodiscard]] Result<std::vector<Offer>> find_offers(const PlanRequest& request,
                                                      const catalog::Catalog& catalog);
 
+/// Optimizer steps of the run.
+[[nodiscard]] double steps_of(const PlanRequest& request);
+
 /// Chips one pays for: whole units, each used alike.
 [[nodiscard]] int rented_chips(const catalog::System& system, int chips);
 
@@ -73,6 +76,13 @@ enum class Verdict { kept, late, over_budget, too_many_chips, no_price };
 /// Single changes that make an infeasible request feasible.
 [[nodiscard]] Result<std::vector<Remedy>> find_remedies(const PlanRequest& request,
                                                         const catalog::Catalog& catalog);
+
+/// Weights that make the score of a mapping the dollars of its step on one chip that computes, by
+/// the term that ranks. Absent without a price.
+[[nodiscard]] std::optional<search::Objective> cost_objective(const PlanRequest& request,
+                                                              const step::Context& context,
+                                                              int chips,
+                                                              const catalog::Catalog& catalog);
 
 /// Error band of a step. Sources: habits.band50/90; wider where nothing was measured.
 [[nodiscard]] Band error_band(const step::Context& context, Seconds step_time);

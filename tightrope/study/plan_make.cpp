@@ -12,6 +12,12 @@
 
 namespace tightrope::study {
 namespace plan_internal {
+
+double steps_of(const PlanRequest& request) {
+  const workload::Job& job = request.job;
+  return std::ceil(request.tokens.raw() / static_cast<double>(job.global_batch * job.seq_len));
+}
+
 namespace {
 
 using catalog::Term;
@@ -125,6 +131,11 @@ Place place_of(const catalog::Region* region) {
   return place;
 }
 
+// The term that ranks, or the first that has a price; none without any.
+bool ranks(const PlanRequest& request, Term term, bool first) {
+  return request.term ? *request.term == term : first;
+}
+
 void add_costs(const PlanRequest& request, const catalog::System& system,
                const catalog::Catalog& catalog, Plan& plan) {
   for (const Term term : term_order) {
@@ -134,8 +145,7 @@ void add_costs(const PlanRequest& request, const catalog::System& system,
     cost.price = tag_of(*price);
     cost.rent = cost.price.per_chip * plan.duration * plan.rented_chips;
     plan.costs.push_back(cost);
-    const bool wanted = request.term ? *request.term == term : !plan.cost.has_value();
-    if (wanted) plan.cost = cost;
+    if (ranks(request, term, !plan.cost.has_value())) plan.cost = cost;
   }
 }
 
@@ -174,6 +184,30 @@ void add_notes(const catalog::System& system, Plan& plan) {
 }
 
 }  // namespace
+
+std::optional<search::Objective> cost_objective(const PlanRequest& request,
+                                                const step::Context& context, int chips,
+                                                const catalog::Catalog& catalog) {
+  const catalog::System& system = context.system;
+  for (const Term term : term_order) {
+    const catalog::Price* price = price_of(request, system, term, catalog);
+    if (price == nullptr || !ranks(request, term, true)) continue;
+    TermCost cost;
+    cost.price = tag_of(*price);
+    const double paid = static_cast<double>(plan_internal::rented_chips(system, chips)) / chips;
+    search::Objective objective{paid * cost.price.per_chip.raw(), 0};
+    if (term == Term::purchase && context.chip.power.known) {
+      const Place place = place_of(region_of(request, system, cost, catalog));
+      const search::Objective watts = search::energy_objective(context);
+      const double joule = place.pue * place.electricity.raw();
+      objective.per_second += joule * watts.per_second;
+      objective.per_busy_second += joule * watts.per_busy_second;
+    }
+    return objective;
+  }
+  return std::nullopt;
+}
+
 }  // namespace plan_internal
 
 std::optional<double> Plan::score(Goal goal) const {
@@ -206,7 +240,7 @@ Plan make_plan(const PlanRequest& request, const step::Context& context, int chi
   plan.hbm = context.kernels.hbm;
   const double step_tokens =
       static_cast<double>(context.job.global_batch) * static_cast<double>(context.job.seq_len);
-  plan.steps = std::ceil(request.tokens.raw() / step_tokens);
+  plan.steps = steps_of(request);
   plan.duration = plan.steps * estimate.step_time;
   plan.chip_throughput = Tokens(step_tokens) / estimate.step_time / static_cast<double>(chips);
   plan.chip_peak = context.chip.peak[context.recipe.product].value_or(FlopsPerSecond(0.0));
