@@ -134,17 +134,14 @@ void Evaluator::evaluate(const Family& family) {
   if (!connected_) return reject(family.mapping, Infeasible::no_scaleout);
   Mapping m = family.mapping;
   const InnerOptions& options = options_of(m);
-  const std::vector<int>& groups = groups_of(m.dp);
-  const std::uint64_t choices = options.without_offload(groups.size());
+  const std::uint64_t choices = options.without_offload(groups_of(m.dp).size());
   counters_.enumerated += choices * (options.offloads.size() + options.hostless);
   count(Infeasible::no_host_link, choices * options.hostless);
   if (options.offloads.empty()) return;
   basis_ = step::make_basis(c_, m, *family.costs, *family.layout, family.micro_batches);
   pipelines_.clear();
   busy_ = basis_.micro_batches * step::busiest_run(basis_).compute;
-  // A bound for all: the pipeline without messages, nothing else visible.
-  if (r_.prune && !r_.singly &&
-      hopeless_pipeline(formula::pipeline_bound(uneven(Seconds(0.0))).time, busy_)) {
+  if (too_slow_pipeline(m, options)) {
     counters_.bounded += choices * options.offloads.size();
     return;
   }
@@ -154,27 +151,56 @@ void Evaluator::evaluate(const Family& family) {
   }
   for (const step::Sharding sharding : options.sharding) {
     m.sharding = sharding;
-    for (std::size_t i = 0; i < groups.size(); ++i) {
-      m.shard_ranks = groups[i];
-      if (search_sharding(m, options)) continue;
-      const std::uint64_t rest = groups.size() - i - 1;
-      count(Infeasible::does_not_fit, rest * options.times() * options.offloads.size());
-      break;
+    search_groups(m, options);
+  }
+}
+
+void Evaluator::search_groups(Mapping m, const InnerOptions& options) {
+  const std::vector<int>& groups = groups_of(m.dp);
+  const std::uint64_t each = options.times() * options.offloads.size();
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const std::uint64_t rest = (groups.size() - i - 1) * each;
+    if (too_slow_pipeline(m, options)) {
+      counters_.bounded += rest + each;
+      return;
+    }
+    m.shard_ranks = groups[i];
+    switch (search_sharding(m, options)) {
+      case Shared::searched: break;
+      case Shared::does_not_fit: return count(Infeasible::does_not_fit, rest);
+      case Shared::too_slow: counters_.bounded += rest; return;
     }
   }
 }
 
-bool Evaluator::search_sharding(const Mapping& m, const InnerOptions& options) {
+Evaluator::Shared Evaluator::search_sharding(const Mapping& m, const InnerOptions& options) {
   step::make_states(c_, m, basis_, sync_);
   find_fitting(m, options);
-  if (fitting_.empty()) return false;
+  if (fitting_.empty()) return Shared::does_not_fit;
   fits_ = true;
   if (r_.prune && !r_.singly && too_slow_unsynced(m, options)) {
     counters_.bounded += options.times() * fitting_.size();
-  } else {
-    search_networks(m, options);
+    return Shared::too_slow;
   }
-  return true;
+  search_networks(m, options);
+  return Shared::searched;
+}
+
+// Far more families pass their pipeline's bound than its replay, and a replay costs less than what
+// follows it.
+bool Evaluator::too_slow_pipeline(Mapping m, const InnerOptions& options) {
+  if (!r_.prune || r_.singly) return false;
+  if (options.dp_nets.size() > 1 || options.pp_nets.size() > 1) {
+    return pipelines_.empty() &&
+           hopeless_pipeline(formula::pipeline_bound(uneven(Seconds(0.0))).time, busy_);
+  }
+  m.dp_scaleout = options.dp_nets.front();
+  m.pp_scaleout = options.pp_nets.front();
+  TimedPipeline& pipeline = pipeline_of(m);
+  if (hopeless_pipeline(pipeline.best_known().time, busy_)) return true;
+  if (pipeline.exact) return false;
+  pipeline.exact = formula::replay_pipeline(uneven(pipeline.hop));
+  return hopeless_pipeline(pipeline.exact->time, busy_);
 }
 
 bool Evaluator::too_slow_unsynced(Mapping m, const InnerOptions& options) {
@@ -187,7 +213,7 @@ bool Evaluator::too_slow_unsynced(Mapping m, const InnerOptions& options) {
       if (known_slow(offload)) return true;
       set(m, offload);
       slow_.push_back(offload);
-      return hopeless(step::finish(c_, m, basis_, sync_, pipeline.bound).total, busy_);
+      return hopeless(step::finish(c_, m, basis_, sync_, pipeline.best_known()).total, busy_);
     });
   });
 }
@@ -236,14 +262,16 @@ void Evaluator::search_switches(Mapping m, const InnerOptions& options, TimedPip
         continue;
       }
       set(m, offload);
-      if (r_.prune && hopeless(step::finish(c_, m, basis_, sync_, pipeline.bound).total, busy_)) {
-        ++counters_.evaluated;
+      const bool exact = pipeline.exact.has_value();
+      const Seconds least = step::finish(c_, m, basis_, sync_, pipeline.best_known()).total;
+      if (r_.prune && hopeless(least, busy_)) {
+        ++(exact ? counters_.replayed : counters_.evaluated);
         if (!r_.singly) slow_.push_back(offload);
         continue;
       }
-      if (!pipeline.exact) pipeline.exact = formula::replay_pipeline(uneven(pipeline.hop));
+      if (!exact) pipeline.exact = formula::replay_pipeline(uneven(pipeline.hop));
       ++counters_.replayed;
-      offer(m, step::finish(c_, m, basis_, sync_, *pipeline.exact).total);
+      offer(m, exact ? least : step::finish(c_, m, basis_, sync_, *pipeline.exact).total);
     }
   }
 }

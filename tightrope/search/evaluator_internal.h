@@ -96,16 +96,23 @@ class Evaluator {
     Seconds hop{};
     formula::PipelineTime bound;
     std::optional<formula::PipelineTime> exact;
+    [[nodiscard]] const formula::PipelineTime& best_known() const { return exact ? *exact : bound; }
   };
 
   [[nodiscard]] const InnerOptions& options_of(const step::Mapping& mapping) const;
   /// Choices of Mapping::shard_ranks, the most ranks first.
   [[nodiscard]] const std::vector<int>& groups_of(int dp);
-  /// One sharding, whoever shares. False when nothing fits: fewer that share need no less.
-  bool search_sharding(const step::Mapping& mapping, const InnerOptions& options);
+  /// What became of one sharding. Fewer ranks that share need no less memory and no less time for
+  /// their states, so that what does not fit or is too slow stays so for them.
+  enum class Shared { searched, does_not_fit, too_slow };
+  Shared search_sharding(const step::Mapping& mapping, const InnerOptions& options);
+  void search_groups(step::Mapping mapping, const InnerOptions& options);
   /// The offloads that fit; the others are counted.
   void find_fitting(step::Mapping mapping, const InnerOptions& options);
   void search_networks(step::Mapping mapping, const InnerOptions& options);
+  /// True when the family is too slow by its pipeline alone: by its bound or, where one message
+  /// time is all there is, replayed.
+  [[nodiscard]] bool too_slow_pipeline(step::Mapping mapping, const InnerOptions& options);
   /// True when all that fit are too slow even if their gradients and parameters took no time.
   [[nodiscard]] bool too_slow_unsynced(step::Mapping mapping, const InnerOptions& options);
   /// True when an offload already found too slow is within this one.

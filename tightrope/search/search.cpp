@@ -50,6 +50,7 @@ const std::vector<step::TpComm> sequence_only{step::TpComm::sequence_parallel};
 const std::vector<step::TpOverlap> no_overlap{step::TpOverlap::none};
 const std::vector<step::Schedule> plain_only{step::Schedule::one_f_one_b};
 const std::vector<double> dropless{0.0};
+const std::vector<int> nothing{0};
 const std::vector<bool> no{false};
 const std::vector<bool> yes{true};
 
@@ -194,32 +195,61 @@ class Search {
     std::ranges::sort(order);
     for (const auto& [guess, index] : order) {
       const Candidate& candidate = blocks_[index];
-      visit_stages(candidate,
-                   ordered_ && evaluator_.hopeless_pipeline(candidate.time, candidate.busy));
+      if (ordered_ && evaluator_.hopeless_pipeline(candidate.time, candidate.busy)) {
+        drop_stages(candidate.mapping);
+      } else {
+        visit_stages(candidate);
+      }
     }
   }
 
-  void visit_stages(const Candidate& candidate, bool hopeless) {
-    Mapping m = candidate.mapping;
-    const long n = micro_batches(m);
+  const std::vector<int>& recompute_layers(const Mapping& m, const Stages& stages) const {
+    return m.recompute.meets(workload::RecomputeModule::layer) ? stages.recompute_layers : nothing;
+  }
+
+  const std::vector<bool>& p2p_choices(const Mapping& m) const {
     const bool scatters = m.pp > 1 && m.tp > 1 && m.tp_comm == step::TpComm::all_reduce;
-    const std::vector<bool>& scatter = when(scatters, space_.p2p_scatter, yes);
-    const std::vector<int> layers = recompute_layers(m);
+    return when(scatters, space_.p2p_scatter, yes);
+  }
+
+  const std::vector<step::Schedule>& schedules(const Mapping& m) const {
+    return when(m.pp > 1 && m.vp == 1, space_.schedule, plain_only);
+  }
+
+  // Interleaving goes round the stages with pp micro-batches at a time.
+  bool interleaves(const Mapping& m) const { return micro_batches(m) % m.pp == 0; }
+
+  // Counts what visit_stages would visit, without a look at it.
+  void drop_stages(const Mapping& m) {
+    const Stages& stages = tables_.stages(m.pp);
+    const std::uint64_t alike =
+        p2p_choices(m).size() * space_.graph.size() * recompute_layers(m, stages).size();
+    const std::uint64_t plain = schedules(m).size();  // of a mapping whose vp is still 1
+    const bool round = interleaves(m);
+    const std::uint64_t fall = round ? 0 : stages.interleaved;
+    evaluator_.drop(m, alike * (plain * stages.plain + (round ? stages.interleaved : 0)));
+    evaluator_.reject(m, Infeasible::does_not_divide,
+                      alike * (plain * stages.plain_empty + stages.interleaved_empty + fall));
+  }
+
+  void visit_stages(const Candidate& candidate) {
+    Mapping m = candidate.mapping;
+    const std::vector<bool>& scatter = p2p_choices(m);
     const std::uint64_t alike = scatter.size() * space_.graph.size();
-    for (const Stages::Cut& cut : tables_.stages(m.pp).cuts) {
+    const Stages& stages = tables_.stages(m.pp);
+    const bool round = interleaves(m);
+    for (const Stages::Cut& cut : stages.cuts) {
       m.vp = cut.chunks;
       m.first_stage_layers = cut.first;
       m.last_stage_layers = cut.last;
-      // Interleaving goes round the stages with pp micro-batches at a time.
-      const bool runs = cut.layout && (m.vp == 1 || n % m.pp == 0);
-      const bool splits = m.pp > 1 && m.vp == 1;
-      for (step::Schedule schedule : when(splits, space_.schedule, plain_only)) {
+      const bool runs = cut.layout && (m.vp == 1 || round);
+      for (step::Schedule schedule : schedules(m)) {
         m.schedule = schedule;
-        for (int recomputed : layers) {
+        for (int recomputed : recompute_layers(m, stages)) {
           m.recompute_layers = recomputed;
           if (!runs) {
             evaluator_.reject(m, Infeasible::does_not_divide, alike);
-          } else if (hopeless || hopeless_cut(m, candidate, cut)) {
+          } else if (hopeless_cut(m, candidate, cut)) {
             evaluator_.drop(m, alike);
           } else {
             visit_messages(m, candidate, *cut.layout, scatter);
@@ -247,19 +277,6 @@ class Search {
         evaluator_.evaluate({m, &candidate.block->costs, &layout, n});
       }
     }
-  }
-
-  // Choices of how many layers a stage recompute, 0 for all, each once.
-  std::vector<int> recompute_layers(const Mapping& m) const {
-    if (!m.recompute.meets(workload::RecomputeModule::layer)) return {0};
-    const int per_stage = (c_.model.layer_count() + m.pp - 1) / m.pp;
-    std::vector<int> list;
-    for (const int quarters : space_.recompute_quarters) {
-      const int some = std::max(1, per_stage * quarters / 4);
-      const int layers = some < per_stage ? some : 0;
-      if (std::ranges::find(list, layers) == list.end()) list.push_back(layers);
-    }
-    return list;
   }
 
   const step::Context& c_;

@@ -8,21 +8,9 @@ namespace tightrope::search {
 using workload::ModuleSet;
 using workload::RecomputeModule;
 
-namespace {
-
-// Layers that the last stage may give up for what else it holds: as many as head and prediction
-// modules weigh, and one more, since what is left over does not always divide.
-int usual_end_relief(const workload::Model& model) {
-  constexpr std::int64_t most = 4;
-  const workload::ParameterCount all = workload::count_parameters(model);
-  const std::int64_t layers = std::max<std::int64_t>(1, model.layer_count());
-  const std::int64_t layer = std::max<std::int64_t>(1, all.active_layers / layers);
-  const std::int64_t head = all.head > 0 ? all.head : all.embedding;
-  const std::int64_t end = head + model.mtp_layers * (head + layer);
-  return static_cast<int>(std::min(most, 1 + (end + layer - 1) / layer));
-}
-
-}  // namespace
+// Layers that a stage may give up for what else it holds: embedding, head and loss weigh one or two
+// in most models. Prediction modules are made room for where layers are spread evenly, too.
+constexpr int usual_end_relief = 2;
 
 Space default_space(const step::Context& context) {
   Space space;
@@ -49,7 +37,7 @@ Space default_space(const step::Context& context) {
   space.recompute_quarters = {1, 2, 4};
   space.sharding = {step::Sharding::optimizer, step::Sharding::full};
   space.shard_ranks = {};
-  space.end_relief = usual_end_relief(model);
+  space.end_relief = usual_end_relief;
   space.tp_overlap = {step::TpOverlap::ring};
   space.cp_kind = {step::CpKind::ring, step::CpKind::all_to_all};
   space.schedule = {step::Schedule::one_f_one_b, step::Schedule::zero_bubble};

@@ -150,12 +150,27 @@ const Stages& Tables::stages(int pp) {
     stages.cuts.push_back({vp, 0, 0, step::spread_layers(c_.model, {pp, vp, 0, 0}), 0});
     if (vp == 1) add_hand_set(pp, stages.cuts);
   }
+  sum_up(pp, stages);
+  return stages;
+}
+
+void Tables::sum_up(int pp, Stages& stages) const {
   for (Stages::Cut& cut : stages.cuts) {
-    if (!cut.layout) continue;
+    if (!cut.layout) {
+      ++(cut.chunks == 1 ? stages.plain_empty : stages.interleaved_empty);
+      continue;
+    }
+    ++(cut.chunks == 1 ? stages.plain : stages.interleaved);
     cut.fewest_layers = std::ranges::min(*cut.layout, {}, &step::StageLayers::total).total();
     stages.fewest_layers = std::min(stages.fewest_layers, cut.fewest_layers);
   }
-  return stages;
+  const int per_stage = (c_.model.layer_count() + pp - 1) / pp;
+  std::vector<int>& list = stages.recompute_layers;
+  for (const int quarters : space_.recompute_quarters) {
+    const int some = std::max(1, per_stage * quarters / 4);
+    const int layers = some < per_stage ? some : 0;
+    if (std::ranges::find(list, layers) == list.end()) list.push_back(layers);
+  }
 }
 
 }  // namespace tightrope::search::search_internal

@@ -24,6 +24,9 @@ struct Stages {
   };
   std::vector<Cut> cuts;
   int fewest_layers = 0;  ///< on any stage of any cut
+  /// Cuts with a layout, and without, of one chunk a stage and of several.
+  std::uint64_t plain = 0, plain_empty = 0, interleaved = 0, interleaved_empty = 0;
+  std::vector<int> recompute_layers;  ///< to choose from when whole layers recompute; 0 for all
 };
 
 /// What one micro-batch takes of the parts of the model with every host in time: bounds below a
@@ -66,6 +69,7 @@ class Tables {
   [[nodiscard]] BareTimes bare_times(const step::BlockCosts& costs, bool whole_layers) const;
   [[nodiscard]] std::vector<int> chunk_choices(int pp) const;
   void add_hand_set(int pp, std::vector<Stages::Cut>& cuts) const;
+  void sum_up(int pp, Stages& stages) const;
 
   const step::Context& c_;
   const Space& space_;

@@ -135,6 +135,8 @@ Basis make_basis(const Context& context, const Mapping& mapping, const BlockCost
   basis.chunks = mapping.vp;
   basis.micro_batches = micro_batches;
   const int kinds = static_cast<int>(context.kinds.size());
+  basis.runs.reserve(layout.size());
+  basis.stage_runs.reserve(layout.size());
   for (const StageLayers& stage : layout) {
     RunBasis run;
     run.first = stage.first;
