@@ -246,6 +246,16 @@ Result<LinkCalibration> read_link(const toml::table& table, const std::string& f
   return link;
 }
 
+Result<PowerShares> read_power(const toml::table& table, const std::string& file) {
+  PowerShares power;
+  Reader reader(table, file);
+  reader.number("active_share", 0.0, 1.2, power.active);
+  reader.number("waiting_share", 0.0, 1.0, power.waiting);
+  skip_fit_notes(reader);
+  TR_TRY_VOID(reader.finish());
+  return power;
+}
+
 template <class Item, class Read>
 Result<std::vector<Item>> read_list(const toml::table& root, std::string_view key,
                                     const std::string& file, Read read) {
@@ -303,6 +313,9 @@ Result<Calibration> Calibration::parse(std::string_view text, const std::string&
   }
   Calibration out;
   TR_TRY(out.chips_, read_list<ChipCalibration>(root, "chip", file, read_chip));
+  if (const toml::node* power = root.get("power"); power != nullptr && power->is_table()) {
+    TR_TRY(out.power_, read_power(*power->as_table(), file));
+  }
   TR_TRY(out.scaleup_, read_list<LinkCalibration>(root, "scaleup_link", file, read_link));
   TR_TRY(out.scaleout_, read_list<LinkCalibration>(root, "scaleout_link", file, read_link));
   return out;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tightrope/catalog/catalog.h"
+#include "tightrope/formula/bill.h"
 #include "tightrope/formula/collectives.h"
 #include "tightrope/formula/kernels.h"
 
@@ -46,6 +47,7 @@ class Calibration {
   [[nodiscard]] static Result<Calibration> parse(std::string_view text, const std::string& file);
 
   [[nodiscard]] const std::vector<ChipCalibration>& chips() const { return chips_; }
+  [[nodiscard]] const PowerShares& power() const { return power_; }
   [[nodiscard]] const std::vector<LinkCalibration>& scaleup_links() const { return scaleup_; }
   [[nodiscard]] const std::vector<LinkCalibration>& scaleout_links() const { return scaleout_; }
 
@@ -58,6 +60,7 @@ class Calibration {
  private:
   std::vector<ChipCalibration> chips_;
   std::vector<LinkCalibration> scaleup_, scaleout_;
+  PowerShares power_;
 };
 
 /// The calibration inside the binary.

@@ -36,9 +36,11 @@ TEST(States, Laws) {
 }
 
 TEST(Bill, Laws) {
-  const Watts p = mean_power({Watts(700), 8, Watts(500), 1.0, 1.0, 0.5});
+  const Watts p = mean_power({Watts(700), 8, Watts(500), 1.0, {1.0, 0.5}});
   EXPECT_DOUBLE_EQ(p.raw(), 8 * 1200.0);
-  EXPECT_LT(mean_power({Watts(700), 8, Watts(500), 0.5, 1.0, 0.5}), p);
+  EXPECT_LT(mean_power({Watts(700), 8, Watts(500), 0.5, {1.0, 0.5}}), p);
+  EXPECT_DOUBLE_EQ(power_share({0.9, 0.3}, 0.0), 0.3);
+  EXPECT_DOUBLE_EQ(power_share({0.9, 0.3}, 1.0), 0.9);
   const Bill b = bill(
       {p, Seconds(3600), 1.2, GramsPerJoule(1e-4), DollarsPerJoule(2e-8), DollarsPerSecond(0.01)});
   EXPECT_DOUBLE_EQ(b.energy.raw(), 8 * 1200.0 * 3600 * 1.2);

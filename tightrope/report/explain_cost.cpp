@@ -69,8 +69,10 @@ Node energy_node(const step::Context& c, const study::Plan& plan) {
   Node node = card_node("energy", plan.energy ? to_text(*plan.energy) : "power not known", "bill");
   node.note = fmt::format("PUE {:.2f} in {}", plan.place.pue, plan.place.region);
   Node power = card_node("power", to_text(plan.estimate.power), "mean_power");
-  power.note = fmt::format("{} chips, busy {:.1f} % of the step", with_thousands(plan.chips),
-                           100 * plan.estimate.busy);
+  power.note = fmt::format(
+      "{} chips, busy {:.1f} % of the step; {:.0f} % of the limit computing, {:.0f} % waiting",
+      with_thousands(plan.chips), 100 * plan.estimate.busy, 100 * c.power.active,
+      100 * c.power.waiting);
   node.children.push_back(std::move(power));
   Node carbon = card_node("carbon", plan.carbon ? to_text(*plan.carbon) : "not known", "bill");
   node.children.push_back(std::move(carbon));

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "tightrope/formula/bill.h"
 #include "tightrope/search/search.h"
 
 namespace tightrope::search {
@@ -50,14 +49,13 @@ Space default_space(const step::Context& context) {
 }
 
 Objective energy_objective(const step::Context& context) {
-  const formula::PowerDraw shares;
+  const formula::PowerShares& shares = context.power;
   const Watts chip = context.chip.power.value_or(Watts(0.0));
   Watts host(0.0);
   if (context.system.unit_power.known && context.system.chips > 0) {
     host = max(Watts(0.0), context.system.unit_power.value / context.system.chips - chip);
   }
-  return {(chip * shares.idle_share + host).raw(),
-          (chip * (shares.active_share - shares.idle_share)).raw()};
+  return {(chip * shares.waiting + host).raw(), (chip * (shares.active - shares.waiting)).raw()};
 }
 
 Counters& Counters::operator+=(const Counters& other) {

@@ -77,6 +77,7 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
   const TuningTable& table = request.tuning ? *request.tuning : TuningTable::embedded();
   TR_TRY(context.tuning, table.tuning(chip->architecture, request.stack, chip->name));
   context.kernels = formula::rank_kernels(*chip, calibration, &context.borrowed_from);
+  context.power = calibration.power();
   context.fabric = formula::fabric_model(system, *chip, calibration);
   if (!chip_runs(context.kernels, context.recipe)) {
     return fail(ErrorCode::unsupported,

@@ -31,7 +31,8 @@ struct Context {
   formula::RankKernels kernels;  ///< as long runs of this stack find them
   formula::RankKernels warm;     ///< as the kernel tables found them, before `tuning`
   formula::FabricModel fabric;
-  std::string borrowed_from;  ///< kin whose kernel coefficients stand in; empty when its own
+  formula::PowerShares power;  ///< of the chip's limit, computing and waiting
+  std::string borrowed_from;   ///< kin whose kernel coefficients stand in; empty when its own
   Recipe recipe;
   Tuning tuning;
   std::vector<Part> kinds;  ///< by layer kind of the model

@@ -243,6 +243,7 @@ void add_power(const Context& c, const Mapping& m, Estimate& e) {
   draw.chip_max = c.chip.power.value_or(Watts(0.0));
   draw.chips = static_cast<double>(m.ranks()) / c.fabric.fabric.ranks_per_chip;
   draw.busy = e.busy;
+  draw.shares = c.power;
   if (c.system.unit_power.known && c.system.chips > 0) {
     draw.host_share = max(Watts(0.0), c.system.unit_power.value / c.system.chips - draw.chip_max);
   }

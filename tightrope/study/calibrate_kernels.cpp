@@ -133,7 +133,8 @@ std::vector<KernelFit> expert_checks(const CsvTable& table, const std::vector<Ch
   return checks;
 }
 
-void collect(const std::vector<ChipDraft>& chips, const LinkDrafts& links, KernelCalibration& out) {
+void collect(const std::vector<ChipDraft>& chips, const LinkDrafts& links, const KernelFit& power,
+             KernelCalibration& out) {
   const auto add = [&out](const KernelFit& fit) {
     if (fit.after.quality.rows == 0) return;
     out.fits.push_back(fit);
@@ -147,6 +148,7 @@ void collect(const std::vector<ChipDraft>& chips, const LinkDrafts& links, Kerne
   }
   for (const LinkDraft& draft : links.scaleup) add(draft.fit);
   for (const LinkDraft& draft : links.scaleout) add(draft.fit);
+  add(power);
 }
 
 }  // namespace
@@ -178,9 +180,12 @@ Result<KernelCalibration> calibrate_kernels(const CalibrateKernelsInput& input,
   for (ChipDraft& draft : drafts) set_backward(draft);
   const LinkDrafts links = fit_links(tables.collectives, before, input.folds);
 
+  TR_TRY(const std::vector<PowerRow> metered, read_power_rows(input.data_dir, tables.files));
+  const KernelFit power = fit_power(metered, before.power(), input.folds);
+
   KernelCalibration out;
-  out.toml = write_kernels_toml(tables, drafts, links);
-  collect(drafts, links, out);
+  out.toml = write_kernels_toml(tables, drafts, links, power);
+  collect(drafts, links, power, out);
   out.checks = expert_checks(experts, drafts);
   return out;
 }

@@ -63,9 +63,14 @@ struct LinkDrafts {
                                                  const std::vector<catalog::Chip>& chips,
                                                  const ChipDraft& kin);
 
+/// Shares of the power limit that GPUs draw while they compute and while they wait. A row's product
+/// computes as large a share of its time as its rate is of the table's best.
+[[nodiscard]] KernelFit fit_power(const std::vector<PowerRow>& rows,
+                                  const formula::PowerShares& before, int folds);
+
 /// The file's text.
 [[nodiscard]] std::string write_kernels_toml(const KernelTables& tables,
                                              std::span<const ChipDraft> chips,
-                                             const LinkDrafts& links);
+                                             const LinkDrafts& links, const KernelFit& power);
 
 }  // namespace tightrope::study

@@ -1,5 +1,6 @@
 #include "tightrope/study/calibrate_tables.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -231,6 +232,31 @@ Result<CsvTable> read_expert_table(const std::string& dir, std::vector<TableFile
                     {"gpu", "dtype", "tokens", "hidden", "inter", "topk", "experts", "moe_tp",
                      "moe_ep", "distribution", "latency_us"},
                     files);
+}
+
+Result<std::vector<PowerRow>> read_power_rows(const std::string& dir,
+                                              std::vector<TableFile>& files) {
+  TR_TRY(const CsvTable table,
+         read_table(dir, "kernels/gemm_power.csv",
+                    {"gpu", "engine", "dtype", "tflops", "power_w", "power_limit_w"}, files));
+  std::vector<PowerRow> rows;
+  std::map<std::string, double> best, count;
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    TR_TRY(const double rate, table.number(i, "tflops", 0.0));
+    TR_TRY(const double drawn, table.number(i, "power_w", 0.0));
+    TR_TRY(const double limit, table.number(i, "power_limit_w", 0.0));
+    if (!(rate > 0.0 && drawn > 0.0 && limit > 0.0)) continue;
+    const std::string name =
+        table.at(i, "gpu") + " " + table.at(i, "engine") + " " + table.at(i, "dtype");
+    rows.push_back({name, rate, drawn / limit, 1.0});
+    best[name] = std::max(best[name], rate);
+    ++count[name];
+  }
+  for (PowerRow& row : rows) {
+    row.rate /= best[row.table];
+    row.weight = 1.0 / count[row.table];
+  }
+  return rows;
 }
 
 Result<std::vector<AchievableRate>> read_achievable_rates(const std::string& dir,

@@ -78,6 +78,18 @@ struct AchievableRate {
   FlopsPerSecond bf16{}, fp8{};
 };
 
+/// What a chip drew while it ran one product over and over.
+struct PowerRow {
+  std::string table;    ///< chip, engine and format: rows of one table compare with each other
+  double rate = 0.0;    ///< of the quickest product of its table, 0..1
+  double share = 0.0;   ///< of the chip's power limit
+  double weight = 1.0;  ///< every table counts alike
+};
+
+/// Reads DIR/kernels/gemm_power.csv. Errors: as read_kernel_tables.
+[[nodiscard]] Result<std::vector<PowerRow>> read_power_rows(const std::string& dir,
+                                                            std::vector<TableFile>& files);
+
 /// Reads DIR/kernels/*.csv and DIR/catalog_network_measurements.csv. Errors: not_found, syntax,
 /// type, unknown_key for a missing column.
 [[nodiscard]] Result<KernelTables> read_kernel_tables(const std::string& dir);

@@ -10,8 +10,8 @@ constexpr const char* head =
 # run it again. Shares refer to the catalog's nameplate. What a fit says of itself is for people:
 # rows, median_ape and p90_ape (|predicted/measured - 1|), cross_ape (median on rows left out of the
 # fit, in five folds), standard_error (jackknife over the folds), nuisance (what the benchmark
-# measured beside the kernel and no formula uses). Keys are explained in formula/kernels.h and
-# formula/collectives.h.
+# measured beside the kernel and no formula uses). Keys are explained in formula/kernels.h,
+# formula/collectives.h and formula/bill.h.
 version = 1
 )";
 
@@ -91,6 +91,15 @@ void write_chip(std::string& out, const ChipDraft& draft) {
   out += "note = \"estimate: ratio to forward of FlashAttention-2 and -3's published tables\"\n";
 }
 
+void write_power(std::string& out, const KernelFit& power) {
+  out +=
+      "\n# Of a chip's power limit. Measured on GPUs; other kinds of chips borrow them.\n[power]\n";
+  for (const FittedNumber& n : power.after.numbers) {
+    out += fmt::format("{} = {}\n", n.name, number(n.value));
+  }
+  write_fit(out, power);
+}
+
 void write_link(std::string& out, const char* kind, const LinkDraft& draft) {
   const formula::LinkModel& m = draft.link.model;
   std::string match;
@@ -124,13 +133,14 @@ void write_link(std::string& out, const char* kind, const LinkDraft& draft) {
 }  // namespace
 
 std::string write_kernels_toml(const KernelTables& tables, std::span<const ChipDraft> chips,
-                               const LinkDrafts& links) {
+                               const LinkDrafts& links, const KernelFit& power) {
   std::string out = head;
   out += fmt::format("\n[provenance]\norigin = \"{}\"\n", tables.origin);
   for (const TableFile& file : tables.files) {
     out += fmt::format("\n[[provenance.file]]\nname = \"{}\"\nrows = {}\nfnv1a = \"{:016x}\"\n",
                        file.name, file.rows, file.hash);
   }
+  write_power(out, power);
   for (const ChipDraft& draft : chips) write_chip(out, draft);
   for (const LinkDraft& draft : links.scaleup) write_link(out, "scaleup_link", draft);
   for (const LinkDraft& draft : links.scaleout) write_link(out, "scaleout_link", draft);
