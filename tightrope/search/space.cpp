@@ -32,7 +32,9 @@ Space default_space(const step::Context& context) {
   ModuleSet cheap = RecomputeModule::norms | RecomputeModule::activation;
   if (latent) cheap = cheap | RecomputeModule::mla_up;
   if (!context.tuning.stack.flash_attention) cheap = cheap | RecomputeModule::core_attention;
-  space.recompute = {ModuleSet(), cheap, ModuleSet(RecomputeModule::layer)};
+  // From what costs least a byte to what frees most: passes only, the FFN too, the whole layer.
+  const ModuleSet ffn = cheap | RecomputeModule::mlp | RecomputeModule::moe;
+  space.recompute = {ModuleSet(), cheap, ffn, ModuleSet(RecomputeModule::layer)};
   space.recompute_quarters = {1, 2, 4};
   space.sharding = {step::Sharding::optimizer, step::Sharding::full};
   space.shard_ranks = {};
