@@ -98,8 +98,11 @@ const InnerOptions& Evaluator::options_of(const Mapping& m) const {
 }
 
 const std::vector<int>& Evaluator::groups_of(int dp) {
+  if (dp == asked_dp_) return *asked_groups_;
   const auto [place, fresh] = groups_.try_emplace(dp);
   std::vector<int>& groups = place->second;
+  asked_dp_ = dp;
+  asked_groups_ = &groups;
   if (!fresh) return groups;
   for (int ranks = dp - 1; ranks > 1; --ranks) {
     const bool wished =

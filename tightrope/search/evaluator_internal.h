@@ -137,6 +137,8 @@ class Evaluator {
   bool connected_ = true;  ///< the fabric reaches all ranks
   std::array<InnerOptions, 8> options_;
   std::map<int, std::vector<int>> groups_;  ///< by dp
+  int asked_dp_ = 0;                        ///< neighbours in the order of visits mostly share dp
+  const std::vector<int>* asked_groups_ = nullptr;
   Counters counters_;
   Ranking ranking_;
   bool fits_ = false;  ///< something does

@@ -15,6 +15,13 @@ namespace tightrope::search::search_internal {
 
 using Layout = std::vector<step::StageLayers>;
 
+/// The list where its option has something to act on, else what stands for no choice.
+template <class T>
+const std::vector<T>& when(bool condition, const std::vector<T>& list,
+                           const std::vector<T>& otherwise) {
+  return condition ? list : otherwise;
+}
+
 /// Every way to cut the layers into a number of stages.
 struct Stages {
   struct Cut {
