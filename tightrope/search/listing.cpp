@@ -61,22 +61,6 @@ class Lister {
   }
 
  private:
-  bool tp_divides(int tp, int cp, step::CpKind kind) const {
-    for (const workload::LayerKind& k : c_.model.kinds) {
-      const int over = tp * (kind == step::CpKind::all_to_all ? cp : 1);
-      if (k.attention.heads % over != 0) return false;
-      if (k.ffn.hidden % tp != 0 || k.ffn.shared_hidden % tp != 0) return false;
-    }
-    return true;
-  }
-
-  bool experts_divide(int ep, int etp) const {
-    for (const workload::LayerKind& k : c_.model.kinds) {
-      if (k.routed() && (k.ffn.experts % ep != 0 || k.ffn.expert_hidden % etp != 0)) return false;
-    }
-    return true;
-  }
-
   void search_experts(Mapping m) {
     long experts = 1;
     for (const workload::LayerKind& k : c_.model.kinds) {
@@ -85,7 +69,8 @@ class Lister {
     const long inner = static_cast<long>(m.tp) * m.cp * m.dp;
     for (int etp : choices(space_.etp, m.tp, m.tp)) {
       for (int ep : choices(space_.ep, experts, experts)) {
-        if (inner % (static_cast<long>(ep) * etp) != 0 || !experts_divide(ep, etp)) continue;
+        if (inner % (static_cast<long>(ep) * etp) != 0 || !step::experts_divide(c_.model, ep, etp))
+          continue;
         m.ep = ep;
         m.etp = etp;
         search_blocks(m);
@@ -101,7 +86,7 @@ class Lister {
       m.micro_batch = mbs;
       for (step::CpKind kind : when(m.cp > 1, space_.cp_kind, ring_only)) {
         m.cp_kind = kind;
-        if (!tp_divides(m.tp, m.cp, kind)) continue;
+        if (!step::tensors_divide(c_.model, m.tp, m.cp, kind)) continue;
         for (step::TpComm comm : when(tp, space_.tp_comm, sequence_only)) {
           m.tp_comm = comm;
           const bool sp = tp && comm == step::TpComm::sequence_parallel;

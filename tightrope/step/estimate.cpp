@@ -154,21 +154,13 @@ std::string_view to_string(Infeasible reason) {
 }
 
 Infeasible check_mapping(const Context& context, const Mapping& m) {
-  const workload::Model& model = context.model;
   const auto bad = Infeasible::does_not_divide;
   if (m.tp < 1 || m.cp < 1 || m.pp < 1 || m.dp < 1 || m.ep < 1 || m.etp < 1 || m.vp < 1) return bad;
   const long replica_batch = static_cast<long>(m.dp) * m.micro_batch;
   if (m.micro_batch < 1 || context.job.global_batch % replica_batch != 0) return bad;
   if (context.job.seq_len % (static_cast<long>(m.cp) * m.tp) != 0) return bad;
-  for (const workload::LayerKind& kind : model.kinds) {
-    const workload::Attention& a = kind.attention;
-    const int heads_over = m.tp * (m.cp_kind == CpKind::all_to_all ? m.cp : 1);
-    if (a.heads % heads_over != 0) return bad;
-    if (kind.ffn.hidden % m.tp != 0 || kind.ffn.shared_hidden % m.tp != 0) return bad;
-    if (kind.routed() && (kind.ffn.experts % m.ep != 0 || kind.ffn.expert_hidden % m.etp != 0)) {
-      return bad;
-    }
-  }
+  if (!tensors_divide(context.model, m.tp, m.cp, m.cp_kind)) return bad;
+  if (!experts_divide(context.model, m.ep, m.etp)) return bad;
   const long inner = static_cast<long>(m.tp) * m.cp * m.dp;
   if (inner % (static_cast<long>(m.ep) * m.etp) != 0) return bad;
   const long micro_batches = context.job.global_batch / replica_batch;

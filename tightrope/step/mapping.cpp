@@ -4,6 +4,23 @@
 
 namespace tightrope::step {
 
+bool tensors_divide(const workload::Model& model, int tp, int cp, CpKind kind) {
+  const int heads_over = tp * (kind == CpKind::all_to_all ? cp : 1);
+  for (const workload::LayerKind& k : model.kinds) {
+    if (k.attention.heads % heads_over != 0) return false;
+    if (k.ffn.hidden % tp != 0 || k.ffn.shared_hidden % tp != 0) return false;
+    if (k.mixes() && (k.mixer.heads % tp != 0 || k.mixer.groups % tp != 0 || cp > 1)) return false;
+  }
+  return true;
+}
+
+bool experts_divide(const workload::Model& model, int ep, int etp) {
+  for (const workload::LayerKind& k : model.kinds) {
+    if (k.routed() && (k.ffn.experts % ep != 0 || k.ffn.expert_hidden % etp != 0)) return false;
+  }
+  return true;
+}
+
 const char* to_string(Schedule value) {
   return value == Schedule::one_f_one_b ? "1f1b" : "zero_bubble";
 }

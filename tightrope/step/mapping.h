@@ -65,6 +65,12 @@ struct Mapping {
   friend bool operator==(const Mapping&, const Mapping&) = default;
 };
 
+/// True when heads and widths of every layer divide by the ranks that share them. State-space
+/// layers are scanned along the whole sequence: context parallelism of them is not modelled.
+[[nodiscard]] bool tensors_divide(const workload::Model& model, int tp, int cp, CpKind kind);
+/// The same of experts.
+[[nodiscard]] bool experts_divide(const workload::Model& model, int ep, int etp);
+
 [[nodiscard]] const char* to_string(Schedule value);
 [[nodiscard]] const char* to_string(Sharding value);
 [[nodiscard]] const char* to_string(TpComm value);

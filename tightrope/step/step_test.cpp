@@ -33,6 +33,8 @@ const std::vector<Setting>& settings() {
                                  .system = "trn2.48xlarge",
                                  .precision = "bf16-sr",
                                  .stack = "neuron"});
+    add("state-space hybrid mxfp8 on B200",
+        {.config = small_hybrid, .system = "p6-b200.48xlarge", .precision = "mxfp8"});
     add("LoRA on B200", {.system = "p6-b200.48xlarge", .task = workload::Task::lora});
     return all;
   }();
@@ -122,6 +124,10 @@ void never_slower(const std::function<void(Context&)>& improve) {
   }
 }
 
+bool has_mixers(const Context& c) {
+  return std::ranges::any_of(c.model.kinds, &workload::LayerKind::mixes);
+}
+
 Bytes sum_of(const Memory& m) {
   return m.weights + m.gradients + m.optimizer + m.activations + m.transient + m.reserve;
 }
@@ -202,8 +208,12 @@ TEST(Step, RecomputeKeepsNoMoreAndCostsNoLess) {
     none.recompute_layers = 0;
     const Estimate kept = estimate(c, none);
     EXPECT_LE(e.memory.activations, kept.memory.activations);
-    EXPECT_GE(e.parts.forward + e.parts.backward + e.parts.recompute + e.parts.ends,
-              (kept.parts.forward + kept.parts.backward + kept.parts.ends) * (1 - 1e-12));
+    EXPECT_GE(e.pipeline.work, kept.pipeline.work * (1 - 1e-12));
+    // Parts are those of the busiest stage, which unlike layers may make another one.
+    if (m.pp == 1 || !has_mixers(c)) {
+      EXPECT_GE(e.parts.forward + e.parts.backward + e.parts.recompute + e.parts.ends,
+                (kept.parts.forward + kept.parts.backward + kept.parts.ends) * (1 - 1e-12));
+    }
     EXPECT_GE(e.hardware_flops, kept.hardware_flops);
   });
 }

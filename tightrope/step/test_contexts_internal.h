@@ -23,6 +23,14 @@ inline constexpr const char* small_routed = R"({
   "num_experts_per_tok": 2, "moe_intermediate_size": 1024, "n_shared_experts": 1,
   "first_k_dense_replace": 1, "num_nextn_predict_layers": 1})";
 
+/// One of mixer, attention, experts and dense FFN a layer.
+inline constexpr const char* small_hybrid = R"({
+  "model_type": "nemotron_h", "hidden_size": 1024, "num_hidden_layers": 8,
+  "hybrid_override_pattern": "MEM*EM-E", "num_attention_heads": 16, "num_key_value_heads": 8,
+  "intermediate_size": 4096, "vocab_size": 32000, "max_position_embeddings": 4096,
+  "mamba_num_heads": 32, "mamba_head_dim": 64, "ssm_state_size": 128, "n_groups": 8,
+  "n_routed_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 1024})";
+
 struct TestSetup {
   std::string config = small_dense;
   std::string system = "dgx-h100";

@@ -38,6 +38,7 @@ struct Family {
 [[nodiscard]] const std::vector<Family>& dense_families();
 [[nodiscard]] const std::vector<Family>& moe_families();
 [[nodiscard]] const std::vector<Family>& classic_families();
+[[nodiscard]] const std::vector<Family>& hybrid_families();
 [[nodiscard]] const std::vector<Family>& generic_families();
 
 /// The size keys of a config, for families that call them otherwise.

@@ -26,7 +26,7 @@ constexpr std::string_view encoder = "encoder-only models are not modelled";
 constexpr std::string_view vision = "vision-language models of this family are not modelled";
 constexpr std::string_view matformer = "per-layer embeddings and shared KV layers are not modelled";
 
-constexpr std::array<Refused, 44> refused = {{
+constexpr std::array<Refused, 43> refused = {{
     {"mamba", state_space},
     {"mamba2", state_space},
     {"falcon_mamba", state_space},
@@ -37,7 +37,6 @@ constexpr std::array<Refused, 44> refused = {{
     {"bamba", hybrid},
     {"falcon_h1", hybrid},
     {"granitemoehybrid", hybrid},
-    {"nemotron_h", hybrid},
     {"recurrent_gemma", hybrid},
     {"qwen3_next", linear},
     {"minimax", linear},
@@ -86,8 +85,8 @@ constexpr std::array<Wrapper, 4> wrappers = {{
 
 std::vector<const Family*> all_families() {
   std::vector<const Family*> all;
-  for (const auto* group :
-       {&dense_families(), &moe_families(), &classic_families(), &generic_families()}) {
+  for (const auto* group : {&dense_families(), &moe_families(), &classic_families(),
+                            &hybrid_families(), &generic_families()}) {
     for (const Family& family : *group) all.push_back(&family);
   }
   return all;
@@ -182,7 +181,8 @@ void check_total(const ConfigObject& c, const Model& model) {
     const double ffn = static_cast<double>(k.ffn.hidden + k.ffn.shared_hidden) +
                        static_cast<double>(k.ffn.expert_hidden) * k.ffn.experts;
     const double hidden = static_cast<double>(model.hidden);
-    total += (attention + latent + 3.0 * ffn) * hidden + latent * attention;
+    const auto mixer = static_cast<double>(k.mixer.inner() + k.mixer.channels());
+    total += (attention + latent + 3.0 * ffn + 2.0 * mixer) * hidden + latent * attention;
   }
   if (total > limit) {
     c.fail(ErrorCode::range, "",

@@ -3,62 +3,12 @@
 #include <utility>
 
 #include "tightrope/core/check.h"
+#include "tightrope/workload/layer_builder_internal.h"
 
 namespace tightrope::workload {
 namespace {
 
 using enum RecomputeModule;
-
-/// Collects one layer's tables; each part below adds its own rows.
-struct Builder {
-  const Model& model;
-  const LayerKind& kind;
-  const WorkOptions& options;
-  LayerWork work;
-
-  void gemm(Gemm g) { work.gemms.push_back(g); }
-  void saved(SavedTensor t) { work.saved.push_back(t); }
-  void pass(Pass p) { work.passes.push_back(p); }
-
-  void norm(std::string_view name, Shard shard, std::int64_t width, ModuleSet by) {
-    pass({.name = name,
-          .shard = shard,
-          .reads = width,
-          .writes = width,
-          .backward_reads = 2 * width,
-          .backward_writes = width,
-          .recomputed_by = by});
-  }
-  void residual(std::string_view name, std::int64_t branches) {
-    const std::int64_t h = model.hidden;
-    pass({.name = name,
-          .shard = Shard::sequence,
-          .reads = (1 + branches) * h,
-          .writes = h,
-          .backward_reads = (1 + branches) * h,
-          .backward_writes = h,
-          .recomputed_by = layer});
-  }
-  /// The activation function on an FFN of `width`.
-  void activate(std::string_view name, Shard shard, std::int64_t width, ModuleSet by) {
-    const std::int64_t in = (kind.ffn.gated ? 2 : 1) * width;
-    pass({.name = name,
-          .shard = shard,
-          .reads = in,
-          .writes = width,
-          .backward_reads = in + width,
-          .backward_writes = in,
-          .recomputed_by = by});
-  }
-  void mask(std::string_view name) {
-    if (!options.dropout) return;
-    saved({.name = name,
-           .kind = TensorKind::mask,
-           .shard = Shard::sequence,
-           .elements = model.hidden,
-           .dropped_by = layer});
-  }
-};
 
 // The residual stream as a branch sees it: the input kept for the pre-norm, and its normed copy
 // kept for the weight gradient of the products that read it.
@@ -355,12 +305,8 @@ void add_routed(Builder& b) {
   add_ffn(b, shared_names, GemmRole::shared, f.shared_hidden, by | shared_experts);
 }
 
-}  // namespace
-
-LayerWork layer_work(const Model& model, const LayerKind& kind, const WorkOptions& options) {
-  TR_CHECK(model.hidden > 0 && kind.attention.heads > 0, model.hidden, kind.attention.heads);
-  Builder b{model, kind, options, {}};
-  const bool latent = kind.attention.kind == AttentionKind::latent;
+void add_attention(Builder& b) {
+  const bool latent = b.kind.attention.kind == AttentionKind::latent;
   add_branch_input(b, true, latent ? "kv_down" : "qkv");
   if (latent) {
     add_latent_projections(b);
@@ -369,13 +315,28 @@ LayerWork layer_work(const Model& model, const LayerKind& kind, const WorkOption
   }
   add_core(b);
   add_branch_output(b, true);
-  add_branch_input(b, false, kind.routed() ? "router" : "ffn_in");
-  if (kind.routed()) {
-    add_routed(b);
-  } else {
-    add_ffn(b, dense_names, GemmRole::ffn, kind.ffn.hidden, mlp | layer);
+}
+
+}  // namespace
+
+LayerWork layer_work(const Model& model, const LayerKind& kind, const WorkOptions& options) {
+  TR_CHECK(model.hidden > 0 && (kind.attends() || kind.mixes() || kind.feeds()), kind.name);
+  Builder b{model, kind, options, {}};
+  if (kind.attends()) add_attention(b);
+  if (kind.mixes()) {
+    add_branch_input(b, true, "mixer_in");
+    add_mixer(b);
+    add_branch_output(b, true);
   }
-  add_branch_output(b, false);
+  if (kind.feeds()) {
+    add_branch_input(b, !kind.attends(), kind.routed() ? "router" : "ffn_in");
+    if (kind.routed()) {
+      add_routed(b);
+    } else {
+      add_ffn(b, dense_names, GemmRole::ffn, kind.ffn.hidden, mlp | layer);
+    }
+    add_branch_output(b, !kind.attends());
+  }
   return std::move(b.work);
 }
 

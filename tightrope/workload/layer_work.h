@@ -74,8 +74,8 @@ enum class GemmRole { attention, latent, ffn, expert, shared, router, head };
 /// Role `expert`: in and out of ONE routed expert, run for each of a token's experts_per_token
 /// copies; cut by expert-tensor-parallelism, not by TP.
 struct Gemm {
-  /// qkv, q, q_down, q_up, kv_down, kv_up, attention_out, ffn_in, ffn_out, router, expert_in,
-  /// expert_out, shared_gate, shared_in, shared_out, head, mtp_projection
+  /// qkv, q, q_down, q_up, kv_down, kv_up, attention_out, mixer_in, mixer_out, ffn_in, ffn_out,
+  /// router, expert_in, expert_out, shared_gate, shared_in, shared_out, head, mtp_projection
   std::string_view name;
   std::int64_t in = 0, out = 0;
   Split split = Split::none;
@@ -108,6 +108,10 @@ struct AttentionCore {
 [[nodiscard]] Flops attention_flops(const AttentionCore& core, std::int64_t seq_len,
                                     bool causal_half = true);
 
+/// FLOPs a token of a mixer's scan, forward: within its chunk over half the square as attention
+/// does, and through the chunk's state, written once and read once.
+[[nodiscard]] Flops scan_flops(const StateSpace& mixer);
+
 /// Elements a token adds to a key-value cache in one layer: kv_heads (qk + v), or MLA's latent.
 [[nodiscard]] std::int64_t kv_elements_per_token(const Attention& attention);
 
@@ -127,6 +131,7 @@ enum class Shard {
 ///   residual  read 2h write h           | read 2h write h (gradients of branch and stream add)
 ///   gated act read 2f write f           | read 3f write 2f
 ///   plain act read f write f            | read 2f write f
+///   scan      kernels of one chunked scan, each reading what the one before wrote
 ///   permute   read h write h a copy     | the same (dispatch; and again for combine)
 ///   router    read E write E (softmax and top-k over E experts) | the same
 ///   scores    without flash: per key and head, read 2 write 2 | read 5 write 2 (dropout: +1 each)

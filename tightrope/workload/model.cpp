@@ -6,7 +6,16 @@
 namespace tightrope::workload {
 namespace {
 
+// Projections in and out, convolution with bias, decay, skip and step of each head, gated norm.
+std::int64_t mixer_parameters(const Model& model, const StateSpace& m) {
+  if (m.heads == 0) return 0;
+  const std::int64_t in = model.hidden * (m.inner() + m.channels() + m.heads);
+  return in + m.channels() * (m.conv + 1) + std::int64_t{3} * m.heads + m.inner() +
+         m.inner() * model.hidden;
+}
+
 std::int64_t attention_parameters(const Model& model, const Attention& a) {
+  if (a.heads == 0) return 0;
   const std::int64_t h = model.hidden;
   const std::int64_t q = std::int64_t{a.heads} * a.qk_head_dim;
   const std::int64_t out = std::int64_t{a.heads} * a.v_head_dim;
@@ -66,7 +75,7 @@ TrainingFlops layer_flops(const Model& model, const LayerKind& kind, std::int64_
   const LayerWork work = layer_work(model, kind);
   const bool half = convention == FlopConvention::causal;
   return {6.0 * matmul_weights(work, kind.ffn),
-          3.0 * attention_flops(work.attention, seq_len, half).raw()};
+          3.0 * (attention_flops(work.attention, seq_len, half) + scan_flops(kind.mixer)).raw()};
 }
 
 }  // namespace
@@ -74,7 +83,7 @@ TrainingFlops layer_flops(const Model& model, const LayerKind& kind, std::int64_
 LayerParameters count_layer(const Model& model, const LayerKind& kind) {
   const Ffn& f = kind.ffn;
   LayerParameters p;
-  p.attention = attention_parameters(model, kind.attention);
+  p.attention = attention_parameters(model, kind.attention) + mixer_parameters(model, kind.mixer);
   p.norms = norm_parameters(model, kind);
   if (!kind.routed()) {
     p.ffn = ffn_parameters(model, f, f.hidden);

@@ -25,6 +25,18 @@ struct Attention {
   int q_lora_rank = 0, kv_lora_rank = 0, rope_head_dim = 0;  ///< MLA only; q_lora_rank 0 = none
 };
 
+/// A Mamba-2 mixer: each head keeps a state of head_dim x state, scanned over the sequence in
+/// chunks; groups of heads share the vectors that write and read it.
+struct StateSpace {
+  int heads = 0;  ///< 0: the layer has none
+  int head_dim = 0, state = 0, groups = 1;
+  int conv = 4;     ///< taps of the causal convolution before the scan
+  int chunk = 256;  ///< tokens
+  [[nodiscard]] std::int64_t inner() const { return std::int64_t{heads} * head_dim; }
+  /// What the convolution sees: the heads' inputs and the groups' two vectors.
+  [[nodiscard]] std::int64_t channels() const { return inner() + std::int64_t{2} * groups * state; }
+};
+
 struct Ffn {
   bool gated = true;        ///< SwiGLU/GeGLU: two input matrices; else one
   std::int64_t hidden = 0;  ///< dense intermediate width; 0 in a routed layer
@@ -37,19 +49,24 @@ struct Ffn {
   bool shared_gate = false;  ///< Qwen2-MoE: one gate vector on the shared expert
 };
 
-/// One kind of transformer layer.
+/// One kind of layer. Transformers have attention and an FFN in each; hybrids have one of
+/// attention, mixer and FFN.
 struct LayerKind {
-  std::string name;  ///< "dense", "moe", "dense_local", ...
-  Attention attention;
-  Ffn ffn;
+  std::string name;     ///< "dense", "moe", "dense_local", ...
+  Attention attention;  ///< heads 0: none
+  StateSpace mixer;
+  Ffn ffn;                      ///< without width and experts: none
   int norms = 2;                ///< norms of `hidden` in the layer: 1 shared, 2, or 4 (Gemma, Grok)
   bool norm_bias = false;       ///< LayerNorm with bias (2 vectors a norm)
   bool parallel_block = false;  ///< attention and FFN read the same norm (Falcon, GPT-NeoX)
   bool post_norm = false;       ///< the two norms follow attention and FFN (OLMo 2)
   [[nodiscard]] bool routed() const { return ffn.experts > 0; }
+  [[nodiscard]] bool attends() const { return attention.heads > 0; }
+  [[nodiscard]] bool mixes() const { return mixer.heads > 0; }
+  [[nodiscard]] bool feeds() const { return ffn.hidden > 0 || routed(); }
 };
 
-/// A decoder-only transformer.
+/// A decoder-only transformer, or a hybrid of its layers and state-space ones.
 struct Model {
   std::string name;
   std::string family;  ///< "llama", "deepseek", "gpt2", ...
@@ -71,7 +88,7 @@ struct Model {
 
 /// Parameters of one layer, split as parallelism splits them.
 struct LayerParameters {
-  std::int64_t attention = 0;       ///< projection matrices (and their biases)
+  std::int64_t attention = 0;       ///< projection matrices (and their biases), or a mixer
   std::int64_t ffn = 0;             ///< dense FFN, or the shared experts of a routed layer
   std::int64_t experts = 0;         ///< all routed experts
   std::int64_t active_experts = 0;  ///< the share one token uses

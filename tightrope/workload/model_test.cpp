@@ -122,6 +122,39 @@ TEST(Model, SizesThatMakersRoundAreMet) {
   EXPECT_NEAR(billions("mpt-30b"), 29.96, 0.01);
 }
 
+TEST(Model, HybridsCountAsTheirMakersSay) {
+  const ParameterCount count = count_parameters(catalog_model("nemotron-3-nano"));
+  EXPECT_NEAR(static_cast<double>(count.total()) * 1e-9, 31.6, 0.05);
+  EXPECT_NEAR(static_cast<double>(count.active()) * 1e-9, 3.6, 0.05);
+}
+
+TEST(Model, AMixerIsItsProjectionsConvolutionAndHeads) {
+  const Model model = catalog_model("nemotron-3-nano");
+  const LayerKind& kind = model.kinds.front();
+  ASSERT_TRUE(kind.mixes());
+  EXPECT_FALSE(kind.attends() || kind.feeds());
+  const std::int64_t inner = 64 * 64, channels = inner + 2 * 8 * 128;
+  EXPECT_EQ(kind.mixer.channels(), channels);
+  const LayerParameters p = count_layer(model, kind);
+  EXPECT_EQ(p.attention,
+            2688 * (inner + channels + 64) + channels * 5 + 3 * 64 + inner + inner * 2688);
+  EXPECT_EQ(p.total(), p.attention + 2688) << "and the norm before it";
+  std::int64_t products = 0;
+  for (const Gemm& g : layer_work(model, kind).gemms) products += g.weights();
+  EXPECT_EQ(products, 2688 * (inner + channels + 64) + inner * 2688);
+}
+
+// A scan grows with its sequence alone, attention with the square.
+TEST(Flops, AScanCostsATokenTheSameAtAnyLength) {
+  const StateSpace mixer{64, 64, 128, 8, 4, 256};
+  EXPECT_DOUBLE_EQ(scan_flops(mixer).raw(), 8 * 256.0 * 128 + 64 * 64 * (256.0 + 4 * 128));
+  const Model model = catalog_model("nemotron-3-nano");
+  Model scanned = model;
+  std::erase_if(scanned.layers, [&](int k) { return model.kinds[k].attends(); });
+  EXPECT_DOUBLE_EQ(flops_per_token(scanned, 1024, FlopConvention::causal),
+                   flops_per_token(scanned, 65536, FlopConvention::causal));
+}
+
 TEST(Model, CatalogTwinsOfPublicCheckpointsCountTheSame) {
   const std::vector<std::pair<std::string, std::string>> twins = {
       {"llama3.1-405b", "Llama-3.1-405B"},
