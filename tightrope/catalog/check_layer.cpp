@@ -36,6 +36,7 @@ class Checker {
   std::string meant(std::string_view name, const std::vector<Record>& records,
                     std::string otherwise) const {
     std::vector<std::string> known;
+    known.reserve(records.size());
     for (const Record& r : records) known.push_back(r.name);
     std::string hint = did_you_mean(near_names(name, known, 2));
     return hint.empty() ? std::move(otherwise) : hint;

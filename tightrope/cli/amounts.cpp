@@ -106,10 +106,11 @@ std::vector<std::string> parse_list(std::string_view text) {
 }
 
 Result<std::vector<int>> parse_counts(std::string_view text, std::string_view option) {
+  constexpr int most = std::numeric_limits<int>::max() / 8;
   std::vector<int> counts;
   for (const std::string& part : parse_list(text)) {
     TR_TRY(const double value, parse_count(part, option));
-    if (value != std::floor(value) || value > std::numeric_limits<int>::max() / 8) {
+    if (value != std::floor(value) || value > most) {
       return fail(ErrorCode::range,
                   fmt::format("{} \"{}\" is no whole number of machines", option, part));
     }

@@ -56,7 +56,7 @@ Result<Asked> from_words(const ExplainOptions& options, const catalog::Catalog& 
   }
   Asked asked;
   TR_TRY(asked.request, read_work(options.work, asked.warnings));
-  for (std::string& choice : asked.warnings) choice = "assumed: " + choice;
+  for (std::string& choice : asked.warnings) choice.insert(0, "assumed: ");
   TR_TRY(asked.key.mapping, study::mapping_from_text(options.mapping));
   const catalog::System* system = catalog.find_system(options.system);
   asked.key.system = options.system;

@@ -38,7 +38,7 @@ Result<void> read_limits(const PlanOptions& options, study::PlanRequest& r,
   const bool sized = !r.chips.empty() || !r.units.empty() || c.max_chips > 0;
   if (options.deadline.empty() && !sized && r.goal != study::Goal::time) {
     c.deadline = assumed_deadline;
-    assumed.push_back("deadline 90 days (--deadline)");
+    assumed.emplace_back("deadline 90 days (--deadline)");
   }
   return {};
 }

@@ -49,7 +49,7 @@ class Reader {
     if (!value->is_array()) return wrong(key, "a list");
     std::vector<Reader> list;
     for (const json& item : *value) {
-      list.push_back(Reader(item, fmt::format("{}[{}]", path(key), list.size()), file_));
+      list.emplace_back(item, fmt::format("{}[{}]", path(key), list.size()), file_);
     }
     return list;
   }

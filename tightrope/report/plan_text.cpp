@@ -278,8 +278,8 @@ std::string others_text(const PlanResult& result) {
 std::string change_text(const PlanRequest& request, const study::Remedy& r) {
   const study::Constraints& c = r.constraints;
   const bool exact = !request.chips.empty() || !request.units.empty();
-  const std::string size = exact ? fmt::format("--chips {}", r.plan.chips)
-                                 : fmt::format("--max-chips {}", r.plan.rented_chips);
+  std::string size = exact ? fmt::format("--chips {}", r.plan.chips)
+                           : fmt::format("--max-chips {}", r.plan.rented_chips);
   switch (r.kind) {
     case study::Remedy::Kind::deadline: return fmt::format("--deadline {}d", days(*c.deadline));
     case study::Remedy::Kind::budget: return fmt::format("--budget {:.0f}", c.budget->raw());

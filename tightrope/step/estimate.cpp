@@ -255,7 +255,8 @@ Estimate estimate(const Context& context, const Mapping& m) {
     e.infeasible = Infeasible::does_not_divide;
     return e;
   }
-  e.micro_batches = static_cast<int>(context.job.global_batch / (m.dp * m.micro_batch));
+  const std::int64_t replica_batch = std::int64_t{m.dp} * m.micro_batch;
+  e.micro_batches = static_cast<int>(context.job.global_batch / replica_batch);
   const BlockCosts costs = block_costs(context, cost_key(m));
   const Basis basis = make_basis(context, m, costs, *layout, e.micro_batches);
   const SyncCost sync = make_sync(context, m, basis);

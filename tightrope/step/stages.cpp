@@ -23,8 +23,9 @@ std::optional<std::vector<int>> place_counts(int layers, const StageRequest& r) 
       --between;
     }
     if (rest < 0 || (between == 0 ? rest != 0 : rest % between != 0)) return std::nullopt;
+    const int share = between == 0 ? 0 : rest / between;
     for (int& n : counts) {
-      if (n == 0) n = rest / between;
+      if (n == 0) n = share;
     }
     return counts;
   }
