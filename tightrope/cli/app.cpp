@@ -192,6 +192,8 @@ void bind_calibrate(CLI::App& app, Body& body) {
   training->add_option("--out", fit->out, "Write the calibration here")->type_name("TOML");
   training->add_option("--priors", fit->priors, "Start from these instead of the embedded ones")
       ->type_name("TOML");
+  training->add_option("--left-out", fit->left_out, "Write the errors of rows left out")
+      ->type_name("CSV");
   training->add_flag("--quick", fit->quick, "Leave no group out: no new error bands");
   training->callback(
       [&body, fit] { body = [fit](const Session& s) { return run_calibrate_training(s, *fit); }; });

@@ -27,6 +27,9 @@ Result<void> calibrate(const Session& session, const CalibrateTrainingOptions& o
   if (!options.out.empty()) {
     TR_TRY_VOID(write_file(options.out, report.table.to_toml(study::comment_of(report))));
   }
+  if (!options.left_out.empty()) {
+    TR_TRY_VOID(write_file(options.left_out, study::left_out_csv(report)));
+  }
   session.out << study::to_text(report);
   return {};
 }

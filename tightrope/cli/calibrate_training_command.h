@@ -13,6 +13,7 @@ struct CalibrateTrainingOptions {
   std::string more;               ///< one further file
   std::string out;                ///< file to write; empty: report only
   std::string priors;             ///< a file to start from; empty: the embedded priors
+  std::string left_out;           ///< write the errors of rows left out here, when not empty
   bool quick = false;             ///< skip the fits that leave groups out (bands stay the priors')
 };
 int run_calibrate_training(const Session& session, const CalibrateTrainingOptions& options);

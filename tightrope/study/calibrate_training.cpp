@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
 
 #include <fmt/format.h>
@@ -36,6 +37,13 @@ std::vector<double> weigh(const FitRows& rows, const std::vector<std::string>& k
   return share;
 }
 
+// One of ten sets of configurations; re-measurements of one fall together.
+std::string fold_of(const std::string& key) {
+  std::uint32_t hash = 2166136261U;  // FNV-1a
+  for (const char c : key) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  return fmt::format("fold {}", hash % 10);
+}
+
 FitRows gather(const CalibrateTrainingInput& input, const catalog::Catalog& catalog,
                const formula::Calibration& kernels) {
   FitRows out;
@@ -54,6 +62,7 @@ FitRows gather(const CalibrateTrainingInput& input, const catalog::Catalog& cata
       out.sources.push_back(row.source);
       out.models.push_back(row.model_key);
       keys.push_back(row.config_key);
+      out.folds.push_back(fold_of(row.config_key.empty() ? row.id : row.config_key));
     }
   }
   out.weights = weigh(out, keys);
@@ -108,7 +117,10 @@ LeftOut leave_out(FitRows& rows, const KnobSet& set, const Optimum& optimum, Lef
 void leave_each_out(FitRows& rows, const KnobSet& set, const Optimum& optimum,
                     CalibrationReport& report) {
   const std::pair<const char*, const std::vector<std::string>*> dimensions[] = {
-      {"source", &rows.sources}, {"model", &rows.models}, {"hardware", &rows.hardware}};
+      {"configuration", &rows.folds},
+      {"source", &rows.sources},
+      {"model", &rows.models},
+      {"hardware", &rows.hardware}};
   for (const auto& [dimension, values] : dimensions) {
     std::map<std::string, std::vector<std::size_t>> groups;
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -164,6 +176,9 @@ Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input
   report.ids = rows.ids;
   report.sources = rows.sources;
   report.kinds = rows.kinds;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    report.traits.push_back(traits_of(rows.cases[i], rows.sources[i]));
+  }
   if (input.leave_out) {
     leave_each_out(rows, set, optimum, report);
     report.table.habits.band50 = band(report, 0.5);

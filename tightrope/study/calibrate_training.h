@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "tightrope/step/evidence.h"
 #include "tightrope/study/training_rows_case.h"
 
 namespace tightrope::study {
@@ -44,6 +45,7 @@ struct CalibrationReport {
   step::TuningTable table;
   int rows = 0, numbers = 0;
   std::vector<std::string> ids, sources, kinds;  ///< of the rows fitted
+  std::vector<step::Traits> traits;              ///< of the same rows
   std::vector<double> before, after;             ///< log(predicted / measured)
   std::vector<LeftOut> left_out;                 ///< by source, model and hardware
   std::vector<std::string> provenance;           ///< data files with their hashes
@@ -63,5 +65,7 @@ struct CalibrateTrainingInput {
 /// Before, after and left out, for people; and the comment that goes before the written table.
 [[nodiscard]] std::string to_text(const CalibrationReport& report);
 [[nodiscard]] std::string comment_of(const CalibrationReport& report);
+/// One line for each row and way of leaving it out: what it was, and its error.
+[[nodiscard]] std::string left_out_csv(const CalibrationReport& report);
 
 }  // namespace tightrope::study

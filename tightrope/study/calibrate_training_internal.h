@@ -13,6 +13,7 @@ struct FitRows {
   std::vector<TrainingForm> forms;
   std::vector<int> accelerators;
   std::vector<std::string> ids, sources, models, hardware, kinds;
+  std::vector<std::string> folds;  ///< a tenth of the configurations each
   std::vector<double> weights;
   [[nodiscard]] std::size_t size() const { return cases.size(); }
 };

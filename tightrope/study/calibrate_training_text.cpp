@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "tightrope/core/csv.h"
 #include "tightrope/study/calibrate_training.h"
 #include "tightrope/study/validate.h"
 
@@ -92,6 +93,22 @@ std::string comment_of(const CalibrationReport& report) {
     const Figures out = figures_by(report, left_out_errors(report, "source"), all);
     text += fmt::format(";\nwith each source left out of the fit {:.1f} %, macro {:.1f} %",
                         out.mape, out.macro_mape);
+  }
+  return text;
+}
+
+std::string left_out_csv(const CalibrationReport& report) {
+  std::string text =
+      "id,source,shape,chip,architecture,stack,format,kind,borrowed,dimension,group,log_error\n";
+  for (const LeftOut& g : report.left_out) {
+    for (std::size_t j = 0; j < g.rows.size(); ++j) {
+      const std::size_t i = g.rows[j];
+      const step::Traits& t = report.traits[i];
+      text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{:.6f}\n", csv_cell(report.ids[i]),
+                          csv_cell(t.source), csv_cell(t.shape), t.chip, t.architecture, t.stack,
+                          to_string(t.format), report.kinds[i], t.borrowed ? 1 : 0, g.dimension,
+                          csv_cell(g.group), g.log_errors[j]);
+    }
   }
   return text;
 }
