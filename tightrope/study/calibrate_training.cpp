@@ -62,7 +62,8 @@ FitRows gather(const CalibrateTrainingInput& input, const catalog::Catalog& cata
       out.sources.push_back(row.source);
       out.models.push_back(row.model_key);
       keys.push_back(row.config_key);
-      out.folds.push_back(fold_of(row.config_key.empty() ? row.id : row.config_key));
+      out.keys.push_back(row.config_key.empty() ? row.id : row.config_key);
+      out.folds.push_back(fold_of(out.keys.back()));
     }
   }
   out.weights = weigh(out, keys);
@@ -127,30 +128,13 @@ void leave_each_out(FitRows& rows, const KnobSet& set, const Optimum& optimum,
       if (rows.forms[i] == TrainingForm::measurements) groups[(*values)[i]].push_back(i);
     }
     for (const auto& [group, members] : groups) {
-      report.left_out.push_back(leave_out(rows, set, optimum, {dimension, group, members, {}}));
+      LeftOut out;
+      out.dimension = dimension;
+      out.group = group;
+      out.rows = members;
+      report.left_out.push_back(leave_out(rows, set, optimum, std::move(out)));
     }
   }
-}
-
-// Weighted quantile of |log error| over rows left out by source, so that every source counts.
-double band(const CalibrationReport& report, double share) {
-  std::vector<std::pair<double, double>> errors;  // error, weight
-  double total = 0;
-  for (const LeftOut& g : report.left_out) {
-    if (g.dimension != "source") continue;
-    const double weight = 1.0 / std::sqrt(static_cast<double>(g.rows.size()));
-    for (const double e : g.log_errors) {
-      errors.emplace_back(std::abs(e), weight);
-      total += weight;
-    }
-  }
-  std::sort(errors.begin(), errors.end());
-  double sum = 0;
-  for (const auto& [error, weight] : errors) {
-    sum += weight;
-    if (sum >= share * total) return std::exp(error) - 1;
-  }
-  return 0;
 }
 
 }  // namespace
@@ -179,10 +163,16 @@ Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input
   for (std::size_t i = 0; i < rows.size(); ++i) {
     report.traits.push_back(traits_of(rows.cases[i], rows.sources[i]));
   }
+  step::Evidence evidence = step::Evidence::of(report.traits);
+  evidence.bands = input.priors.evidence->bands;
+  evidence.tables = report.provenance;
+  evidence.standard_errors = training_fit::standard_errors(rows, set, optimum.columns,
+                                                           optimum.residual, optimum.z);
+  std::ranges::sort(evidence.standard_errors, {}, &step::StandardError::name);
+  report.table.evidence = std::make_shared<const step::Evidence>(std::move(evidence));
   if (input.leave_out) {
     leave_each_out(rows, set, optimum, report);
-    report.table.habits.band50 = band(report, 0.5);
-    report.table.habits.band90 = band(report, 0.9);
+    training_fit::add_bands(rows.keys, report);
   }
   return report;
 }

@@ -39,6 +39,8 @@ struct LeftOut {
   std::string dimension, group;
   std::vector<std::size_t> rows;   ///< indices into CalibrationReport::ids
   std::vector<double> log_errors;  ///< log(predicted / measured) of those rows
+  std::vector<step::Unseen> unseen;  ///< by the rows that were not left out
+  std::vector<step::LogBand> bands;  ///< of those rows, from the errors of other groups alone
 };
 
 struct CalibrationReport {
@@ -47,7 +49,7 @@ struct CalibrationReport {
   std::vector<std::string> ids, sources, kinds;  ///< of the rows fitted
   std::vector<step::Traits> traits;              ///< of the same rows
   std::vector<double> before, after;             ///< log(predicted / measured)
-  std::vector<LeftOut> left_out;                 ///< by source, model and hardware
+  std::vector<LeftOut> left_out;  ///< by configuration, source, model and hardware
   std::vector<std::string> provenance;           ///< data files with their hashes
 };
 

@@ -46,6 +46,35 @@ void add_block(std::string& text, const CalibrationReport& report, const std::st
   }
 }
 
+std::string words_of(const step::Unseen& u) {
+  std::string words;
+  const std::pair<bool, const char*> all[] = {{u.source, "source"}, {u.model, "model"},
+                                              {u.chip, "chip"},     {u.generation, "generation"},
+                                              {u.format, "format"}, {u.stack, "stack"}};
+  for (const auto& [flag, word] : all) {
+    if (flag) words += fmt::format("{}{}", words.empty() ? "" : " ", word);
+  }
+  return words;
+}
+
+// Share of rows left out that their bands hold, in percent.
+std::string held(const CalibrationReport& report, std::string_view dimension) {
+  int n = 0, in50 = 0, in90 = 0;
+  for (const LeftOut& g : report.left_out) {
+    if (g.dimension != dimension) continue;
+    for (std::size_t j = 0; j < g.bands.size(); ++j) {
+      const double e = g.log_errors[j];
+      ++n;
+      in50 += e >= g.bands[j].q25 && e <= g.bands[j].q75 ? 1 : 0;
+      in90 += e >= g.bands[j].q05 && e <= g.bands[j].q95 ? 1 : 0;
+    }
+  }
+  return fmt::format("  {:<48} {:>5} {:>7.1f} {:>7.1f}\n", fmt::format("left out by {}", dimension),
+                     n, 100.0 * in50 / std::max(1, n), 100.0 * in90 / std::max(1, n));
+}
+
+constexpr const char* dimensions[] = {"configuration", "source", "model", "hardware"};
+
 }  // namespace
 
 std::string to_text(const CalibrationReport& report) {
@@ -56,10 +85,17 @@ std::string to_text(const CalibrationReport& report) {
                       "mape", "median", "macro", "bias");
   add_block(text, report, "priors", report.before);
   add_block(text, report, "fitted", report.after);
-  for (const char* dimension : {"source", "model", "hardware"}) {
+  for (const char* dimension : dimensions) {
     if (report.left_out.empty()) break;
     add_block(text, report, fmt::format("left out by {}", dimension),
               left_out_errors(report, dimension));
+  }
+  if (!report.left_out.empty()) {
+    text += fmt::format("\n  {:<48} {:>5} {:>7} {:>7}\n", "rows that the bands hold, percent", "rows",
+                        "of 50", "of 90");
+  }
+  for (const char* dimension : dimensions) {
+    if (!report.left_out.empty()) text += held(report, dimension);
   }
   if (!report.left_out.empty()) text += "\nleft out, group by group: rows, mape, bias\n";
   for (const LeftOut& g : report.left_out) {
@@ -98,16 +134,14 @@ std::string comment_of(const CalibrationReport& report) {
 }
 
 std::string left_out_csv(const CalibrationReport& report) {
-  std::string text =
-      "id,source,shape,chip,architecture,stack,format,kind,borrowed,dimension,group,log_error\n";
+  std::string text = "id,kind,dimension,group,unseen,log_error,q05,q25,q75,q95\n";
   for (const LeftOut& g : report.left_out) {
     for (std::size_t j = 0; j < g.rows.size(); ++j) {
       const std::size_t i = g.rows[j];
-      const step::Traits& t = report.traits[i];
-      text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{:.6f}\n", csv_cell(report.ids[i]),
-                          csv_cell(t.source), csv_cell(t.shape), t.chip, t.architecture, t.stack,
-                          to_string(t.format), report.kinds[i], t.borrowed ? 1 : 0, g.dimension,
-                          csv_cell(g.group), g.log_errors[j]);
+      const step::LogBand& b = g.bands[j];
+      text += fmt::format("{},{},{},{},{},{:.5f},{:.5f},{:.5f},{:.5f},{:.5f}\n",
+                          csv_cell(report.ids[i]), report.kinds[i], g.dimension, csv_cell(g.group),
+                          words_of(g.unseen[j]), g.log_errors[j], b.q05, b.q25, b.q75, b.q95);
     }
   }
   return text;

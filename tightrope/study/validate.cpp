@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "tightrope/core/parallel.h"
+#include "tightrope/study/error_band.h"
 #include "tightrope/study/training_rows_internal.h"
 
 namespace tightrope::study {
@@ -71,11 +72,12 @@ void add_prediction(const TrainingRow& row, const RowCase& c, TrainingForm form,
   out.memory = p.memory;
   const step::Context& context = c.contexts.front();
   out.device_memory = context.kernels.hbm;
-  const step::Habits& habits = context.tuning.habits;
-  out.low50 = p.value / (1 + habits.band50);
-  out.high50 = p.value * (1 + habits.band50);
-  out.low90 = p.value / (1 + habits.band90);
-  out.high90 = p.value * (1 + habits.band90);
+  const ErrorFactors band = error_factors(context, row.source);
+  const bool time = form == TrainingForm::mapping_grid;
+  out.low50 = time ? p.value * band.low50 : p.value / band.high50;
+  out.high50 = time ? p.value * band.high50 : p.value / band.low50;
+  out.low90 = time ? p.value * band.low90 : p.value / band.high90;
+  out.high90 = time ? p.value * band.high90 : p.value / band.low90;
   out.text =
       fmt::format("{} {} x{} {} gbs{} seq{} {} [{}]", row.model_key, row.hardware, row.accelerators,
                   c.precision, row.global_batch, row.seq_len, step::to_text(c.mapping), c.stack);

@@ -1,0 +1,23 @@
+// Error bands from the errors of rows left out of the fit.
+#pragma once
+
+#include <vector>
+
+#include "tightrope/step/evidence.h"
+
+namespace tightrope::study {
+
+/// One row predicted by a fit that had not seen it.
+struct BandObservation {
+  step::Unseen unseen;   ///< by the rows that fit did see
+  double log_error = 0;  ///< log(predicted / measured) of a throughput
+  double weight = 1;     ///< re-measurements of one configuration share its weight; 0 leaves it out
+};
+
+/// Spreads that make the errors likeliest (Laplace, each drawn to a prior), then quantiles of all
+/// errors over their spreads. Deterministic. With fewer than 20 observations: `start` as it is.
+[[nodiscard]] step::Bands fit_bands(const std::vector<BandObservation>& observations,
+                                    const step::Bands& start);
+
+
+}  // namespace tightrope::study

@@ -1,0 +1,72 @@
+// From the errors of rows left out to error bands.
+#include <algorithm>
+#include <map>
+
+#include "tightrope/core/parallel.h"
+#include "tightrope/study/calibrate_bands.h"
+#include "tightrope/study/calibrate_training_internal.h"
+
+namespace tightrope::study::training_fit {
+namespace {
+
+// An observation of every row of every group, with where it belongs.
+struct Observed {
+  std::vector<BandObservation> all;
+  std::vector<std::size_t> row;  ///< index into the report's rows
+};
+
+// What rows outside a group have seen of the rows in it.
+void look(const CalibrationReport& report, LeftOut& group) {
+  std::vector<bool> inside(report.traits.size(), false);
+  for (const std::size_t i : group.rows) inside[i] = true;
+  std::vector<step::Traits> rest;
+  for (std::size_t i = 0; i < inside.size(); ++i) {
+    if (!inside[i]) rest.push_back(report.traits[i]);
+  }
+  const step::Evidence evidence = step::Evidence::of(rest);
+  group.unseen.clear();
+  for (const std::size_t i : group.rows) group.unseen.push_back(evidence.unseen(report.traits[i]));
+}
+
+Observed observe(const std::vector<std::string>& keys, const CalibrationReport& report) {
+  std::map<std::string, int> repeats;
+  for (const LeftOut& g : report.left_out) {
+    if (g.dimension != report.left_out.front().dimension) break;
+    for (const std::size_t i : g.rows) ++repeats[keys[i]];
+  }
+  Observed out;
+  for (const LeftOut& g : report.left_out) {
+    for (std::size_t j = 0; j < g.rows.size(); ++j) {
+      out.all.push_back({g.unseen[j], g.log_errors[j], 1.0 / repeats[keys[g.rows[j]]]});
+      out.row.push_back(g.rows[j]);
+    }
+  }
+  return out;
+}
+
+// The bands of a group's rows by all errors but those of its own rows, however left out.
+void nest(const Observed& observed, const step::Bands& whole, LeftOut& group) {
+  const std::vector<std::size_t>& rows = group.rows;
+  std::vector<BandObservation> others;
+  for (std::size_t k = 0; k < observed.all.size(); ++k) {
+    if (std::ranges::find(rows, observed.row[k]) == rows.end()) others.push_back(observed.all[k]);
+  }
+  const step::Bands bands = fit_bands(others, whole);
+  group.bands.clear();
+  for (const step::Unseen& unseen : group.unseen) group.bands.push_back(bands.band(unseen));
+}
+
+}  // namespace
+
+void add_bands(const std::vector<std::string>& keys, CalibrationReport& report) {
+  std::vector<LeftOut>& groups = report.left_out;
+  if (groups.empty()) return;
+  for_each_index(groups.size(), [&](std::size_t g) { look(report, groups[g]); });
+  const Observed observed = observe(keys, report);
+  step::Evidence evidence = *report.table.evidence;
+  evidence.bands = fit_bands(observed.all, evidence.bands);
+  for_each_index(groups.size(), [&](std::size_t g) { nest(observed, evidence.bands, groups[g]); });
+  report.table.evidence = std::make_shared<const step::Evidence>(std::move(evidence));
+}
+
+}  // namespace tightrope::study::training_fit
