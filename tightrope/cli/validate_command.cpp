@@ -3,20 +3,28 @@
 #include <ostream>
 
 #include "tightrope/core/csv.h"
+#include "tightrope/study/bundled_tables.h"
+#include "tightrope/study/coefficients.h"
 #include "tightrope/study/validate.h"
 
 namespace tightrope::cli {
 namespace {
 
+Result<study::TrainingTable> read_table(const ValidateTrainingOptions& options) {
+  if (options.data.empty()) return study::bundled_training_table();
+  return study::read_training_table(options.data);
+}
+
 Result<void> validate(const Session& session, const ValidateTrainingOptions& options) {
   TR_TRY(const catalog::Catalog catalog, load_catalog(session));
-  TR_TRY(const study::TrainingTable table, study::read_training_table(options.data));
-  step::TuningTable tuning = step::TuningTable::embedded();
-  if (!options.tuning.empty()) {
-    TR_TRY(tuning, step::TuningTable::read(options.tuning));
+  TR_TRY(const study::TrainingTable table, read_table(options));
+  std::shared_ptr<const study::Coefficients> own;
+  if (!options.calibration.empty()) {
+    TR_TRY(own, study::read_coefficients(options.calibration));
   }
+  const study::Coefficients& used = study::coefficients_or_embedded(own);
   const study::ValidationReport report =
-      study::validate_training(table, catalog, formula::embedded_calibration(), tuning);
+      study::validate_training(table, catalog, used.kernels, used.tuning);
   if (!options.rows.empty()) TR_TRY_VOID(write_file(options.rows, study::rows_csv(report)));
   if (options.json == "-") {
     session.out << study::to_json(report);

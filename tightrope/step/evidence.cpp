@@ -139,6 +139,12 @@ void Evidence::merge(const Evidence& other) {
     std::ranges::sort(at->formats);
   }
   std::ranges::sort(chips, {}, &MeasuredChip::name);
+  for (const StandardError& more : other.standard_errors) {
+    const bool known = std::ranges::any_of(
+        standard_errors, [&](const StandardError& e) { return e.name == more.name; });
+    if (!known) standard_errors.push_back(more);
+  }
+  std::ranges::sort(standard_errors, {}, &StandardError::name);
 }
 
 Unseen Evidence::unseen(const Traits& t) const {
@@ -148,7 +154,11 @@ Unseen Evidence::unseen(const Traits& t) const {
   u.stack = !holds(stacks, t.stack);
   const MeasuredChip* chip = find_chip(t.chip);
   u.chip = chip == nullptr;
-  u.format = chip != nullptr && !holds(chip->formats, t.format);
+  const auto told = [&](const MeasuredChip& c) {
+    const bool kin = chip != nullptr ? c.name == t.chip : c.architecture == t.architecture;
+    return kin && holds(c.formats, t.format);
+  };
+  u.format = std::ranges::none_of(chips, told);
   u.generation = u.chip && std::ranges::none_of(chips, [&](const MeasuredChip& c) {
                    return one_generation(c, t);
                  });

@@ -40,8 +40,8 @@ struct Context;
 
 /// What of a case no measured row shares; and what kind of case it is.
 struct Unseen {
-  bool source = false, model = false, chip = false, generation = false, format = false,
-       stack = false;
+  bool source = false, model = false, chip = false, generation = false, stack = false;
+  bool format = false;  ///< on this chip; on its architecture where the chip is unseen
   bool routed = false, adapted = false;
 };
 
@@ -88,7 +88,8 @@ struct Evidence {
 
   /// What the rows of these traits show; lists are sorted.
   [[nodiscard]] static Evidence of(const std::vector<Traits>& rows);
-  /// Adds what another calibration's rows show; bands and errors stay.
+  /// Adds what another calibration's rows show, and errors of numbers that this one lacks; bands
+  /// stay.
   void merge(const Evidence& other);
   [[nodiscard]] Unseen unseen(const Traits& traits) const;
   [[nodiscard]] const MeasuredChip* find_chip(std::string_view name) const;

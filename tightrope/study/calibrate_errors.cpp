@@ -1,5 +1,8 @@
 // Standard errors of fitted numbers, from the curvature of the penalised loss.
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 #include <Eigen/Cholesky>
 #include <Eigen/Dense>
@@ -66,6 +69,22 @@ std::vector<step::StandardError> standard_errors(const FitRows& rows, const Knob
     const double variance = slope.dot(factor.solve(slope));
     const double size = knob.relative ? value_of(knob, table) : 1.0;
     out.push_back({knob.name, size * std::sqrt(variance)});
+  }
+  return out;
+}
+
+std::vector<FittedValue> values_of(const KnobSet& set, const std::vector<double>& z,
+                                   const step::Evidence& evidence) {
+  const step::TuningTable before = table_at(set, std::vector<double>(z.size(), 0.0));
+  const step::TuningTable after = table_at(set, z);
+  std::vector<std::size_t> order(z.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::greater<>(), [&](std::size_t k) { return std::abs(z[k]); });
+  std::vector<FittedValue> out;
+  for (const std::size_t k : order) {
+    const Knob& knob = set.knobs[k];
+    out.push_back({knob.name, value_of(knob, before), value_of(knob, after),
+                   evidence.standard_error(knob.name)});
   }
   return out;
 }

@@ -16,14 +16,15 @@ struct Observed {
 };
 
 // What rows outside a group have seen of the rows in it.
-void look(const CalibrationReport& report, LeftOut& group) {
+void look(const CalibrationReport& report, const step::Evidence* base, LeftOut& group) {
   std::vector<bool> inside(report.traits.size(), false);
   for (const std::size_t i : group.rows) inside[i] = true;
   std::vector<step::Traits> rest;
   for (std::size_t i = 0; i < inside.size(); ++i) {
     if (!inside[i]) rest.push_back(report.traits[i]);
   }
-  const step::Evidence evidence = step::Evidence::of(rest);
+  step::Evidence evidence = step::Evidence::of(rest);
+  if (base != nullptr) evidence.merge(*base);
   group.unseen.clear();
   for (const std::size_t i : group.rows) group.unseen.push_back(evidence.unseen(report.traits[i]));
 }
@@ -58,10 +59,17 @@ void nest(const Observed& observed, const step::Bands& whole, LeftOut& group) {
 
 }  // namespace
 
-void add_bands(const std::vector<std::string>& keys, CalibrationReport& report) {
+void add_bands(const std::vector<std::string>& keys, const step::Evidence* base,
+               CalibrationReport& report) {
   std::vector<LeftOut>& groups = report.left_out;
   if (groups.empty()) return;
-  for_each_index(groups.size(), [&](std::size_t g) { look(report, groups[g]); });
+  for_each_index(groups.size(), [&](std::size_t g) { look(report, base, groups[g]); });
+  if (base != nullptr) {
+    for (LeftOut& g : groups) {
+      for (const step::Unseen& unseen : g.unseen) g.bands.push_back(base->bands.band(unseen));
+    }
+    return;
+  }
   const Observed observed = observe(keys, report);
   step::Evidence evidence = *report.table.evidence;
   evidence.bands = fit_bands(observed.all, evidence.bands);

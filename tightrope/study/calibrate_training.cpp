@@ -139,6 +139,18 @@ void leave_each_out(FitRows& rows, const KnobSet& set, const Optimum& optimum,
 
 }  // namespace
 
+bool repeats(const std::vector<TrainingTable>& data, const step::TuningTable& table) {
+  const std::vector<std::string>& known = table.evidence->sources;
+  std::size_t rows = 0, repeated = 0;
+  for (const TrainingTable& t : data) {
+    rows += t.rows.size();
+    for (const TrainingRow& row : t.rows) {
+      if (std::ranges::find(known, row.source) != known.end()) ++repeated;
+    }
+  }
+  return 2 * repeated > rows;
+}
+
 Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input,
                                              const catalog::Catalog& catalog,
                                              const formula::Calibration& kernels) {
@@ -166,13 +178,17 @@ Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input
   step::Evidence evidence = step::Evidence::of(report.traits);
   evidence.bands = input.priors.evidence->bands;
   evidence.tables = report.provenance;
+  if (input.refine) evidence.merge(*input.priors.evidence);
   evidence.standard_errors = training_fit::standard_errors(rows, set, optimum.columns,
                                                            optimum.residual, optimum.z);
   std::ranges::sort(evidence.standard_errors, {}, &step::StandardError::name);
+  report.values = training_fit::values_of(set, optimum.z, evidence);
+  report.refined = input.refine;
   report.table.evidence = std::make_shared<const step::Evidence>(std::move(evidence));
   if (input.leave_out) {
     leave_each_out(rows, set, optimum, report);
-    training_fit::add_bands(rows.keys, report);
+    training_fit::add_bands(rows.keys, input.refine ? input.priors.evidence.get() : nullptr,
+                            report);
   }
   return report;
 }

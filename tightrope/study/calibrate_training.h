@@ -43,6 +43,12 @@ struct LeftOut {
   std::vector<step::LogBand> bands;  ///< of those rows, from the errors of other groups alone
 };
 
+/// A number before and after the fit.
+struct FittedValue {
+  std::string name;
+  double before = 0, after = 0, standard_error = 0;
+};
+
 struct CalibrationReport {
   step::TuningTable table;
   int rows = 0, numbers = 0;
@@ -50,14 +56,21 @@ struct CalibrationReport {
   std::vector<step::Traits> traits;              ///< of the same rows
   std::vector<double> before, after;             ///< log(predicted / measured)
   std::vector<LeftOut> left_out;  ///< by configuration, source, model and hardware
+  std::vector<FittedValue> values;               ///< the numbers, those that moved most first
+  bool refined = false;                          ///< from a fitted table, not from priors
   std::vector<std::string> provenance;           ///< data files with their hashes
 };
 
 struct CalibrateTrainingInput {
   std::vector<TrainingTable> data;
   step::TuningTable priors;
+  /// `priors` is a fitted table that these rows refine: its bands and what it has seen stay.
+  bool refine = false;
   bool leave_out = true;  ///< also fit without each source, model and hardware, for the bands
 };
+
+/// True when most rows come from sources that `table` was fitted to: a rebuild, not new data.
+[[nodiscard]] bool repeats(const std::vector<TrainingTable>& data, const step::TuningTable& table);
 
 /// Deterministic at any thread count. Errors: range when no row can be expressed.
 [[nodiscard]] Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input,

@@ -45,8 +45,14 @@ struct Column {
                                                                const std::vector<double>& residual,
                                                                const std::vector<double>& z);
 
-/// Error bands from the rows left out, and those of each group from the other groups alone.
-void add_bands(const std::vector<std::string>& keys, CalibrationReport& report);
+/// Values before and after, those that moved most standard deviations of their priors first.
+[[nodiscard]] std::vector<FittedValue> values_of(const KnobSet& set, const std::vector<double>& z,
+                                                 const step::Evidence& evidence);
+
+/// Error bands from the rows left out, and those of each group from the other groups alone. With
+/// `base`, whose bands stand, also by what it has seen.
+void add_bands(const std::vector<std::string>& keys, const step::Evidence* base,
+               CalibrationReport& report);
 
 /// The z that minimises the loss of the linear model, no knob moving more than `reach`.
 struct LinearStep {

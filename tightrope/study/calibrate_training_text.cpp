@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -73,6 +74,23 @@ std::string held(const CalibrationReport& report, std::string_view dimension) {
                      n, 100.0 * in50 / std::max(1, n), 100.0 * in90 / std::max(1, n));
 }
 
+void add_values(std::string& text, const CalibrationReport& report) {
+  constexpr std::size_t most = 15;
+  constexpr double little = 1e-3;
+  std::size_t moved = 0;
+  for (const FittedValue& v : report.values) {
+    moved += std::abs(v.after - v.before) > little * std::abs(v.before) ? 1 : 0;
+  }
+  text += fmt::format("\n  {} of {} numbers moved by more than 0.1 %; furthest, for their priors:\n"
+                      "  {:<48} {:>9} {:>9} {:>9}\n",
+                      moved, report.values.size(), "", "before", "after", "+-");
+  for (std::size_t i = 0; i < std::min(most, report.values.size()); ++i) {
+    const FittedValue& v = report.values[i];
+    text += fmt::format("  {:<48} {:>9.4g} {:>9.4g} {:>9.2g}\n", v.name, v.before, v.after,
+                        v.standard_error);
+  }
+}
+
 constexpr const char* dimensions[] = {"configuration", "source", "model", "hardware"};
 
 }  // namespace
@@ -80,16 +98,19 @@ constexpr const char* dimensions[] = {"configuration", "source", "model", "hardw
 std::string to_text(const CalibrationReport& report) {
   std::string text;
   for (const std::string& file : report.provenance) text += file + "\n";
-  text += fmt::format("{} rows, {} fitted numbers\n\n", report.rows, report.numbers);
+  text += fmt::format("{} rows, {} fitted numbers\n{}\n\n", report.rows, report.numbers,
+                      report.refined ? "refines a fitted calibration, which the numbers are drawn to"
+                                     : "from priors, which the numbers are drawn to");
   text += fmt::format("  {:<48} {:>5} {:>7} {:>7} {:>7} {:>7}\n", "percent, every row", "rows",
                       "mape", "median", "macro", "bias");
-  add_block(text, report, "priors", report.before);
-  add_block(text, report, "fitted", report.after);
+  add_block(text, report, "before", report.before);
+  add_block(text, report, "after", report.after);
   for (const char* dimension : dimensions) {
     if (report.left_out.empty()) break;
     add_block(text, report, fmt::format("left out by {}", dimension),
               left_out_errors(report, dimension));
   }
+  add_values(text, report);
   if (!report.left_out.empty()) {
     text += fmt::format("\n  {:<48} {:>5} {:>7} {:>7}\n", "rows that the bands hold, percent", "rows",
                         "of 50", "of 90");
