@@ -167,6 +167,14 @@ void bind_validate(CLI::App& app, Body& body) {
       ->add_option("--calibration,--tuning", asked->calibration,
                    "What `calibrate` wrote, instead of the coefficients in the program")
       ->type_name("PATH");
+  training->add_flag("--leave-out", asked->leave_out,
+                     "Also fit without each source, model and chip, and judge by those rows");
+  training->add_option("--with", asked->with, "A further table that those fits see")
+      ->type_name("CSV");
+  training->add_option("--html", asked->html, "Write a page with a chart and tables")
+      ->type_name("FILE");
+  training->add_option("--markdown", asked->markdown, "The same in Markdown, with FILE.svg")
+      ->type_name("FILE");
   training->callback([&body, asked] {
     body = [asked](const Session& s) { return run_validate_training(s, *asked); };
   });

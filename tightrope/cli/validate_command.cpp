@@ -5,7 +5,7 @@
 #include "tightrope/core/csv.h"
 #include "tightrope/study/bundled_tables.h"
 #include "tightrope/study/coefficients.h"
-#include "tightrope/study/validate.h"
+#include "tightrope/study/validate_left_out.h"
 
 namespace tightrope::cli {
 namespace {
@@ -23,8 +23,16 @@ Result<void> validate(const Session& session, const ValidateTrainingOptions& opt
     TR_TRY(own, study::read_coefficients(options.calibration));
   }
   const study::Coefficients& used = study::coefficients_or_embedded(own);
-  const study::ValidationReport report =
+  study::ValidationReport report =
       study::validate_training(table, catalog, used.kernels, used.tuning);
+  if (options.leave_out) {
+    std::vector<study::TrainingTable> more;
+    if (!options.with.empty()) {
+      TR_TRY(study::TrainingTable seen, study::read_training_table(options.with));
+      more.push_back(std::move(seen));
+    }
+    TR_TRY_VOID(study::add_left_out(table, more, catalog, used, report));
+  }
   if (!options.rows.empty()) TR_TRY_VOID(write_file(options.rows, study::rows_csv(report)));
   if (options.json == "-") {
     session.out << study::to_json(report);

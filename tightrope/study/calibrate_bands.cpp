@@ -97,30 +97,6 @@ double total(const Point& p, Point& gradient, void* data) {
   return sum;
 }
 
-// Weighted quantiles of errors over their spread.
-void set_quantiles(const std::vector<BandObservation>& all, Bands& b) {
-  std::vector<std::pair<double, double>> ratios;  // error over spread, weight
-  double weight = 0;
-  for (const BandObservation& o : all) {
-    if (!(o.weight > 0)) continue;
-    ratios.emplace_back((o.log_error - b.shift(o.unseen)) / b.spread(o.unseen), o.weight);
-    weight += o.weight;
-  }
-  std::ranges::sort(ratios);
-  const std::pair<double, double Bands::*> wanted[] = {
-      {0.05, &Bands::q05}, {0.25, &Bands::q25}, {0.75, &Bands::q75}, {0.95, &Bands::q95}};
-  double sum = 0;
-  std::size_t next = 0;
-  for (const auto& [ratio, w] : ratios) {
-    sum += w;
-    for (; next < 4 && sum >= wanted[next].first * weight; ++next) b.*wanted[next].second = ratio;
-  }
-  b.q05 = std::min(b.q05, 0.0);
-  b.q25 = std::min(b.q25, 0.0);
-  b.q75 = std::max(b.q75, 0.0);
-  b.q95 = std::max(b.q95, 0.0);
-}
-
 }  // namespace
 
 step::Bands fit_bands(const std::vector<BandObservation>& observations, const step::Bands& start) {
@@ -148,8 +124,34 @@ step::Bands fit_bands(const std::vector<BandObservation>& observations, const st
     // Rounding stopped the search; the best point so far stands in p.
   }
   step::Bands bands = bands_of(p, start);
-  set_quantiles(observations, bands);
+  std::vector<BandRatio> ratios;
+  for (const BandObservation& o : observations) ratios.push_back(ratio_of(o, bands));
+  set_quantiles(std::move(ratios), bands);
   return bands;
+}
+
+BandRatio ratio_of(const BandObservation& o, const step::Bands& bands) {
+  return {(o.log_error - bands.shift(o.unseen)) / bands.spread(o.unseen), o.weight};
+}
+
+void set_quantiles(std::vector<BandRatio> ratios, step::Bands& bands) {
+  std::ranges::stable_sort(ratios, {}, &BandRatio::ratio);
+  double weight = 0, sum = 0;
+  for (const BandRatio& r : ratios) weight += r.weight;
+  if (!(weight > 0)) return;
+  const std::pair<double, double step::Bands::*> wanted[] = {
+      {0.05, &Bands::q05}, {0.25, &Bands::q25}, {0.75, &Bands::q75}, {0.95, &Bands::q95}};
+  std::size_t next = 0;
+  for (const BandRatio& r : ratios) {
+    sum += r.weight;
+    for (; next < 4 && sum >= wanted[next].first * weight; ++next) {
+      bands.*wanted[next].second = r.ratio;
+    }
+  }
+  bands.q05 = std::min(bands.q05, 0.0);
+  bands.q25 = std::min(bands.q25, 0.0);
+  bands.q75 = std::max(bands.q75, 0.0);
+  bands.q95 = std::max(bands.q95, 0.0);
 }
 
 }  // namespace tightrope::study

@@ -19,5 +19,12 @@ struct BandObservation {
 [[nodiscard]] step::Bands fit_bands(const std::vector<BandObservation>& observations,
                                     const step::Bands& start);
 
+/// An error over its spread, after its shift.
+struct BandRatio {
+  double ratio = 0, weight = 1;
+};
+[[nodiscard]] BandRatio ratio_of(const BandObservation& observation, const step::Bands& bands);
+/// Sets the four quantiles to those of the ratios, by weight. Without ratios: as they were.
+void set_quantiles(std::vector<BandRatio> ratios, step::Bands& bands);
 
 }  // namespace tightrope::study

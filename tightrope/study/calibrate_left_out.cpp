@@ -45,16 +45,46 @@ Observed observe(const std::vector<std::string>& keys, const CalibrationReport& 
   return out;
 }
 
-// The bands of a group's rows by all errors but those of its own rows, however left out.
-void nest(const Observed& observed, const step::Bands& whole, LeftOut& group) {
-  const std::vector<std::size_t>& rows = group.rows;
-  std::vector<BandObservation> others;
+// Indices of observations of rows outside a group, however those were left out.
+std::vector<std::size_t> outside(const Observed& observed, const LeftOut& group) {
+  std::vector<std::size_t> out;
   for (std::size_t k = 0; k < observed.all.size(); ++k) {
-    if (std::ranges::find(rows, observed.row[k]) == rows.end()) others.push_back(observed.all[k]);
+    if (std::ranges::find(group.rows, observed.row[k]) == group.rows.end()) out.push_back(k);
   }
-  const step::Bands bands = fit_bands(others, whole);
-  group.bands.clear();
-  for (const step::Unseen& unseen : group.unseen) group.bands.push_back(bands.band(unseen));
+  return out;
+}
+
+// Spreads by the errors of other groups alone, one a group.
+std::vector<step::Bands> nest(const Observed& observed, const std::vector<LeftOut>& groups,
+                              const step::Bands& whole) {
+  std::vector<step::Bands> nested(groups.size());
+  for_each_index(groups.size(), [&](std::size_t g) {
+    std::vector<BandObservation> others;
+    for (const std::size_t k : outside(observed, groups[g])) others.push_back(observed.all[k]);
+    nested[g] = fit_bands(others, whole);
+  });
+  return nested;
+}
+
+// Quantiles from errors over spreads that had not seen them: all for the calibration, those of
+// other rows for a group's own bands.
+void set_bands(const Observed& observed, std::vector<step::Bands> nested,
+               std::vector<LeftOut>& groups, step::Bands& whole) {
+  std::vector<BandRatio> ratios;
+  std::size_t k = 0;
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    for (std::size_t j = 0; j < groups[g].rows.size(); ++j, ++k) {
+      ratios.push_back(ratio_of(observed.all[k], nested[g]));
+    }
+  }
+  set_quantiles(ratios, whole);
+  for_each_index(groups.size(), [&](std::size_t g) {
+    std::vector<BandRatio> others;
+    for (const std::size_t i : outside(observed, groups[g])) others.push_back(ratios[i]);
+    set_quantiles(std::move(others), nested[g]);
+    groups[g].bands.clear();
+    for (const step::Unseen& u : groups[g].unseen) groups[g].bands.push_back(nested[g].band(u));
+  });
 }
 
 }  // namespace
@@ -73,7 +103,7 @@ void add_bands(const std::vector<std::string>& keys, const step::Evidence* base,
   const Observed observed = observe(keys, report);
   step::Evidence evidence = *report.table.evidence;
   evidence.bands = fit_bands(observed.all, evidence.bands);
-  for_each_index(groups.size(), [&](std::size_t g) { nest(observed, evidence.bands, groups[g]); });
+  set_bands(observed, nest(observed, groups, evidence.bands), groups, evidence.bands);
   report.table.evidence = std::make_shared<const step::Evidence>(std::move(evidence));
 }
 
