@@ -67,6 +67,7 @@ void add_prediction(const TrainingRow& row, const RowCase& c, TrainingForm form,
   out.memory = p.memory;
   const step::Context& context = c.contexts.front();
   out.device_memory = context.kernels.hbm;
+  out.architecture = context.chip.architecture;
   const ErrorFactors band = error_factors(context, row.source);
   const bool time = form == TrainingForm::mapping_grid;
   out.low50 = time ? p.value * band.low50 : p.value / band.high50;

@@ -41,6 +41,7 @@ struct LeftOutPrediction {
 
 /// One row's outcome.
 struct RowOutcome {
+  std::string architecture;                                 ///< of the chip; empty when refused
   std::string id, source, hardware, precision, kind, task;  ///< kind: "dense" or "moe"
   std::string pair_key;  ///< rows with one key differ only in how they were run
   std::string config_key;
