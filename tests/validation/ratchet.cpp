@@ -54,8 +54,8 @@ std::string text_of(const Record& record) {
 int compare(const tightrope::CsvTable& recorded, const Record& found) {
   int worse = 0;
   for (std::size_t i = 0; i < recorded.rows(); ++i) {
-    const std::string name = recorded.at(i, "dimension") + "," +
-                             tightrope::csv_cell(recorded.at(i, "value"));
+    const std::string name =
+        recorded.at(i, "dimension") + "," + tightrope::csv_cell(recorded.at(i, "value"));
     const double rows = recorded.number(i, "rows", 0).value_or(0);
     const double error = recorded.number(i, "error_percent", 0).value_or(0);
     const auto at = found.find(name);

@@ -184,7 +184,8 @@ void bind_calibrate(CLI::App& app, Body& body) {
   const auto asked = std::make_shared<CalibrateKernelsOptions>();
   CLI::App* calibrate = app.add_subcommand("calibrate", "Fit coefficients to measured tables");
   const auto all = std::make_shared<CalibrateOptions>();
-  calibrate->add_option("--data", all->data, "Folder for everything, or a CSV of your training runs")
+  calibrate
+      ->add_option("--data", all->data, "Folder for everything, or a CSV of your training runs")
       ->type_name("PATH");
   calibrate->add_option("--out", all->out, "Folder or file to write")->type_name("PATH");
   calibrate->callback([&body, all, calibrate] {
@@ -208,8 +209,7 @@ void bind_calibrate(CLI::App& app, Body& body) {
       ->required();
   training->add_option("--data2", fit->more, "A further table")->type_name("CSV");
   training->add_option("--out", fit->out, "Write the calibration here")->type_name("TOML");
-  training->add_option("--priors", fit->priors, "Start from this table")
-      ->type_name("TOML");
+  training->add_option("--priors", fit->priors, "Start from this table")->type_name("TOML");
   training->add_option("--left-out", fit->left_out, "Write the errors of rows left out")
       ->type_name("CSV");
   training->add_option("--kernels", fit->kernels, "Kernel calibration instead of the embedded one")

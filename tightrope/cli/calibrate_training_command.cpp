@@ -37,8 +37,7 @@ Result<void> calibrate(const Session& session, const CalibrateTrainingOptions& o
   if (!options.kernels.empty()) {
     TR_TRY(kernels, formula::Calibration::read(options.kernels));
   }
-  TR_TRY(const study::CalibrationReport report,
-         study::calibrate_training(input, catalog, kernels));
+  TR_TRY(const study::CalibrationReport report, study::calibrate_training(input, catalog, kernels));
   if (!options.out.empty()) {
     TR_TRY_VOID(write_file(options.out, report.table.to_toml(study::comment_of(report))));
   }

@@ -5,9 +5,8 @@
 #include <filesystem>
 #include <memory>
 
-#include <unistd.h>
-
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "tightrope/core/csv.h"
 

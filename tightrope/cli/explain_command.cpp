@@ -43,8 +43,8 @@ Result<Asked> from_file(const ExplainOptions& options, const catalog::Catalog& c
   }
   const std::string& hash = study::coefficients_or_embedded(asked.request.coefficients).hash;
   if (file.calibration_hash != hash) {
-    asked.warnings.push_back(fmt::format("planned with calibration {}, explained with {}",
-                                         file.calibration_hash, hash));
+    asked.warnings.push_back(
+        fmt::format("planned with calibration {}, explained with {}", file.calibration_hash, hash));
   }
   return asked;
 }

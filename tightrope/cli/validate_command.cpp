@@ -24,8 +24,8 @@ Result<study::TrainingTable> read_table(const ValidateTrainingOptions& options) 
 std::vector<std::string> unmeasured(const catalog::Catalog& catalog, const step::Evidence& seen) {
   std::vector<std::string> out;
   for (const catalog::Chip& chip : catalog.chips()) {
-    const bool trains = chip.kind != "cpu" && !chip.name.starts_with("inferentia") &&
-                        chip.peak[DType::bf16].known;
+    const bool trains =
+        chip.kind != "cpu" && !chip.name.starts_with("inferentia") && chip.peak[DType::bf16].known;
     if (trains && seen.find_chip(chip.name) == nullptr) out.push_back(chip.title);
   }
   return out;
@@ -47,8 +47,8 @@ Result<void> write_pages(const Session& session, const ValidateTrainingOptions& 
   if (options.markdown.empty()) return {};
   const std::filesystem::path chart =
       std::filesystem::path(options.markdown).replace_extension(".svg");
-  notes.chart = svg ? fmt::format("![Measured against predicted]({})", chart.filename().string())
-                    : "";
+  notes.chart =
+      svg ? fmt::format("![Measured against predicted]({})", chart.filename().string()) : "";
   if (svg) TR_TRY_VOID(write_file(chart.string(), picture));
   return write_file(options.markdown, report::validation_markdown(report, notes));
 }
@@ -72,8 +72,8 @@ Result<void> validate(const Session& session, const ValidateTrainingOptions& opt
     TR_TRY_VOID(study::add_left_out(table, more, catalog, used, report));
   }
   if (!options.rows.empty()) TR_TRY_VOID(write_file(options.rows, study::rows_csv(report)));
-  TR_TRY_VOID(write_pages(session, options, report,
-                          {unmeasured(catalog, *used.tuning.evidence), {}}));
+  TR_TRY_VOID(
+      write_pages(session, options, report, {unmeasured(catalog, *used.tuning.evidence), {}}));
   if (options.json == "-") {
     session.out << study::to_json(report);
     return {};

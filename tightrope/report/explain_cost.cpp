@@ -4,8 +4,8 @@
 
 #include "tightrope/core/unit_text.h"
 #include "tightrope/report/explain_internal.h"
-#include "tightrope/study/error_band.h"
 #include "tightrope/report/formula_cards.h"
+#include "tightrope/study/error_band.h"
 
 namespace tightrope::report {
 namespace {

@@ -1,7 +1,6 @@
 // Markdown to a page of HTML, by md4c.
-#include <md4c-html.h>
-
 #include <fmt/format.h>
+#include <md4c-html.h>
 
 #include "tightrope/core/check.h"
 #include "tightrope/report/validation_page.h"

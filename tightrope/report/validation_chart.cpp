@@ -57,8 +57,8 @@ std::string block_name(std::size_t architecture, std::size_t mark, bool ratio) {
 using Block = std::pair<std::size_t, std::size_t>;  // architecture, mark
 
 // One data block for each colour and mark; empty ones are left out.
-std::string data(const ValidationReport& report, const std::vector<std::string>& names,
-                 bool ratio, std::vector<Block>& blocks) {
+std::string data(const ValidationReport& report, const std::vector<std::string>& names, bool ratio,
+                 std::vector<Block>& blocks) {
   const bool left_out = ratio && !report.left_out.empty();
   std::string text;
   for (std::size_t a = 0; a < names.size(); ++a) {
@@ -132,8 +132,9 @@ std::string scatter_script(const ValidationReport& report) {
   std::vector<Block> values, ratios;
   text += data(report, names, false, values);
   text += data(report, names, true, ratios);
-  text += "set multiplot layout 1,2\nset title \"rows that the fit has seen\"\n"
-          "set key left top Left reverse samplen 1 spacing 1.1\n";
+  text +=
+      "set multiplot layout 1,2\nset title \"rows that the fit has seen\"\n"
+      "set key left top Left reverse samplen 1 spacing 1.1\n";
   text += points(names, false, values);
   text += fmt::format(
       "set title \"{}\"\nunset key\nset ylabel \"predicted / measured\"\n"

@@ -1,4 +1,6 @@
 // The validation report in Markdown.
+#include "tightrope/report/validation_page.h"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -7,7 +9,6 @@
 #include <fmt/ranges.h>
 
 #include "tightrope/core/unit_text.h"
-#include "tightrope/report/validation_page.h"
 
 namespace tightrope::report {
 namespace {
@@ -91,17 +92,18 @@ void add_predictors(std::string& text, const ValidationReport& r) {
   text += figures_row("constant MFU, from other sources only", r.baseline_out);
   text += figures_row("plain roofline: every kernel at its peak or at full bandwidth", r.plain);
   text += figures_row("peak FLOP/s", r.roofline);
-  text += "\nBy kind of model and task:\n\n| | rows | Tightrope, mean | median | macro | bias | "
-          "constant MFU, macro | plain roofline, macro |\n|---|---:|---:|---:|---:|---:|---:|---:|\n";
+  text +=
+      "\nBy kind of model and task:\n\n| | rows | Tightrope, mean | median | macro | bias | "
+      "constant MFU, macro | plain roofline, macro |\n"
+          "|---|---:|---:|---:|---:|---:|---:|---:|\n";
   for (const GroupFigures& g : r.by) {
     if (g.dimension != "kind_task") continue;
     const GroupFigures* constant = find(r.baseline_by, "kind_task", g.value);
     const GroupFigures* plain = find(r.plain_by, "kind_task", g.value);
-    text += fmt::format("| {} | {} | {:.1f} | {:.1f} | {:.1f} | {:+.1f} | {:.1f} | {:.1f} |\n",
-                        g.value, g.figures.n, g.figures.mape, g.figures.median_ape,
-                        g.figures.macro_mape, g.figures.bias,
-                        constant ? constant->figures.macro_mape : 0.0,
-                        plain ? plain->figures.macro_mape : 0.0);
+    text += fmt::format(
+        "| {} | {} | {:.1f} | {:.1f} | {:.1f} | {:+.1f} | {:.1f} | {:.1f} |\n", g.value,
+        g.figures.n, g.figures.mape, g.figures.median_ape, g.figures.macro_mape, g.figures.bias,
+        constant ? constant->figures.macro_mape : 0.0, plain ? plain->figures.macro_mape : 0.0);
   }
 }
 
@@ -214,8 +216,8 @@ void add_worst(std::string& text, const ValidationReport& r) {
         "{:.0f} | {:.0f} | {:.0f} |\n",
         cell(row->id), cell(row->text), row->measured, row->predicted,
         100 * (row->predicted / row->measured - 1),
-        share(p.forward + p.backward + p.recompute + p.ends), share(p.tp), share(p.cp),
-        share(p.ep), share(p.host), share(p.bubble), share(p.dp + p.shard_gather + p.optimizer),
+        share(p.forward + p.backward + p.recompute + p.ends), share(p.tp), share(p.cp), share(p.ep),
+        share(p.host), share(p.bubble), share(p.dp + p.shard_gather + p.optimizer),
         share(p.offload + p.straggler + p.fixed));
   }
 }

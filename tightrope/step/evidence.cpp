@@ -159,9 +159,8 @@ Unseen Evidence::unseen(const Traits& t) const {
     return kin && holds(c.formats, t.format);
   };
   u.format = std::ranges::none_of(chips, told);
-  u.generation = u.chip && std::ranges::none_of(chips, [&](const MeasuredChip& c) {
-                   return one_generation(c, t);
-                 });
+  u.generation = u.chip && std::ranges::none_of(
+                               chips, [&](const MeasuredChip& c) { return one_generation(c, t); });
   u.routed = t.routed;
   u.adapted = t.adapted;
   return u;

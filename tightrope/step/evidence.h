@@ -56,7 +56,7 @@ struct Bands {
   double base = 0.08;
   double source = 0.1, model = 0.05, chip = 0.1, generation = 0.15, format = 0.15, stack = 0.1;
   double routed_factor = 2, adapted_factor = 1.3;
-  double lean = 0;  ///< 0 to 0.5
+  double lean = 0;                                              ///< 0 to 0.5
   double q05 = -1.645, q25 = -0.674, q75 = 0.674, q95 = 1.645;  ///< of errors over their spread
 
   [[nodiscard]] double spread(const Unseen& unseen) const;

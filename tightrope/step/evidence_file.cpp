@@ -45,10 +45,10 @@ Result<void> read_bands(const toml::table& table, const std::string& file, Bands
     }
     const auto value = node.value<double>();
     if (!value || !(*value >= field->low && *value <= field->high)) {
-      return wrong(node, file,
-                   fmt::format("\"{}\" must be a number from {} to {}", key.str(), field->low,
-                               field->high),
-                   value ? ErrorCode::range : ErrorCode::type);
+      return wrong(
+          node, file,
+          fmt::format("\"{}\" must be a number from {} to {}", key.str(), field->low, field->high),
+          value ? ErrorCode::range : ErrorCode::type);
     }
     into.*field->member = *value;
   }
@@ -177,7 +177,8 @@ Result<Evidence> Evidence::parse(std::string_view text, const std::string& file)
 
 std::string Evidence::to_toml() const {
   std::string text =
-      "\n# Spread of log(predicted / measured): of a case known in every respect, what is added for\n"
+      "\n# Spread of log(predicted / measured): of a case known in every respect, what is added "
+      "for\n"
       "# each thing that no row tells of, and quantiles of errors over their spread.\n[bands]\n";
   for (const BandField& f : band_fields()) {
     text += fmt::format("{} = {:.4g}\n", f.name, bands.*f.member);

@@ -21,11 +21,16 @@ constexpr std::size_t fewest = 20;
 using Point = std::vector<double>;
 
 Point point_of(const Bands& b) {
-  return {std::log(b.base),          std::log(std::max(b.source, 0.01)),
-          std::log(std::max(b.model, 0.01)),  std::log(std::max(b.chip, 0.01)),
-          std::log(std::max(b.generation, 0.01)), std::log(std::max(b.format, 0.01)),
-          std::log(std::max(b.stack, 0.01)),  std::log(b.routed_factor),
-          std::log(b.adapted_factor), b.lean};
+  return {std::log(b.base),
+          std::log(std::max(b.source, 0.01)),
+          std::log(std::max(b.model, 0.01)),
+          std::log(std::max(b.chip, 0.01)),
+          std::log(std::max(b.generation, 0.01)),
+          std::log(std::max(b.format, 0.01)),
+          std::log(std::max(b.stack, 0.01)),
+          std::log(b.routed_factor),
+          std::log(b.adapted_factor),
+          b.lean};
 }
 
 Bands bands_of(const Point& p, Bands b) {

@@ -179,8 +179,8 @@ Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input
   evidence.bands = input.priors.evidence->bands;
   evidence.tables = report.provenance;
   if (input.refine) evidence.merge(*input.priors.evidence);
-  evidence.standard_errors = training_fit::standard_errors(rows, set, optimum.columns,
-                                                           optimum.residual, optimum.z);
+  evidence.standard_errors =
+      training_fit::standard_errors(rows, set, optimum.columns, optimum.residual, optimum.z);
   std::ranges::sort(evidence.standard_errors, {}, &step::StandardError::name);
   report.values = training_fit::values_of(set, optimum.z, evidence);
   report.refined = input.refine;

@@ -37,8 +37,8 @@ struct KnobSet {
 /// A set of rows left out of the fit and predicted by what the others say.
 struct LeftOut {
   std::string dimension, group;
-  std::vector<std::size_t> rows;   ///< indices into CalibrationReport::ids
-  std::vector<double> log_errors;  ///< log(predicted / measured) of those rows
+  std::vector<std::size_t> rows;     ///< indices into CalibrationReport::ids
+  std::vector<double> log_errors;    ///< log(predicted / measured) of those rows
   std::vector<step::Unseen> unseen;  ///< by the rows that were not left out
   std::vector<step::LogBand> bands;  ///< of those rows, from the errors of other groups alone
 };
@@ -55,7 +55,7 @@ struct CalibrationReport {
   std::vector<std::string> ids, sources, kinds;  ///< of the rows fitted
   std::vector<step::Traits> traits;              ///< of the same rows
   std::vector<double> before, after;             ///< log(predicted / measured)
-  std::vector<LeftOut> left_out;  ///< by configuration, source, model and hardware
+  std::vector<LeftOut> left_out;                 ///< by configuration, source, model and hardware
   std::vector<FittedValue> values;               ///< the numbers, those that moved most first
   bool refined = false;                          ///< from a fitted table, not from priors
   std::vector<std::string> provenance;           ///< data files with their hashes

@@ -81,9 +81,10 @@ void add_values(std::string& text, const CalibrationReport& report) {
   for (const FittedValue& v : report.values) {
     moved += std::abs(v.after - v.before) > little * std::abs(v.before) ? 1 : 0;
   }
-  text += fmt::format("\n  {} of {} numbers moved by more than 0.1 %; furthest, for their priors:\n"
-                      "  {:<48} {:>9} {:>9} {:>9}\n",
-                      moved, report.values.size(), "", "before", "after", "+-");
+  text += fmt::format(
+      "\n  {} of {} numbers moved by more than 0.1 %; furthest, for their priors:\n"
+      "  {:<48} {:>9} {:>9} {:>9}\n",
+      moved, report.values.size(), "", "before", "after", "+-");
   for (std::size_t i = 0; i < std::min(most, report.values.size()); ++i) {
     const FittedValue& v = report.values[i];
     text += fmt::format("  {:<48} {:>9.4g} {:>9.4g} {:>9.2g}\n", v.name, v.before, v.after,
@@ -98,9 +99,10 @@ constexpr const char* dimensions[] = {"configuration", "source", "model", "hardw
 std::string to_text(const CalibrationReport& report) {
   std::string text;
   for (const std::string& file : report.provenance) text += file + "\n";
-  text += fmt::format("{} rows, {} fitted numbers\n{}\n\n", report.rows, report.numbers,
-                      report.refined ? "refines a fitted calibration, which the numbers are drawn to"
-                                     : "from priors, which the numbers are drawn to");
+  text +=
+      fmt::format("{} rows, {} fitted numbers\n{}\n\n", report.rows, report.numbers,
+                  report.refined ? "refines a fitted calibration, which the numbers are drawn to"
+                                 : "from priors, which the numbers are drawn to");
   text += fmt::format("  {:<48} {:>5} {:>7} {:>7} {:>7} {:>7}\n", "percent, every row", "rows",
                       "mape", "median", "macro", "bias");
   add_block(text, report, "before", report.before);
@@ -112,8 +114,8 @@ std::string to_text(const CalibrationReport& report) {
   }
   add_values(text, report);
   if (!report.left_out.empty()) {
-    text += fmt::format("\n  {:<48} {:>5} {:>7} {:>7}\n", "rows that the bands hold, percent", "rows",
-                        "of 50", "of 90");
+    text += fmt::format("\n  {:<48} {:>5} {:>7} {:>7}\n", "rows that the bands hold, percent",
+                        "rows", "of 50", "of 90");
   }
   for (const char* dimension : dimensions) {
     if (!report.left_out.empty()) text += held(report, dimension);

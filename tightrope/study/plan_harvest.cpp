@@ -77,9 +77,9 @@ class Harvester {
         reason = fmt::format("{} has no microscaled units for mxfp8", offer.chip->title);
         continue;
       }
-      auto context = step::make_context(context_request(request_, precision, offer.stack),
-                                        *offer.system, catalog_,
-                                        coefficients_or_embedded(request_.coefficients).kernels);
+      auto context =
+          step::make_context(context_request(request_, precision, offer.stack), *offer.system,
+                             catalog_, coefficients_or_embedded(request_.coefficients).kernels);
       if (!context) {
         reason = context.error().what;
         continue;

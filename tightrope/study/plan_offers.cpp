@@ -110,7 +110,8 @@ Result<std::vector<Offer>> find_offers(const PlanRequest& request,
     const bool wanted = request.systems.empty() ? on_offer(request, system, *chip, catalog)
                                                 : named(request, system, catalog);
     if (!wanted) continue;
-    offers.push_back({&system, chip, request.stack.empty() ? usual_stack(request, *chip) : request.stack,
+    offers.push_back({&system, chip,
+                      request.stack.empty() ? usual_stack(request, *chip) : request.stack,
                       request.precisions.empty() ? usual_precisions(*chip) : request.precisions});
   }
   if (offers.empty()) {

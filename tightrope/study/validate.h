@@ -49,12 +49,12 @@ struct RowOutcome {
   std::string refused;                 ///< empty when predicted
   double measured = 0, predicted = 0;  ///< tokens/s per accelerator; seconds for the grid
   double low50 = 0, high50 = 0, low90 = 0, high90 = 0;
-  double baseline = 0;      ///< constant MFU of the row's chip and precision
-  double baseline_out = 0;  ///< the same from other sources' rows only
-  double roofline = 0;      ///< the chip's peak
-  double plain = 0;         ///< plain_roofline()
+  double baseline = 0;                      ///< constant MFU of the row's chip and precision
+  double baseline_out = 0;                  ///< the same from other sources' rows only
+  double roofline = 0;                      ///< the chip's peak
+  double plain = 0;                         ///< plain_roofline()
   std::vector<LeftOutPrediction> left_out;  ///< one a dimension, once add_left_out() ran
-  bool latest = true;       ///< false where a later release measured the same configuration again
+  bool latest = true;  ///< false where a later release measured the same configuration again
   Seconds step{};
   step::TimeParts parts;
   step::Memory memory;
@@ -108,8 +108,8 @@ struct ValidationReport {
   std::vector<GroupFigures> plain_by;     ///< plain roofline, by kind and task
   PairCount pairs;
   MemoryFigures memory;
-  std::vector<MemoryBySource> memory_by;  ///< sources that print a peak
-  std::vector<LeftOutFigures> left_out;   ///< empty unless add_left_out() ran
+  std::vector<MemoryBySource> memory_by;   ///< sources that print a peak
+  std::vector<LeftOutFigures> left_out;    ///< empty unless add_left_out() ran
   std::vector<std::string> left_out_data;  ///< tables that those fits saw
   int left_out_numbers = 0;                ///< numbers fitted each time
 };

@@ -12,7 +12,6 @@ namespace tightrope::study {
 [[nodiscard]] Result<void> add_left_out(const TrainingTable& table,
                                         const std::vector<TrainingTable>& more,
                                         const catalog::Catalog& catalog,
-                                        const Coefficients& coefficients,
-                                        ValidationReport& report);
+                                        const Coefficients& coefficients, ValidationReport& report);
 
 }  // namespace tightrope::study

@@ -48,9 +48,9 @@ class Roofline {
     const double weights = static_cast<double>(g.weights());
     const double width = linear ? narrow_width_ : wide;
     const double flops = 2 * weights * copies;
-    const double bytes = width * (held * weights / batch_tokens_ +
-                                  static_cast<double>(g.in) * copies) +
-                         wide * static_cast<double>(g.out) * copies;
+    const double bytes =
+        width * (held * weights / batch_tokens_ + static_cast<double>(g.in) * copies) +
+        wide * static_cast<double>(g.out) * copies;
     const double times = c_.frozen_base() ? 2 : 3;  // no weight gradient of a frozen base
     return times * kernel(flops, bytes, linear ? narrow_ : wide_);
   }
@@ -88,9 +88,8 @@ Seconds plain_roofline(const RowCase& row, int accelerators) {
   double token = roofline.part(c.embedding) + roofline.part(c.head);
   for (const int kind : c.model.layers) token += kinds[static_cast<std::size_t>(kind)];
   if (c.model.mtp_layers > 0) {
-    token += c.model.mtp_layers *
-             (kinds[static_cast<std::size_t>(c.model.layers.back())] + roofline.part(c.mtp) +
-              roofline.part(c.head));
+    token += c.model.mtp_layers * (kinds[static_cast<std::size_t>(c.model.layers.back())] +
+                                   roofline.part(c.mtp) + roofline.part(c.head));
   }
   return Seconds(token * row.tokens / accelerators);
 }

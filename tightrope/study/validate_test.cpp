@@ -143,14 +143,14 @@ TEST_F(ValidateSample, TheRowsFileHasOneLineARow) {
 }
 
 TEST_F(ValidateSample, LeftOutRowsHaveFiguresAndBandsOfTheirOwn) {
-  auto table = read_training_table(std::string(TIGHTROPE_SOURCE_DIR) +
-                                   "/validation/sample_training.csv");
+  auto table =
+      read_training_table(std::string(TIGHTROPE_SOURCE_DIR) + "/validation/sample_training.csv");
   ASSERT_TRUE(table.has_value());
-  ValidationReport left = validate_training(*table, catalog::Catalog::embedded(),
-                                            formula::embedded_calibration(),
-                                            step::TuningTable::embedded());
-  const auto done = add_left_out(*table, {}, catalog::Catalog::embedded(),
-                                 embedded_coefficients(), left);
+  ValidationReport left =
+      validate_training(*table, catalog::Catalog::embedded(), formula::embedded_calibration(),
+                        step::TuningTable::embedded());
+  const auto done =
+      add_left_out(*table, {}, catalog::Catalog::embedded(), embedded_coefficients(), left);
   ASSERT_TRUE(done.has_value()) << to_string(done.error());
   ASSERT_EQ(left.left_out.size(), 4U);
   for (const LeftOutFigures& l : left.left_out) {

@@ -77,8 +77,8 @@ void add_held(std::string& text, const std::string& name, const GroupFigures& g)
 
 void add_bands(std::string& text, const ValidationReport& report) {
   const Coverage& c = report.coverage;
-  text += fmt::format("rows that the bands hold, percent: {:.1f} of 50, {:.1f} of 90\n", 100 * c.in50,
-                      100 * c.in90);
+  text += fmt::format("rows that the bands hold, percent: {:.1f} of 50, {:.1f} of 90\n",
+                      100 * c.in50, 100 * c.in90);
   for (const LeftOutFigures& l : report.left_out) {
     text += fmt::format("\n  {:<44} {:>5} {:>7} {:>7} {:>7} {:>7} {:>8} {:>6}\n",
                         "left out by " + l.left_out, "rows", "mape", "median", "macro", "bias",
@@ -96,9 +96,9 @@ void add_worst(std::string& text, const ValidationReport& report) {
   text += "\nworst rows (measured -> predicted; where the predicted step goes, percent)\n";
   for (const RowOutcome* row : worst_rows(report, most)) {
     const RowOutcome& r = *row;
-    text +=
-        fmt::format("  {:<14} {:>10.4g} -> {:>10.4g} {:>+6.0f}%  {}\n{:17}{}\n", r.id, r.measured,
-                    r.predicted, 100 * (r.predicted / r.measured - 1), r.text, "", where_time_goes(r));
+    text += fmt::format("  {:<14} {:>10.4g} -> {:>10.4g} {:>+6.0f}%  {}\n{:17}{}\n", r.id,
+                        r.measured, r.predicted, 100 * (r.predicted / r.measured - 1), r.text, "",
+                        where_time_goes(r));
   }
 }
 
@@ -167,8 +167,9 @@ std::string to_text(const ValidationReport& report) {
   add_figures(text, "constant MFU, from other sources only", report.baseline_out);
   add_figures(text, "plain roofline of the kernels", report.plain);
   add_figures(text, "peak FLOP/s", report.roofline);
-  text += fmt::format("  {} numbers are fitted to training runs, beside those of kernels and links\n",
-                      report.fitted_numbers);
+  text +=
+      fmt::format("  {} numbers are fitted to training runs, beside those of kernels and links\n",
+                  report.fitted_numbers);
   std::string dimension;
   for (const GroupFigures& g : report.by) {
     if (g.dimension != dimension) add_heading(text, "by " + g.dimension);
