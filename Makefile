@@ -31,12 +31,13 @@ DATA ?= validation/training_measurements.csv
 validate: all
 	$(BUILD)/tightrope validate training --data $(DATA)
 
-# Rewrites docs/accuracy.md and its chart from the committed table, and build/accuracy.html; with
+# Rewrites docs/accuracy.md, its chart and README.md's figures from the committed table, and build/accuracy.html; with
 # GRID=<table> also docs/accuracy_grid.md, whose table is not committed.
 GRID ?= $(wildcard ../shared/data/training_mapping_grid_a100.csv)
 accuracy: all
 	$(BUILD)/tightrope validate training --leave-out --markdown docs/accuracy.md \
 	  --html build/accuracy.html >build/accuracy.txt
+	docs/readme_figures.sh
 	$(if $(GRID),$(BUILD)/tightrope validate training --data $(GRID) \
 	  --markdown docs/accuracy_grid.md >build/accuracy_grid.txt)
 

@@ -61,6 +61,11 @@ const LeftOutFigures* find(const ValidationReport& report, std::string_view left
   return nullptr;
 }
 
+// Tables of this repository by their path in it, others by their name.
+std::string_view name_of(std::string_view file) {
+  return file.starts_with("validation/") ? file : file.substr(file.find_last_of('/') + 1);
+}
+
 void add_top(std::string& text, const ValidationReport& r) {
   const bool grid = r.form == study::TrainingForm::mapping_grid;
   text += fmt::format(
@@ -70,7 +75,7 @@ void add_top(std::string& text, const ValidationReport& r) {
       "sources (macro), and the signed mean (bias > 0: predicted above measured). A configuration "
       "that was measured in several releases counts once, by its latest. {} numbers are fitted to "
       "training runs, beside the coefficients of kernels and links.\n\n",
-      r.file, with_thousands(static_cast<double>(r.rows.size())), r.hash,
+      name_of(r.file), with_thousands(static_cast<double>(r.rows.size())), r.hash,
       grid ? "step time" : "tokens/s per accelerator", r.fitted_numbers);
   text += fmt::format("{} of {} rows are expressed.", r.expressed, r.rows.size());
   if (r.refused.empty()) {
@@ -134,9 +139,9 @@ void add_bands(std::string& text, const ValidationReport& r, const PageNotes& no
       "\n## Error bands\n\nBands come from the errors of rows left out, by what of a case no "
       "measured row shares: its source, model, chip, chip generation, number format or stack "
       "(`[bands]` in `calibration/training.toml`). They hold {:.0f} % (of 50) and {:.0f} % (of 90) "
-      "of the rows above, which the fit has seen; the shares among rows left out stand in the "
-      "table of those.\n",
-      100 * r.coverage.in50, 100 * r.coverage.in90);
+      "of the rows above, which the fit has seen.{}\n",
+      100 * r.coverage.in50, 100 * r.coverage.in90,
+      r.left_out.empty() ? "" : " The shares among rows left out stand in the table of those.");
   if (notes.unmeasured.empty()) return;
   text += fmt::format(
       "\nNo published training measurement is known here of {}. Plans on them say so, and their "

@@ -28,7 +28,8 @@ void add_reasons(const step::Context& c, const step::Unseen& u, std::vector<std:
                                   u.generation ? " or of a chip of its generation" : ""));
   }
   if (u.format) {
-    reasons.push_back(fmt::format("no measurement of {} in {}", c.chip.title, c.recipe.name));
+    reasons.push_back(fmt::format("no measurement of {} in {}",
+                                  u.chip ? c.chip.architecture : c.chip.title, c.recipe.name));
   }
   if (u.stack) {
     reasons.push_back(fmt::format("no measurement of the stack {}", c.tuning.stack.name));
