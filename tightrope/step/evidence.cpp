@@ -14,8 +14,7 @@ namespace {
 
 double square(double x) { return x * x; }
 
-// Variance by what is unseen, without the base; the generation apart, since its errors lean
-// neither way.
+// Variance beside the base: of what is unseen, whose errors lean one way, and of the rest.
 struct Parts {
   double leaning = 0, even = 0;
 };
@@ -24,12 +23,9 @@ Parts added(const Bands& b, const Unseen& u) {
   p.leaning = (u.source ? square(b.source) : 0) + (u.model ? square(b.model) : 0) +
               (u.chip ? square(b.chip) : 0) + (u.format ? square(b.format) : 0) +
               (u.stack ? square(b.stack) : 0);
-  p.even = u.generation ? square(b.generation) : 0;
+  p.even = (u.generation ? square(b.generation) : 0) + (u.routed ? square(b.routed) : 0) +
+           (u.adapted ? square(b.adapted) : 0);
   return p;
-}
-
-double factor(const Bands& b, const Unseen& u) {
-  return (u.routed ? b.routed_factor : 1) * (u.adapted ? b.adapted_factor : 1);
 }
 
 bool one_generation(const MeasuredChip& chip, const Traits& t) {
@@ -71,7 +67,8 @@ Traits traits_of(const Context& context) {
   t.architecture = context.chip.architecture;
   t.peak = context.chip.peak[DType::bf16].value_or(FlopsPerSecond(0.0));
   t.stack = context.tuning.stack.name;
-  t.format = context.recipe.product;
+  const DType product = context.recipe.product;
+  t.format = product == DType::fp16 ? DType::bf16 : product;  // alike in every matrix unit
   for (const workload::LayerKind& kind : context.model.kinds) {
     t.routed = t.routed || kind.routed();
   }
@@ -81,11 +78,11 @@ Traits traits_of(const Context& context) {
 
 double Bands::spread(const Unseen& unseen) const {
   const Parts p = added(*this, unseen);
-  return factor(*this, unseen) * std::sqrt(square(base) + p.leaning + p.even);
+  return std::sqrt(square(base) + p.leaning + p.even);
 }
 
 double Bands::shift(const Unseen& unseen) const {
-  return factor(*this, unseen) * lean * std::sqrt(added(*this, unseen).leaning);
+  return lean * std::sqrt(added(*this, unseen).leaning);
 }
 
 LogBand Bands::band(const Unseen& unseen) const {
@@ -189,8 +186,8 @@ const std::vector<BandField>& band_fields() {
       {"generation", &Bands::generation, 0, 2},
       {"format", &Bands::format, 0, 2},
       {"stack", &Bands::stack, 0, 2},
-      {"routed_factor", &Bands::routed_factor, 1, 10},
-      {"adapted_factor", &Bands::adapted_factor, 1, 10},
+      {"routed", &Bands::routed, 0, 2},
+      {"adapted", &Bands::adapted, 0, 2},
       {"lean", &Bands::lean, 0, 0.5},
       {"q05", &Bands::q05, -10, 0},
       {"q25", &Bands::q25, -10, 0},

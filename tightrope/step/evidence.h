@@ -2,8 +2,8 @@
 //
 // A prediction's error is log(predicted / measured) of a throughput. Its spread has a variance for
 // what every case has (`base`) and one more for each thing that no other row told of: who measured
-// it, the network, the chip, its generation, the number format, the software stack. Experts and
-// adapters multiply it. What the fit never saw comes out too fast on average: `lean` is that shift,
+// it, the network, the chip, its generation, the number format, the software stack; and for experts
+// and for fine-tuning, which are harder. What the fit never saw comes out too fast on average: `lean` is that shift,
 // as a share of the added spread.
 #pragma once
 
@@ -26,7 +26,7 @@ struct Traits {
   std::string architecture;  ///< its kin
   FlopsPerSecond peak{};     ///< of the chip in 16 bits: with the architecture, its generation
   std::string stack;
-  DType format = DType::bf16;  ///< of the products
+  DType format = DType::bf16;  ///< of the products; bf16 stands for both 16-bit formats
   bool routed = false;         ///< mixture of experts
   bool adapted = false;        ///< fine-tuning: all weights or adapters
 };
@@ -55,7 +55,7 @@ struct LogBand {
 struct Bands {
   double base = 0.08;
   double source = 0.1, model = 0.05, chip = 0.1, generation = 0.15, format = 0.15, stack = 0.1;
-  double routed_factor = 2, adapted_factor = 1.3;
+  double routed = 0.15, adapted = 0.05;
   double lean = 0;                                              ///< 0 to 0.5
   double q05 = -1.645, q25 = -0.674, q75 = 0.674, q95 = 1.645;  ///< of errors over their spread
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include <nlopt.hpp>
 
@@ -11,61 +12,58 @@ namespace {
 using step::Bands;
 using step::Unseen;
 
-// Fitted on a log scale: base, six things unseen, two factors; and the lean as it is.
-constexpr std::size_t spreads = 7, factors = 2, numbers = spreads + factors + 1;
-constexpr std::size_t generation_at = 4, lean_at = numbers - 1;
-constexpr double prior_spread = 0.04, prior_sigma = 0.7;  // of what one unseen thing adds
+// Fitted on a log scale: the base and what may be added to it; and the lean as it is.
+struct Part {
+  double Bands::* spread;
+  bool Unseen::* flag;  ///< null: always
+  bool leans;
+};
+constexpr Part parts[] = {
+    {&Bands::base, nullptr, false},
+    {&Bands::source, &Unseen::source, true},
+    {&Bands::model, &Unseen::model, true},
+    {&Bands::chip, &Unseen::chip, true},
+    {&Bands::format, &Unseen::format, true},
+    {&Bands::stack, &Unseen::stack, true},
+    {&Bands::generation, &Unseen::generation, false},
+    {&Bands::routed, &Unseen::routed, false},
+    {&Bands::adapted, &Unseen::adapted, false},
+};
+constexpr std::size_t spreads = std::size(parts), lean_at = spreads, numbers = spreads + 1;
+constexpr double least = 0.01, most = 0.5;                // of a spread
+constexpr double prior_spread = 0.04, prior_sigma = 0.7;  // of what one thing adds
 constexpr double corner = 1e-3;                           // rounds |error| off at 0
 constexpr std::size_t fewest = 20;
 
 using Point = std::vector<double>;
 
 Point point_of(const Bands& b) {
-  return {std::log(b.base),
-          std::log(std::max(b.source, 0.01)),
-          std::log(std::max(b.model, 0.01)),
-          std::log(std::max(b.chip, 0.01)),
-          std::log(std::max(b.generation, 0.01)),
-          std::log(std::max(b.format, 0.01)),
-          std::log(std::max(b.stack, 0.01)),
-          std::log(b.routed_factor),
-          std::log(b.adapted_factor),
-          b.lean};
+  Point p;
+  for (const Part& part : parts) p.push_back(std::log(std::clamp(b.*part.spread, least, most)));
+  p.push_back(b.lean);
+  return p;
 }
 
 Bands bands_of(const Point& p, Bands b) {
-  b.base = std::exp(p[0]);
-  b.source = std::exp(p[1]);
-  b.model = std::exp(p[2]);
-  b.chip = std::exp(p[3]);
-  b.generation = std::exp(p[4]);
-  b.format = std::exp(p[5]);
-  b.stack = std::exp(p[6]);
-  b.routed_factor = std::exp(p[7]);
-  b.adapted_factor = std::exp(p[8]);
-  b.lean = p[9];
+  for (std::size_t k = 0; k < spreads; ++k) b.*parts[k].spread = std::exp(p[k]);
+  b.lean = p[lean_at];
   return b;
 }
 
 bool applies(const Unseen& u, std::size_t k) {
-  const bool flags[] = {true,     u.source, u.model,  u.chip,   u.generation,
-                        u.format, u.stack,  u.routed, u.adapted};
-  return flags[k];
+  return parts[k].flag == nullptr || u.*parts[k].flag;
 }
 
 // Negative log likelihood of one error, and its slopes.
 double unlikelihood(const BandObservation& o, const Point& p, Point& slope) {
-  double variance = 0, leaning = 0, factor = 1;
+  double variance = 0, leaning = 0;
   for (std::size_t k = 0; k < spreads; ++k) {
     if (!applies(o.unseen, k)) continue;
     const double v = std::exp(2 * p[k]);
     variance += v;
-    if (k > 0 && k != generation_at) leaning += v;
+    if (parts[k].leans) leaning += v;
   }
-  for (std::size_t k = spreads; k < lean_at; ++k) {
-    if (applies(o.unseen, k)) factor *= std::exp(p[k]);
-  }
-  const double spread = factor * std::sqrt(variance), root = factor * std::sqrt(leaning);
+  const double spread = std::sqrt(variance), root = std::sqrt(leaning);
   const double shift = p[lean_at] * root;
   const double d = o.log_error - shift;
   const double size = std::sqrt(d * d + corner * corner);
@@ -75,10 +73,7 @@ double unlikelihood(const BandObservation& o, const Point& p, Point& slope) {
     if (!applies(o.unseen, k)) continue;
     const double v = std::exp(2 * p[k]);
     slope[k] += by_spread * spread * v / variance;
-    if (k > 0 && k != generation_at) slope[k] += by_shift * shift * v / leaning;
-  }
-  for (std::size_t k = spreads; k < lean_at; ++k) {
-    if (applies(o.unseen, k)) slope[k] += by_spread * spread + by_shift * shift;
+    if (parts[k].leans) slope[k] += by_shift * shift * v / leaning;
   }
   slope[lean_at] += by_shift * root;
   return o.weight * (std::log(spread) + size / spread);
@@ -94,10 +89,6 @@ double total(const Point& p, Point& gradient, void* data) {
     sum += 0.5 * off * off;
     slope[k] += off / prior_sigma;
   }
-  for (std::size_t k = spreads; k < lean_at; ++k) {
-    sum += 0.5 * p[k] * p[k];
-    slope[k] += p[k];
-  }
   if (!gradient.empty()) gradient = slope;
   return sum;
 }
@@ -106,15 +97,10 @@ double total(const Point& p, Point& gradient, void* data) {
 
 step::Bands fit_bands(const std::vector<BandObservation>& observations, const step::Bands& start) {
   if (observations.size() < fewest) return start;
-  Point low(numbers, std::log(0.01)), high(numbers, std::log(0.5));
-  for (std::size_t k = spreads; k < lean_at; ++k) {
-    low[k] = 0;
-    high[k] = std::log(5.0);
-  }
+  Point low(numbers, std::log(least)), high(numbers, std::log(most));
   low[lean_at] = 0;
   high[lean_at] = 0.5;
   Point p = point_of(start);
-  for (std::size_t k = 0; k < numbers; ++k) p[k] = std::clamp(p[k], low[k], high[k]);
   nlopt::opt search(nlopt::LD_LBFGS, numbers);
   std::vector<BandObservation> copy = observations;
   search.set_min_objective(total, &copy);
