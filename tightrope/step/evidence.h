@@ -1,10 +1,10 @@
 // What a training calibration has seen, and how far it was off where it had not: the error bands.
 //
-// A prediction's error is log(predicted / measured) of a throughput. Its spread has a variance for
-// what every case has (`base`) and one more for each thing that no other row told of: who measured
-// it, the network, the chip, its generation, the number format, the software stack; and for experts
-// and for fine-tuning, which are harder. What the fit never saw comes out too fast on average: `lean` is that shift,
-// as a share of the added spread.
+// A prediction's error is log(predicted / measured) of a throughput. Its spread has a variance that
+// every case has (`base`) and one more for each thing that no other row told of: its source, network,
+// chip, generation, number format or stack; and for experts and fine-tuning, which are harder. What
+// the fit never saw comes out too fast on average: `lean` is that shift, as a share of the spread
+// that unseen things add.
 #pragma once
 
 #include <string>
