@@ -100,7 +100,7 @@ void add_predictors(std::string& text, const ValidationReport& r) {
   text +=
       "\nBy kind of model and task:\n\n| | rows | Tightrope, mean | median | macro | bias | "
       "constant MFU, macro | plain roofline, macro |\n"
-          "|---|---:|---:|---:|---:|---:|---:|---:|\n";
+      "|---|---:|---:|---:|---:|---:|---:|---:|\n";
   for (const GroupFigures& g : r.by) {
     if (g.dimension != "kind_task") continue;
     const GroupFigures* constant = find(r.baseline_by, "kind_task", g.value);

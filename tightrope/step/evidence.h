@@ -1,10 +1,10 @@
 // What a training calibration has seen, and how far it was off where it had not: the error bands.
 //
-// A prediction's error is log(predicted / measured) of a throughput. Its spread has a variance that
-// every case has (`base`) and one more for each thing that no other row told of: its source, network,
-// chip, generation, number format or stack; and for experts and fine-tuning, which are harder. What
-// the fit never saw comes out too fast on average: `lean` is that shift, as a share of the spread
-// that unseen things add.
+// A prediction's error is log(predicted / measured) of a throughput. Its spread has a variance
+// that every case has (`base`) and one more for each thing that no other row told of: its source,
+// network, chip, generation, number format or stack; and for experts and fine-tuning, which are
+// harder. What the fit never saw comes out too fast on average: `lean` is that shift, as a share
+// of the spread that unseen things add.
 #pragma once
 
 #include <string>
