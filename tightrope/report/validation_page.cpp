@@ -204,6 +204,11 @@ void add_memory(std::string& text, const ValidationReport& r) {
   for (const study::MemoryBySource& m : r.memory_by) text += memory_row(m.source, m.figures);
 }
 
+// A throughput or a time, to four digits or whole.
+std::string amount(double value) {
+  return value >= 1000 ? with_thousands(value) : fmt::format("{:.4g}", value);
+}
+
 // Percent of the predicted step.
 void add_worst(std::string& text, const ValidationReport& r) {
   constexpr std::size_t most = 25;
@@ -217,9 +222,9 @@ void add_worst(std::string& text, const ValidationReport& r) {
     const step::TimeParts& p = row->parts;
     const auto share = [&](Seconds time) { return 100 * (time / p.total); };
     text += fmt::format(
-        "| {} | {} | {:.4g} | {:.4g} | {:+.0f} | {:.0f} | {:.0f} | {:.0f} | {:.0f} | {:.0f} | "
+        "| {} | {} | {} | {} | {:+.0f} | {:.0f} | {:.0f} | {:.0f} | {:.0f} | {:.0f} | "
         "{:.0f} | {:.0f} | {:.0f} |\n",
-        cell(row->id), cell(row->text), row->measured, row->predicted,
+        cell(row->id), cell(row->text), amount(row->measured), amount(row->predicted),
         100 * (row->predicted / row->measured - 1),
         share(p.forward + p.backward + p.recompute + p.ends), share(p.tp), share(p.cp), share(p.ep),
         share(p.host), share(p.bubble), share(p.dp + p.shard_gather + p.optimizer),
