@@ -43,6 +43,28 @@ Eigen::MatrixXd precision(const FitRows& rows, const std::vector<Column>& column
   return out;
 }
 
+// How each knob's value follows each z: its own, and those of the kin that it is drawn to. At the
+// end of a range the side that moves counts.
+Eigen::MatrixXd value_slopes(const KnobSet& set, const std::vector<double>& z) {
+  constexpr double step = 1e-4;
+  const auto n = static_cast<Eigen::Index>(z.size());
+  const step::TuningTable here = table_at(set, z);
+  Eigen::MatrixXd out = Eigen::MatrixXd::Zero(n, n);
+  for (Eigen::Index a = 0; a < n; ++a) {
+    for (const double side : {step, -step}) {
+      std::vector<double> moved = z;
+      moved[static_cast<std::size_t>(a)] += side;
+      const step::TuningTable there = table_at(set, moved);
+      for (Eigen::Index k = 0; k < n; ++k) {
+        const Knob& knob = set.knobs[static_cast<std::size_t>(k)];
+        const double slope = (value_of(knob, there) - value_of(knob, here)) / side;
+        if (std::abs(slope) > std::abs(out(k, a))) out(k, a) = slope;
+      }
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<step::StandardError> standard_errors(const FitRows& rows, const KnobSet& set,
@@ -52,23 +74,11 @@ std::vector<step::StandardError> standard_errors(const FitRows& rows, const Knob
   const Eigen::MatrixXd hessian = precision(rows, columns, residual);
   const Eigen::LLT<Eigen::MatrixXd> factor(hessian);
   TR_CHECK(factor.info() == Eigen::Success, set.knobs.size());
-  const step::TuningTable table = table_at(set, z);
+  const Eigen::MatrixXd slopes = value_slopes(set, z);
   std::vector<step::StandardError> out;
   for (std::size_t k = 0; k < set.knobs.size(); ++k) {
-    const Knob& knob = set.knobs[k];
-    // How the knob's value, or its logarithm, follows each z; a chip's follows its architecture's.
-    Eigen::VectorXd slope = Eigen::VectorXd::Zero(hessian.rows());
-    slope(static_cast<Eigen::Index>(k)) = knob.sigma;
-    for (std::size_t a = 0; knob.kind == Knob::Kind::chip && a < set.knobs.size(); ++a) {
-      const Knob& kin = set.knobs[a];
-      if (kin.kind == Knob::Kind::sustained && kin.index == knob.parent &&
-          kin.field == knob.field) {
-        slope(static_cast<Eigen::Index>(a)) = kin.sigma;
-      }
-    }
-    const double variance = slope.dot(factor.solve(slope));
-    const double size = knob.relative ? value_of(knob, table) : 1.0;
-    out.push_back({knob.name, size * std::sqrt(variance)});
+    const Eigen::VectorXd slope = slopes.row(static_cast<Eigen::Index>(k));
+    out.push_back({set.knobs[k].name, std::sqrt(slope.dot(factor.solve(slope)))});
   }
   return out;
 }
