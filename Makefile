@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 SOURCES = $(shell git ls-files '*.cpp' '*.h')
 
-.PHONY: all ready test bench validate golden determinism tidy lint docs clean
+.PHONY: all ready test bench validate accuracy calibrate ratchet golden determinism tidy lint docs clean
 
 all: ready
 	cmake --build --preset $(PRESET) -j $(JOBS)
@@ -27,9 +27,28 @@ bench: ready
 	  else echo "instructions a mapping: skipped, valgrind is not installed (./setup --dev)"; fi
 
 # Measured against predicted, source by source; make validate DATA=other.csv for other measurements.
-DATA ?= validation/sample_training.csv
+DATA ?= validation/training_measurements.csv
 validate: all
 	$(BUILD)/tightrope validate training --data $(DATA)
+
+# Rewrites docs/accuracy.md, its chart and README.md's figures from the committed table, and build/accuracy.html; with
+# GRID=<table> also docs/accuracy_grid.md, whose table is not committed.
+GRID ?= $(wildcard ../shared/data/training_mapping_grid_a100.csv)
+accuracy: all
+	$(BUILD)/tightrope validate training --leave-out --markdown docs/accuracy.md \
+	  --html build/accuracy.html >build/accuracy.txt
+	docs/readme_figures.sh
+	$(if $(GRID),$(BUILD)/tightrope validate training --data $(GRID) \
+	  --markdown docs/accuracy_grid.md >build/accuracy_grid.txt)
+
+# Every fitted coefficient again, from a folder of measured tables, into calibration/. Takes minutes.
+CALIBRATION_DATA ?= ../shared/data
+calibrate: all
+	$(BUILD)/tightrope calibrate --data $(CALIBRATION_DATA) --out calibration
+
+# Records today's errors of each group; `make test` fails when one gets worse. Review the diff.
+ratchet: all
+	$(BUILD)/ratchet --update validation/ratchet.csv
 
 # Rewrites the expected output of the CLI sessions; review the diff.
 golden: all

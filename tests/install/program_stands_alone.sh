@@ -8,4 +8,5 @@ cmake --install "$1" --prefix "$folder/prefix" >/dev/null
 mkdir "$folder/empty"
 cd "$folder/empty"
 env -i "$folder/prefix/bin/tightrope" --version | grep -q '^catalog [0-9a-f]\{16\}$'
+env -i "$folder/prefix/bin/tightrope" validate training | grep 'rows, .* expressed' >/dev/null
 [ -z "$(ls -A .)" ] || { echo "the program left files behind" >&2; exit 1; }

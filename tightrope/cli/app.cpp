@@ -155,16 +155,26 @@ void bind_validate(CLI::App& app, Body& body) {
   CLI::App* validate = app.add_subcommand("validate", "Our models against published measurements");
   CLI::App* training =
       validate->add_subcommand("training", "Step times of published training runs");
-  training->add_option("--data", asked->data, "CSV of measurements, or of a grid of mappings")
-      ->type_name("CSV")
-      ->required();
+  training
+      ->add_option("--data", asked->data,
+                   "CSV of measurements, or of a grid of mappings; the bundled table without it")
+      ->type_name("CSV");
   training->add_option("--json", asked->json, "Write the report as JSON; - prints it")
       ->type_name("FILE");
   training->add_option("--rows", asked->rows, "Write one line a row, with its error bands")
       ->type_name("CSV");
   training
-      ->add_option("--tuning", asked->tuning, "Training calibration instead of the embedded one")
-      ->type_name("TOML");
+      ->add_option("--calibration,--tuning", asked->calibration,
+                   "What `calibrate` wrote, instead of the coefficients in the program")
+      ->type_name("PATH");
+  training->add_flag("--leave-out", asked->leave_out,
+                     "Also fit without each source, model and chip, and judge by those rows");
+  training->add_option("--with", asked->with, "A further table that those fits see")
+      ->type_name("CSV");
+  training->add_option("--html", asked->html, "Write a page with a chart and tables")
+      ->type_name("FILE");
+  training->add_option("--markdown", asked->markdown, "The same in Markdown, with FILE.svg")
+      ->type_name("FILE");
   training->callback([&body, asked] {
     body = [asked](const Session& s) { return run_validate_training(s, *asked); };
   });
@@ -173,6 +183,15 @@ void bind_validate(CLI::App& app, Body& body) {
 void bind_calibrate(CLI::App& app, Body& body) {
   const auto asked = std::make_shared<CalibrateKernelsOptions>();
   CLI::App* calibrate = app.add_subcommand("calibrate", "Fit coefficients to measured tables");
+  const auto all = std::make_shared<CalibrateOptions>();
+  calibrate
+      ->add_option("--data", all->data, "Folder for everything, or a CSV of your training runs")
+      ->type_name("PATH");
+  calibrate->add_option("--out", all->out, "Folder or file to write")->type_name("PATH");
+  calibrate->callback([&body, all, calibrate] {
+    if (!calibrate->get_subcommands().empty() || all->data.empty()) return;
+    body = [all](const Session& s) { return run_calibrate(s, *all); };
+  });
   CLI::App* kernels = calibrate->add_subcommand("kernels", "Kernels and links");
   kernels->add_option("--data", asked->data, "Folder with kernels/*.csv and catalog_*.csv")
       ->type_name("DIR")
@@ -190,7 +209,10 @@ void bind_calibrate(CLI::App& app, Body& body) {
       ->required();
   training->add_option("--data2", fit->more, "A further table")->type_name("CSV");
   training->add_option("--out", fit->out, "Write the calibration here")->type_name("TOML");
-  training->add_option("--priors", fit->priors, "Start from these instead of the embedded ones")
+  training->add_option("--priors", fit->priors, "Start from this table")->type_name("TOML");
+  training->add_option("--left-out", fit->left_out, "Write the errors of rows left out")
+      ->type_name("CSV");
+  training->add_option("--kernels", fit->kernels, "Kernel calibration instead of the embedded one")
       ->type_name("TOML");
   training->add_flag("--quick", fit->quick, "Leave no group out: no new error bands");
   training->callback(
@@ -217,6 +239,10 @@ void add_work(CLI::App& command, WorkWords& work) {
       ->type_name("LIST");
   command.add_option("--stack", work.stack, "Software stack, as in calibration/training.toml")
       ->type_name("NAME");
+  command
+      .add_option("--calibration", work.calibration,
+                  "What `calibrate` wrote, instead of the coefficients in the program")
+      ->type_name("PATH");
   command.add_option("--region,--regions", work.region, "Regions whose prices count, by commas")
       ->type_name("LIST");
   command

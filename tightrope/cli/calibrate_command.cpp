@@ -1,9 +1,11 @@
 #include "tightrope/cli/calibrate_command.h"
 
+#include <filesystem>
 #include <ostream>
 
 #include <fmt/format.h>
 
+#include "tightrope/cli/calibrate_training_command.h"
 #include "tightrope/core/csv.h"
 #include "tightrope/core/parallel.h"
 #include "tightrope/formula/calibration.h"
@@ -67,6 +69,32 @@ int run_calibrate_kernels(const Session& session, const CalibrateKernelsOptions&
   }
   session.out << "written: " << options.out << '\n';
   return exit_ok;
+}
+
+int run_calibrate(const Session& session, const CalibrateOptions& options) {
+  namespace fs = std::filesystem;
+  CalibrateTrainingOptions training;
+  std::error_code ignored;
+  if (!fs::is_directory(options.data, ignored)) {
+    training.data = {options.data};
+    training.out = options.out;
+    return run_calibrate_training(session, training);
+  }
+  const fs::path data = options.data, out = options.out;
+  CalibrateKernelsOptions kernels;
+  kernels.data = options.data;
+  if (!options.out.empty()) {
+    fs::create_directories(out, ignored);
+    kernels.out = (out / "kernels.toml").string();
+    training.out = (out / "training.toml").string();
+    training.kernels = kernels.out;
+  }
+  if (const int code = run_calibrate_kernels(session, kernels); code != exit_ok) return code;
+  training.data = {(data / "training_measurements.csv").string()};
+  const fs::path grid = data / "training_mapping_grid_a100.csv";
+  if (fs::exists(grid, ignored)) training.more = grid.string();
+  session.out << '\n';
+  return run_calibrate_training(session, training);
 }
 
 }  // namespace tightrope::cli

@@ -33,14 +33,18 @@ Result<Asked> from_file(const ExplainOptions& options, const catalog::Catalog& c
   }
   Asked asked;
   asked.request = std::move(file.request);
+  if (!options.work.calibration.empty()) {
+    TR_TRY(asked.request.coefficients, study::read_coefficients(options.work.calibration));
+  }
   asked.key = file.plans[static_cast<std::size_t>(options.plan - 1)];
   if (file.catalog_hash != catalog.hash()) {
     asked.warnings.push_back(fmt::format("planned with catalog {}, explained with {}",
                                          file.catalog_hash, catalog.hash()));
   }
-  if (file.calibration_hash != study::calibration_hash()) {
-    asked.warnings.push_back(fmt::format("planned with calibration {}, explained with {}",
-                                         file.calibration_hash, study::calibration_hash()));
+  const std::string& hash = study::coefficients_or_embedded(asked.request.coefficients).hash;
+  if (file.calibration_hash != hash) {
+    asked.warnings.push_back(
+        fmt::format("planned with calibration {}, explained with {}", file.calibration_hash, hash));
   }
   return asked;
 }

@@ -130,6 +130,9 @@ Result<study::PlanRequest> read_work(const WorkWords& words, std::vector<std::st
   TR_TRY_VOID(read_task(words, r.job));
   r.precisions = parse_list(words.precision);
   r.stack = words.stack;
+  if (!words.calibration.empty()) {
+    TR_TRY(r.coefficients, study::read_coefficients(words.calibration));
+  }
   r.regions = parse_list(words.region);
   if (!words.term.empty()) {
     r.term = study::term_from(words.term);

@@ -17,6 +17,7 @@ struct WorkWords {
   int lora_rank = 16;
   std::string lora_targets;
   std::string precision, stack, region, term;
+  std::string calibration;  ///< a training calibration or a folder; empty: the one in the binary
 };
 
 /// The request these words make, its constraints and systems left open. `assumed` receives a

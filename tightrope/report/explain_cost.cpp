@@ -5,6 +5,7 @@
 #include "tightrope/core/unit_text.h"
 #include "tightrope/report/explain_internal.h"
 #include "tightrope/report/formula_cards.h"
+#include "tightrope/study/error_band.h"
 
 namespace tightrope::report {
 namespace {
@@ -124,11 +125,11 @@ Node calibration_node(const step::Context& c) {
   habits.name = "habits of stack and architecture";
   habits.value = fmt::format("{}, {}", c.tuning.stack.name, c.tuning.sustained.architecture);
   habits.place = "calibration/training.toml";
+  const study::ErrorFactors band = study::error_factors(c, "");
   habits.note = fmt::format(
-      "sustained speed {:.3f} in 16 bits, {:.3f} below; error bands {:.0f} % "
-      "(50 of 100) and {:.0f} % (90 of 100)",
-      c.tuning.sustained.wide, c.tuning.sustained.narrow, 100 * c.tuning.habits.band50,
-      100 * c.tuning.habits.band90);
+      "sustained speed {:.3f} in 16 bits, {:.3f} below; a step takes {:.2f} to {:.2f} of the "
+      "predicted time in 90 of 100",
+      c.tuning.sustained.wide, c.tuning.sustained.narrow, band.low90, band.high90);
   Node both;
   both.name = "calibration";
   both.children = {std::move(node), std::move(habits)};

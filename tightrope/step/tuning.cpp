@@ -55,8 +55,6 @@ const std::vector<NumberField<Habits>>& habit_fields() {
       {"straggler", &Habits::straggler, 0.0, 0.2},
       {"step_fixed_ms", &Habits::step_fixed_ms, 0.0, 500.0},
       {"reserve_gib", &Habits::reserve_gib, 0.0, 16.0},
-      {"band50", &Habits::band50, 0.0, 2.0},
-      {"band90", &Habits::band90, 0.0, 4.0},
   };
   return fields;
 }
@@ -185,6 +183,8 @@ Result<TuningTable> TuningTable::parse(std::string_view text, const std::string&
   TR_TRY_VOID(read_records(root, "sustained", file, sustained_fields(), &Sustained::architecture,
                            table.sustained));
   TR_TRY_VOID(read_records(root, "stack", file, stack_fields(), &Stack::name, table.stacks));
+  TR_TRY(Evidence evidence, Evidence::parse(text, file));
+  table.evidence = std::make_shared<const Evidence>(std::move(evidence));
   return table;
 }
 
@@ -236,6 +236,7 @@ std::string TuningTable::to_toml(std::string_view comment) const {
     for (const FlagField& f : flag_fields) text += fmt::format("{} = {}\n", f.name, s.*f.member);
     write_numbers(text, s, stack_fields());
   }
+  if (!evidence->chips.empty()) text += evidence->to_toml();
   return text;
 }
 
@@ -243,6 +244,7 @@ Result<Tuning> TuningTable::tuning(std::string_view architecture, std::string_vi
                                    std::string_view chip) const {
   Tuning out;
   out.habits = habits;
+  out.evidence = evidence;
   out.sustained = sustained.front();
   for (const Sustained& s : sustained) {
     if (s.architecture == architecture) out.sustained = s;

@@ -3,12 +3,14 @@
 // published training measurements (calibration/training.toml).
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tightrope/core/result.h"
 #include "tightrope/core/units.h"
+#include "tightrope/step/evidence.h"
 
 namespace tightrope::step {
 
@@ -61,8 +63,7 @@ struct Habits {
   // tidy-allow(raw-unit): a number of calibration/training.toml, read and fitted by its key
   double step_fixed_ms = 10.0;  ///< host work once a step: data, logging, loss reduction
   // tidy-allow(raw-unit): a number of calibration/training.toml, read and fitted by its key
-  double reserve_gib = 3.0;            ///< framework, communicators, allocator slack
-  double band50 = 0.08, band90 = 0.2;  ///< half-widths of the error bands, relative
+  double reserve_gib = 3.0;  ///< framework, communicators, allocator slack
 };
 
 /// A number of a record with its range; one table a record drives reading, writing and fitting.
@@ -81,6 +82,7 @@ struct Tuning {
   Stack stack;
   Sustained sustained;
   Habits habits;
+  std::shared_ptr<const Evidence> evidence = std::make_shared<const Evidence>();
   [[nodiscard]] Seconds step_fixed() const { return Seconds(habits.step_fixed_ms * 1e-3); }
   [[nodiscard]] Bytes reserve() const {
     const double own = stack.reserve_gib;
@@ -94,6 +96,8 @@ struct TuningTable {
   Habits habits;
   std::vector<Sustained> sustained;  ///< the first entry stands in for unknown architectures
   std::vector<Stack> stacks;
+  /// What was measured and how far off predictions were: never null.
+  std::shared_ptr<const Evidence> evidence = std::make_shared<const Evidence>();
 
   /// Errors: not_found, syntax, type, unknown_key, range; with line and column.
   [[nodiscard]] static Result<TuningTable> read(const std::string& path);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
 
 #include <fmt/format.h>
@@ -36,6 +37,13 @@ std::vector<double> weigh(const FitRows& rows, const std::vector<std::string>& k
   return share;
 }
 
+// One of ten sets of configurations; re-measurements of one fall together.
+std::string fold_of(const std::string& key) {
+  std::uint32_t hash = 2166136261U;  // FNV-1a
+  for (const char c : key) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  return fmt::format("fold {}", hash % 10);
+}
+
 FitRows gather(const CalibrateTrainingInput& input, const catalog::Catalog& catalog,
                const formula::Calibration& kernels) {
   FitRows out;
@@ -54,6 +62,8 @@ FitRows gather(const CalibrateTrainingInput& input, const catalog::Catalog& cata
       out.sources.push_back(row.source);
       out.models.push_back(row.model_key);
       keys.push_back(row.config_key);
+      out.keys.push_back(row.config_key.empty() ? row.id : row.config_key);
+      out.folds.push_back(fold_of(out.keys.back()));
     }
   }
   out.weights = weigh(out, keys);
@@ -108,40 +118,38 @@ LeftOut leave_out(FitRows& rows, const KnobSet& set, const Optimum& optimum, Lef
 void leave_each_out(FitRows& rows, const KnobSet& set, const Optimum& optimum,
                     CalibrationReport& report) {
   const std::pair<const char*, const std::vector<std::string>*> dimensions[] = {
-      {"source", &rows.sources}, {"model", &rows.models}, {"hardware", &rows.hardware}};
+      {"configuration", &rows.folds},
+      {"source", &rows.sources},
+      {"model", &rows.models},
+      {"hardware", &rows.hardware}};
   for (const auto& [dimension, values] : dimensions) {
     std::map<std::string, std::vector<std::size_t>> groups;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (rows.forms[i] == TrainingForm::measurements) groups[(*values)[i]].push_back(i);
     }
     for (const auto& [group, members] : groups) {
-      report.left_out.push_back(leave_out(rows, set, optimum, {dimension, group, members, {}}));
+      LeftOut out;
+      out.dimension = dimension;
+      out.group = group;
+      out.rows = members;
+      report.left_out.push_back(leave_out(rows, set, optimum, std::move(out)));
     }
   }
-}
-
-// Weighted quantile of |log error| over rows left out by source, so that every source counts.
-double band(const CalibrationReport& report, double share) {
-  std::vector<std::pair<double, double>> errors;  // error, weight
-  double total = 0;
-  for (const LeftOut& g : report.left_out) {
-    if (g.dimension != "source") continue;
-    const double weight = 1.0 / std::sqrt(static_cast<double>(g.rows.size()));
-    for (const double e : g.log_errors) {
-      errors.emplace_back(std::abs(e), weight);
-      total += weight;
-    }
-  }
-  std::sort(errors.begin(), errors.end());
-  double sum = 0;
-  for (const auto& [error, weight] : errors) {
-    sum += weight;
-    if (sum >= share * total) return std::exp(error) - 1;
-  }
-  return 0;
 }
 
 }  // namespace
+
+bool repeats(const std::vector<TrainingTable>& data, const step::TuningTable& table) {
+  const std::vector<std::string>& known = table.evidence->sources;
+  std::size_t rows = 0, repeated = 0;
+  for (const TrainingTable& t : data) {
+    rows += t.rows.size();
+    for (const TrainingRow& row : t.rows) {
+      if (std::ranges::find(known, row.source) != known.end()) ++repeated;
+    }
+  }
+  return 2 * repeated > rows;
+}
 
 Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input,
                                              const catalog::Catalog& catalog,
@@ -164,10 +172,23 @@ Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input
   report.ids = rows.ids;
   report.sources = rows.sources;
   report.kinds = rows.kinds;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    report.traits.push_back(traits_of(rows.cases[i], rows.sources[i]));
+  }
+  step::Evidence evidence = step::Evidence::of(report.traits);
+  evidence.bands = input.priors.evidence->bands;
+  evidence.tables = report.provenance;
+  if (input.refine) evidence.merge(*input.priors.evidence);
+  evidence.standard_errors =
+      training_fit::standard_errors(rows, set, optimum.columns, optimum.residual, optimum.z);
+  std::ranges::sort(evidence.standard_errors, {}, &step::StandardError::name);
+  report.values = training_fit::values_of(set, optimum.z, evidence);
+  report.refined = input.refine;
+  report.table.evidence = std::make_shared<const step::Evidence>(std::move(evidence));
   if (input.leave_out) {
     leave_each_out(rows, set, optimum, report);
-    report.table.habits.band50 = band(report, 0.5);
-    report.table.habits.band90 = band(report, 0.9);
+    training_fit::add_bands(rows.keys, input.refine ? input.priors.evidence.get() : nullptr,
+                            report);
   }
   return report;
 }

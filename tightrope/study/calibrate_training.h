@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "tightrope/step/evidence.h"
 #include "tightrope/study/training_rows_case.h"
 
 namespace tightrope::study {
@@ -36,24 +37,40 @@ struct KnobSet {
 /// A set of rows left out of the fit and predicted by what the others say.
 struct LeftOut {
   std::string dimension, group;
-  std::vector<std::size_t> rows;   ///< indices into CalibrationReport::ids
-  std::vector<double> log_errors;  ///< log(predicted / measured) of those rows
+  std::vector<std::size_t> rows;     ///< indices into CalibrationReport::ids
+  std::vector<double> log_errors;    ///< log(predicted / measured) of those rows
+  std::vector<step::Unseen> unseen;  ///< by the rows that were not left out
+  std::vector<step::LogBand> bands;  ///< of those rows, from the errors of other groups alone
+};
+
+/// A number before and after the fit.
+struct FittedValue {
+  std::string name;
+  double before = 0, after = 0, standard_error = 0;
 };
 
 struct CalibrationReport {
   step::TuningTable table;
   int rows = 0, numbers = 0;
   std::vector<std::string> ids, sources, kinds;  ///< of the rows fitted
+  std::vector<step::Traits> traits;              ///< of the same rows
   std::vector<double> before, after;             ///< log(predicted / measured)
-  std::vector<LeftOut> left_out;                 ///< by source, model and hardware
+  std::vector<LeftOut> left_out;                 ///< by configuration, source, model and hardware
+  std::vector<FittedValue> values;               ///< the numbers, those that moved most first
+  bool refined = false;                          ///< from a fitted table, not from priors
   std::vector<std::string> provenance;           ///< data files with their hashes
 };
 
 struct CalibrateTrainingInput {
   std::vector<TrainingTable> data;
   step::TuningTable priors;
+  /// `priors` is a fitted table that these rows refine: its bands and what it has seen stay.
+  bool refine = false;
   bool leave_out = true;  ///< also fit without each source, model and hardware, for the bands
 };
+
+/// True when most rows come from sources that `table` was fitted to: a rebuild, not new data.
+[[nodiscard]] bool repeats(const std::vector<TrainingTable>& data, const step::TuningTable& table);
 
 /// Deterministic at any thread count. Errors: range when no row can be expressed.
 [[nodiscard]] Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input,
@@ -63,5 +80,7 @@ struct CalibrateTrainingInput {
 /// Before, after and left out, for people; and the comment that goes before the written table.
 [[nodiscard]] std::string to_text(const CalibrationReport& report);
 [[nodiscard]] std::string comment_of(const CalibrationReport& report);
+/// One line for each row and way of leaving it out: what it was, and its error.
+[[nodiscard]] std::string left_out_csv(const CalibrationReport& report);
 
 }  // namespace tightrope::study

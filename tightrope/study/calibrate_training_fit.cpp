@@ -105,6 +105,11 @@ std::vector<Column> slopes(FitRows& rows, const KnobSet& set, const std::vector<
   return columns;
 }
 
+double curvature(double residual) {
+  const double u = residual / noise, root = std::sqrt(1 + u * u);
+  return 1 / (noise * noise * root * root * root);
+}
+
 double loss(const std::vector<double>& residual, const std::vector<double>& weights,
             const std::vector<double>& z) {
   double sum = 0;

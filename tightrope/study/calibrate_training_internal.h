@@ -13,6 +13,8 @@ struct FitRows {
   std::vector<TrainingForm> forms;
   std::vector<int> accelerators;
   std::vector<std::string> ids, sources, models, hardware, kinds;
+  std::vector<std::string> keys;   ///< config_key, or the id without one
+  std::vector<std::string> folds;  ///< a tenth of the configurations each
   std::vector<double> weights;
   [[nodiscard]] std::size_t size() const { return cases.size(); }
 };
@@ -32,6 +34,25 @@ struct Column {
 /// sum_i w_i (sqrt(1 + (r_i / scale)^2) - 1) + sum_k z_k^2 / 2.
 [[nodiscard]] double loss(const std::vector<double>& residual, const std::vector<double>& weights,
                           const std::vector<double>& z);
+
+/// Second derivative of a row's part of the loss, at weight 1.
+[[nodiscard]] double curvature(double residual);
+
+/// Standard errors of the knobs' values: the inverse curvature of the loss at its optimum.
+[[nodiscard]] std::vector<step::StandardError> standard_errors(const FitRows& rows,
+                                                               const KnobSet& set,
+                                                               const std::vector<Column>& columns,
+                                                               const std::vector<double>& residual,
+                                                               const std::vector<double>& z);
+
+/// Values before and after, those that moved most standard deviations of their priors first.
+[[nodiscard]] std::vector<FittedValue> values_of(const KnobSet& set, const std::vector<double>& z,
+                                                 const step::Evidence& evidence);
+
+/// Error bands from the rows left out, and those of each group from the other groups alone. With
+/// `base`, whose bands stand, also by what it has seen.
+void add_bands(const std::vector<std::string>& keys, const step::Evidence* base,
+               CalibrationReport& report);
 
 /// The z that minimises the loss of the linear model, no knob moving more than `reach`.
 struct LinearStep {

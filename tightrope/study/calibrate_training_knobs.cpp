@@ -92,6 +92,7 @@ KnobSet make_knobs(const step::TuningTable& priors, const std::vector<RowCase>& 
   add_knobs(set, Knob::Kind::habit, "habits", "", 0, priors.habits, step::habit_fields());
   for (std::size_t i = 0; i < priors.sustained.size(); ++i) {
     const step::Sustained& s = priors.sustained[i];
+    if (chips.contains(s.architecture)) continue;  // a chip's own record, refined below
     add_knobs(set, Knob::Kind::sustained, "sustained." + s.architecture, s.architecture, i, s,
               step::sustained_fields());
   }
@@ -100,14 +101,17 @@ KnobSet make_knobs(const step::TuningTable& priors, const std::vector<RowCase>& 
     for (std::size_t i = 0; i < priors.sustained.size(); ++i) {
       if (priors.sustained[i].architecture == architecture) parent = i;
     }
+    std::size_t index = set.table.sustained.size();
+    for (std::size_t i = 0; i < priors.sustained.size(); ++i) {
+      if (priors.sustained[i].architecture == chip) index = parent = i;  // drawn to what it was
+    }
     step::Sustained own = priors.sustained[parent];
     own.architecture = chip;
-    const std::size_t index = set.table.sustained.size();
     const std::size_t first = set.knobs.size();
     add_knobs(set, Knob::Kind::chip, "sustained." + chip, chip, index, own,
               step::sustained_fields());
     for (std::size_t k = first; k < set.knobs.size(); ++k) set.knobs[k].parent = parent;
-    set.table.sustained.push_back(own);
+    if (index != parent) set.table.sustained.push_back(own);
   }
   for (std::size_t i = 0; i < priors.stacks.size(); ++i) {
     const step::Stack& s = priors.stacks[i];

@@ -1,5 +1,6 @@
 #include "tightrope/study/calibrate_training.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -66,7 +67,7 @@ TEST(CalibrateTraining, SameNumbersAtAnyThreadCount) {
 
 TEST(CalibrateTraining, EveryRowIsLeftOutOnceADimension) {
   const CalibrationReport report = fit(sample(), true);
-  for (const char* dimension : {"source", "model", "hardware"}) {
+  for (const char* dimension : {"configuration", "source", "model", "hardware"}) {
     std::vector<int> seen(report.ids.size(), 0);
     for (const LeftOut& g : report.left_out) {
       if (g.dimension != dimension) continue;
@@ -75,7 +76,61 @@ TEST(CalibrateTraining, EveryRowIsLeftOutOnceADimension) {
     }
     for (const int n : seen) EXPECT_EQ(n, 1) << dimension;
   }
-  EXPECT_GT(report.table.habits.band90, report.table.habits.band50);
+  for (const LeftOut& g : report.left_out) {
+    ASSERT_EQ(g.bands.size(), g.rows.size());
+    ASSERT_EQ(g.unseen.size(), g.rows.size());
+    for (const step::LogBand& b : g.bands) EXPECT_LT(b.q05, b.q95);
+    for (const step::Unseen& u : g.unseen) {
+      EXPECT_TRUE(u.source || g.dimension != "source") << g.group;
+      EXPECT_TRUE(u.chip || g.dimension != "hardware") << g.group;
+    }
+  }
+}
+
+TEST(CalibrateTraining, StandardErrorsNameEveryNumberAndShrinkWithRows) {
+  const CalibrationReport few = fit(sample(), false);
+  const step::Evidence& evidence = *few.table.evidence;
+  EXPECT_EQ(evidence.standard_errors.size(), static_cast<std::size_t>(few.numbers));
+  TrainingTable twice = sample();
+  for (TrainingRow row : sample().rows) {
+    row.id += " again";
+    row.source += " again";  // another witness, not a copy of the first
+    twice.rows.push_back(row);
+  }
+  const CalibrationReport more = fit(twice, false);
+  double before = 0, after = 0;
+  for (const step::StandardError& e : evidence.standard_errors) {
+    EXPECT_GT(e.value, 0) << e.name;
+    before += e.value;
+    after += more.table.evidence->standard_error(e.name);
+  }
+  EXPECT_LT(after, before);
+}
+
+TEST(CalibrateTraining, NewRowsRefineAFittedTable) {
+  TrainingTable mine = sample();
+  for (TrainingRow& row : mine.rows) {
+    row.source = "my cluster";
+    row.measured = 0.8 * row.measured;
+    row.model_flops = 0.8 * row.model_flops;
+  }
+  const step::TuningTable& ours = step::TuningTable::embedded();
+  EXPECT_TRUE(repeats({sample()}, ours));
+  EXPECT_FALSE(repeats({mine}, ours));
+  CalibrateTrainingInput input;
+  input.data = {mine};
+  input.priors = ours;
+  input.refine = true;
+  auto report =
+      calibrate_training(input, catalog::Catalog::embedded(), formula::embedded_calibration());
+  ASSERT_TRUE(report.has_value());
+  EXPECT_LT(mean_size(report->after), 0.7 * mean_size(report->before));
+  const step::Evidence& evidence = *report->table.evidence;
+  EXPECT_EQ(evidence.bands.base, ours.evidence->bands.base) << "bands stay";
+  EXPECT_TRUE(std::ranges::count(evidence.sources, "my cluster") == 1);
+  EXPECT_GT(evidence.sources.size(), ours.evidence->sources.size());
+  EXPECT_EQ(report->table.sustained.size(), ours.sustained.size()) << "no chip stands twice";
+  EXPECT_GE(report->values.size(), 20U);
 }
 
 TEST(CalibrateTraining, KnobsAtZeroAreThePriors) {

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
 #include <fmt/format.h>
 
+#include "tightrope/core/csv.h"
 #include "tightrope/study/calibrate_training.h"
 #include "tightrope/study/validate.h"
 
@@ -45,20 +47,78 @@ void add_block(std::string& text, const CalibrationReport& report, const std::st
   }
 }
 
+std::string words_of(const step::Unseen& u) {
+  std::string words;
+  const std::pair<bool, const char*> all[] = {{u.source, "source"}, {u.model, "model"},
+                                              {u.chip, "chip"},     {u.generation, "generation"},
+                                              {u.format, "format"}, {u.stack, "stack"}};
+  for (const auto& [flag, word] : all) {
+    if (flag) words += fmt::format("{}{}", words.empty() ? "" : " ", word);
+  }
+  return words;
+}
+
+// Share of rows left out that their bands hold, in percent.
+std::string held(const CalibrationReport& report, std::string_view dimension) {
+  int n = 0, in50 = 0, in90 = 0;
+  for (const LeftOut& g : report.left_out) {
+    if (g.dimension != dimension) continue;
+    for (std::size_t j = 0; j < g.bands.size(); ++j) {
+      const double e = g.log_errors[j];
+      ++n;
+      in50 += e >= g.bands[j].q25 && e <= g.bands[j].q75 ? 1 : 0;
+      in90 += e >= g.bands[j].q05 && e <= g.bands[j].q95 ? 1 : 0;
+    }
+  }
+  return fmt::format("  {:<48} {:>5} {:>7.1f} {:>7.1f}\n", fmt::format("left out by {}", dimension),
+                     n, 100.0 * in50 / std::max(1, n), 100.0 * in90 / std::max(1, n));
+}
+
+void add_values(std::string& text, const CalibrationReport& report) {
+  constexpr std::size_t most = 15;
+  constexpr double little = 1e-3;
+  std::size_t moved = 0;
+  for (const FittedValue& v : report.values) {
+    moved += std::abs(v.after - v.before) > little * std::abs(v.before) ? 1 : 0;
+  }
+  text += fmt::format(
+      "\n  {} of {} numbers moved by more than 0.1 %; furthest, for their priors:\n"
+      "  {:<48} {:>9} {:>9} {:>9}\n",
+      moved, report.values.size(), "", "before", "after", "+-");
+  for (std::size_t i = 0; i < std::min(most, report.values.size()); ++i) {
+    const FittedValue& v = report.values[i];
+    text += fmt::format("  {:<48} {:>9.4g} {:>9.4g} {:>9.2g}\n", v.name, v.before, v.after,
+                        v.standard_error);
+  }
+}
+
+constexpr const char* dimensions[] = {"configuration", "source", "model", "hardware"};
+
 }  // namespace
 
 std::string to_text(const CalibrationReport& report) {
   std::string text;
   for (const std::string& file : report.provenance) text += file + "\n";
-  text += fmt::format("{} rows, {} fitted numbers\n\n", report.rows, report.numbers);
+  text +=
+      fmt::format("{} rows, {} fitted numbers\n{}\n\n", report.rows, report.numbers,
+                  report.refined ? "refines a fitted calibration, which the numbers are drawn to"
+                                 : "from priors, which the numbers are drawn to");
   text += fmt::format("  {:<48} {:>5} {:>7} {:>7} {:>7} {:>7}\n", "percent, every row", "rows",
                       "mape", "median", "macro", "bias");
-  add_block(text, report, "priors", report.before);
-  add_block(text, report, "fitted", report.after);
-  for (const char* dimension : {"source", "model", "hardware"}) {
+  add_block(text, report, "before", report.before);
+  add_block(text, report, "after", report.after);
+  for (const char* dimension : dimensions) {
     if (report.left_out.empty()) break;
     add_block(text, report, fmt::format("left out by {}", dimension),
               left_out_errors(report, dimension));
+  }
+  add_values(text, report);
+  if (!report.left_out.empty()) {
+    text += fmt::format("\n  {:<48} {:>5} {:>7} {:>7}\n", "rows that the bands hold, percent",
+                        "rows", "of 50", "of 90");
+  }
+  for (const char* dimension : dimensions) {
+    if (!report.left_out.empty()) text += held(report, dimension);
   }
   if (!report.left_out.empty()) text += "\nleft out, group by group: rows, mape, bias\n";
   for (const LeftOut& g : report.left_out) {
@@ -92,6 +152,20 @@ std::string comment_of(const CalibrationReport& report) {
     const Figures out = figures_by(report, left_out_errors(report, "source"), all);
     text += fmt::format(";\nwith each source left out of the fit {:.1f} %, macro {:.1f} %",
                         out.mape, out.macro_mape);
+  }
+  return text;
+}
+
+std::string left_out_csv(const CalibrationReport& report) {
+  std::string text = "id,kind,dimension,group,unseen,log_error,q05,q25,q75,q95\n";
+  for (const LeftOut& g : report.left_out) {
+    for (std::size_t j = 0; j < g.rows.size(); ++j) {
+      const std::size_t i = g.rows[j];
+      const step::LogBand& b = g.bands[j];
+      text += fmt::format("{},{},{},{},{},{:.5f},{:.5f},{:.5f},{:.5f},{:.5f}\n",
+                          csv_cell(report.ids[i]), report.kinds[i], g.dimension, csv_cell(g.group),
+                          words_of(g.unseen[j]), g.log_errors[j], b.q05, b.q25, b.q75, b.q95);
+    }
   }
   return text;
 }

@@ -4,14 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "tightrope/core/embedded.h"
-#include "tightrope/core/hash.h"
 #include "tightrope/core/unit_text.h"
 #include "tightrope/study/plan_internal.h"
-
-namespace tightrope {
-std::vector<EmbeddedFile> embedded_calibration();  // written by cmake/embed.cmake
-}
 
 namespace tightrope::study {
 namespace {
@@ -204,14 +198,6 @@ std::string_view to_string(Remedy::Kind kind) {
   return "?";
 }
 
-std::string calibration_hash() {
-  std::uint64_t hash = fnv1a_start;
-  for (const EmbeddedFile& file : embedded_calibration()) {
-    hash = fnv1a(file.text, fnv1a(file.path, hash));
-  }
-  return fmt::format("{:016x}", hash);
-}
-
 Result<PlanResult> plan(const PlanRequest& request, const catalog::Catalog& catalog) {
   TR_TRY_VOID(plan_internal::check_numbers(request));
   TR_TRY(const Harvest harvest, plan_internal::harvest(request, catalog));
@@ -220,7 +206,7 @@ Result<PlanResult> plan(const PlanRequest& request, const catalog::Catalog& cata
   result.mappings = harvest.mappings;
   result.counts = harvest.counts;
   result.catalog_hash = catalog.hash();
-  result.calibration_hash = calibration_hash();
+  result.calibration_hash = coefficients_or_embedded(request.coefficients).hash;
   std::vector<Plan> kept;
   for (const Plan& plan : harvest.plans) {
     const Verdict verdict = plan_internal::judge(plan, request.constraints);

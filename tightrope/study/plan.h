@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "tightrope/search/search.h"
 #include "tightrope/step/context.h"
 #include "tightrope/step/estimate.h"
+#include "tightrope/study/coefficients.h"
 #include "tightrope/workload/job.h"
 #include "tightrope/workload/model.h"
 
@@ -65,6 +67,7 @@ struct PlanRequest {
   bool announced = false;  ///< also systems that do not ship yet
   bool prune = true;       ///< false: replay every mapping that fits, to prove the pruned answer
   int top = 1;             ///< plans a system
+  std::shared_ptr<const Coefficients> coefficients;  ///< null: those in the binary
 };
 
 /// A price that a plan was costed with.
@@ -195,8 +198,5 @@ struct PlanKey {
 /// The whole run around one estimated step: time, money, energy, carbon, band.
 [[nodiscard]] Plan make_plan(const PlanRequest& request, const step::Context& context, int chips,
                              const step::Estimate& estimate, const catalog::Catalog& catalog);
-
-/// FNV-1a 64 over the calibration files, as 16 hex digits.
-[[nodiscard]] std::string calibration_hash();
 
 }  // namespace tightrope::study

@@ -34,6 +34,7 @@ step::ContextRequest context_request(const PlanRequest& request, const std::stri
   r.job = request.job;
   r.precision = precision;
   r.stack = stack;
+  r.tuning = &coefficients_or_embedded(request.coefficients).tuning;
   return r;
 }
 
@@ -105,8 +106,9 @@ class Harvester {
         reason = fmt::format("{} has no microscaled units for mxfp8", offer.chip->title);
         continue;
       }
-      auto context = step::make_context(context_request(request_, precision, offer.stack),
-                                        *offer.system, catalog_, formula::embedded_calibration());
+      auto context =
+          step::make_context(context_request(request_, precision, offer.stack), *offer.system,
+                             catalog_, coefficients_or_embedded(request_.coefficients).kernels);
       if (!context) {
         reason = context.error().what;
         continue;
@@ -238,7 +240,8 @@ Result<step::Context> plan_context(const PlanRequest& request, const PlanKey& ke
   TR_TRY(const std::vector<plan_internal::Offer> offers, plan_internal::find_offers(one, catalog));
   const plan_internal::Offer& offer = offers.front();
   return step::make_context(plan_internal::context_request(request, key.precision, offer.stack),
-                            *offer.system, catalog, formula::embedded_calibration());
+                            *offer.system, catalog,
+                            coefficients_or_embedded(request.coefficients).kernels);
 }
 
 }  // namespace tightrope::study

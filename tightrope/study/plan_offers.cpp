@@ -46,8 +46,8 @@ std::vector<std::string> usual_precisions(const Chip& chip) {
   return list;
 }
 
-std::string usual_stack(const Chip& chip) {
-  const step::TuningTable& table = step::TuningTable::embedded();
+std::string usual_stack(const PlanRequest& request, const Chip& chip) {
+  const step::TuningTable& table = coefficients_or_embedded(request.coefficients).tuning;
   const std::string wished = chip.kind == "trainium" ? "neuron"
                              : chip.kind == "tpu"    ? "maxtext"
                                                      : "megatron-core-2025";
@@ -75,7 +75,7 @@ Result<void> check_names(const PlanRequest& request, const catalog::Catalog& cat
   }
   if (!request.stack.empty()) {
     TR_TRY([[maybe_unused]] const step::Tuning tuning,
-           step::TuningTable::embedded().tuning("", request.stack));
+           coefficients_or_embedded(request.coefficients).tuning.tuning("", request.stack));
   }
   for (const std::string& name : request.regions) {
     if (catalog.find_region(name) != nullptr) continue;
@@ -110,7 +110,8 @@ Result<std::vector<Offer>> find_offers(const PlanRequest& request,
     const bool wanted = request.systems.empty() ? on_offer(request, system, *chip, catalog)
                                                 : named(request, system, catalog);
     if (!wanted) continue;
-    offers.push_back({&system, chip, request.stack.empty() ? usual_stack(*chip) : request.stack,
+    offers.push_back({&system, chip,
+                      request.stack.empty() ? usual_stack(request, *chip) : request.stack,
                       request.precisions.empty() ? usual_precisions(*chip) : request.precisions});
   }
   if (offers.empty()) {

@@ -125,6 +125,13 @@ std::vector<RowCase> make_cases(const TrainingTable& table, const catalog::Catal
   return cases;
 }
 
+step::Traits traits_of(const RowCase& row, const std::string& source) {
+  TR_CHECK(!row.contexts.empty());
+  step::Traits traits = step::traits_of(row.contexts.front());
+  traits.source = source;
+  return traits;
+}
+
 Prediction predict(const RowCase& row, TrainingForm form, int accelerators) {
   TR_CHECK(!row.contexts.empty());
   Prediction out;

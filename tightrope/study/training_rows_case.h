@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tightrope/step/estimate.h"
+#include "tightrope/step/evidence.h"
 #include "tightrope/study/training_rows.h"
 
 namespace tightrope::study {
@@ -32,6 +33,9 @@ struct RowCase {
                                               const catalog::Catalog& catalog,
                                               const formula::Calibration& calibration,
                                               const step::TuningTable& tuning);
+
+/// What decides how far the prediction of an expressed row may be off.
+[[nodiscard]] step::Traits traits_of(const RowCase& row, const std::string& source);
 
 /// What the model says about a row, in the unit of RowCase::measured.
 struct Prediction {

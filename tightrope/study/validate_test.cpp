@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "tightrope/core/csv.h"
+#include "tightrope/study/bundled_tables.h"
+#include "tightrope/study/validate_left_out.h"
 
 namespace tightrope::study {
 namespace {
@@ -138,6 +140,46 @@ TEST_F(ValidateSample, TheRowsFileHasOneLineARow) {
   for (std::size_t i = 0; i < csv->rows(); ++i) {
     EXPECT_EQ(csv->at(i, "predicted").empty(), !csv->at(i, "refused").empty());
   }
+}
+
+TEST_F(ValidateSample, LeftOutRowsHaveFiguresAndBandsOfTheirOwn) {
+  auto table =
+      read_training_table(std::string(TIGHTROPE_SOURCE_DIR) + "/validation/sample_training.csv");
+  ASSERT_TRUE(table.has_value());
+  ValidationReport left =
+      validate_training(*table, catalog::Catalog::embedded(), formula::embedded_calibration(),
+                        step::TuningTable::embedded());
+  const auto done =
+      add_left_out(*table, {}, catalog::Catalog::embedded(), embedded_coefficients(), left);
+  ASSERT_TRUE(done.has_value()) << to_string(done.error());
+  ASSERT_EQ(left.left_out.size(), 4U);
+  for (const LeftOutFigures& l : left.left_out) {
+    ASSERT_FALSE(l.groups.empty());
+    EXPECT_EQ(l.groups.front().figures.n, left.overall.n) << l.left_out;
+    EXPECT_EQ(l.groups.front().coverage.n, left.overall.n) << l.left_out;
+  }
+  EXPECT_GT(left.left_out[1].groups.front().figures.mape, left.overall.mape)
+      << "rows that the fit has not seen are harder";
+  const auto json = nlohmann::json::parse(to_json(left));
+  EXPECT_TRUE(json["left_out"]["source"]["overall"]["coverage"].contains("share_in_90"));
+  EXPECT_TRUE(json["coverage"].contains("share_in_50"));
+}
+
+TEST_F(ValidateSample, NoPredictorIsFasterThanThePlainRooflineButPeak) {
+  for (const RowOutcome& r : report().rows) {
+    if (!r.refused.empty()) continue;
+    EXPECT_GT(r.plain, 0) << r.id;
+    EXPECT_LT(r.plain, r.roofline * 1.05) << r.id;
+    EXPECT_GT(r.plain, r.measured * 0.95) << r.id << ": a bound on what was measured";
+  }
+  EXPECT_GT(report().fitted_numbers, 0);
+}
+
+TEST(Validate, TheBundledTableIsTheCommittedOne) {
+  const auto file = read_training_table(std::string(TIGHTROPE_SOURCE_DIR) +
+                                        "/validation/training_measurements.csv");
+  ASSERT_TRUE(file.has_value());
+  EXPECT_EQ(bundled_training_table().hash, file->hash);
 }
 
 TEST_F(ValidateSample, TheTextNamesWhatWasRefusedAndTheBaselines) {

@@ -25,8 +25,9 @@ void add_heading(std::string& text, const std::string& name) {
 
 double share(int part, int whole) { return whole > 0 ? 100.0 * part / whole : 0.0; }
 
-// Parts of the step, the large ones only, in percent.
-std::string breakdown(const RowOutcome& r) {
+}  // namespace
+
+std::string where_time_goes(const RowOutcome& r) {
   const step::TimeParts& p = r.parts;
   const std::pair<const char*, Seconds> parts[] = {{"forward", p.forward},
                                                    {"backward", p.backward},
@@ -51,8 +52,7 @@ std::string breakdown(const RowOutcome& r) {
   return text;
 }
 
-void add_worst(std::string& text, const ValidationReport& report) {
-  constexpr std::size_t most = 25;
+std::vector<const RowOutcome*> worst_rows(const ValidationReport& report, std::size_t most) {
   std::vector<const RowOutcome*> rows;
   for (const RowOutcome& r : report.rows) {
     if (r.refused.empty()) rows.push_back(&r);
@@ -62,13 +62,57 @@ void add_worst(std::string& text, const ValidationReport& report) {
   };
   std::stable_sort(rows.begin(), rows.end(),
                    [&](const auto* a, const auto* b) { return miss(a) > miss(b); });
-  text += "\nworst rows (measured -> predicted; where the predicted step goes, percent)\n";
-  for (std::size_t i = 0; i < std::min(most, rows.size()); ++i) {
-    const RowOutcome& r = *rows[i];
-    text +=
-        fmt::format("  {:<14} {:>10.4g} -> {:>10.4g} {:>+6.0f}%  {}\n{:17}{}\n", r.id, r.measured,
-                    r.predicted, 100 * (r.predicted / r.measured - 1), r.text, "", breakdown(r));
+  if (rows.size() > most) rows.resize(most);
+  return rows;
+}
+
+namespace {
+
+void add_held(std::string& text, const std::string& name, const GroupFigures& g) {
+  text += fmt::format("  {:<44} {:>5} {:>7.1f} {:>7.1f} {:>7.1f} {:>+7.1f} {:>8.1f} {:>6.1f}\n",
+                      name.substr(0, 44), g.figures.n, g.figures.mape, g.figures.median_ape,
+                      g.figures.macro_mape, g.figures.bias, 100 * g.coverage.in50,
+                      100 * g.coverage.in90);
+}
+
+void add_bands(std::string& text, const ValidationReport& report) {
+  const Coverage& c = report.coverage;
+  text += fmt::format("rows that the bands hold, percent: {:.1f} of 50, {:.1f} of 90\n",
+                      100 * c.in50, 100 * c.in90);
+  for (const LeftOutFigures& l : report.left_out) {
+    text += fmt::format("\n  {:<44} {:>5} {:>7} {:>7} {:>7} {:>7} {:>8} {:>6}\n",
+                        "left out by " + l.left_out, "rows", "mape", "median", "macro", "bias",
+                        "in 50 %", "in 90 %");
+    for (const GroupFigures& g : l.groups) {
+      if (g.dimension == "all" || g.dimension == "kind_task") add_held(text, g.value, g);
+    }
   }
+  if (report.left_out.empty()) return;
+  text += fmt::format("  each time {} numbers were fitted again\n", report.left_out_numbers);
+}
+
+void add_worst(std::string& text, const ValidationReport& report) {
+  constexpr std::size_t most = 25;
+  text += "\nworst rows (measured -> predicted; where the predicted step goes, percent)\n";
+  for (const RowOutcome* row : worst_rows(report, most)) {
+    const RowOutcome& r = *row;
+    text += fmt::format("  {:<14} {:>10.4g} -> {:>10.4g} {:>+6.0f}%  {}\n{:17}{}\n", r.id,
+                        r.measured, r.predicted, 100 * (r.predicted / r.measured - 1), r.text, "",
+                        where_time_goes(r));
+  }
+}
+
+Json json_of(const Coverage& c) {
+  return {{"n", c.n}, {"share_in_50", c.in50}, {"share_in_90", c.in90}};
+}
+
+Json json_of(const MemoryFigures& m) {
+  return {{"n", m.n},
+          {"mape", m.mape},
+          {"median_ape", m.median_ape},
+          {"bias", m.bias},
+          {"share_within_8_percent", m.within_8},
+          {"called_too_large", m.called_too_large}};
 }
 
 Json json_of(const Figures& f) {
@@ -77,6 +121,31 @@ Json json_of(const Figures& f) {
           {"median_ape", f.median_ape},
           {"macro_mape", f.macro_mape},
           {"bias", f.bias}};
+}
+
+Json coverage_json(const ValidationReport& report) {
+  Json by = Json::object();
+  for (const GroupFigures& g : report.by) by[g.dimension][g.value] = json_of(g.coverage);
+  Json out = json_of(report.coverage);
+  out["by"] = by;
+  return out;
+}
+
+Json left_out_json(const ValidationReport& report) {
+  Json out = Json::object();
+  for (const LeftOutFigures& l : report.left_out) {
+    Json& one = out[l.left_out];
+    for (const GroupFigures& g : l.groups) {
+      Json figures = json_of(g.figures);
+      figures["coverage"] = json_of(g.coverage);
+      if (g.dimension == "all") {
+        one["overall"] = figures;
+      } else {
+        one["by"][g.dimension][g.value] = figures;
+      }
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -96,7 +165,11 @@ std::string to_text(const ValidationReport& report) {
   add_figures(text, "Tightrope, re-measurements counted again", report.every_row);
   add_figures(text, "constant MFU a chip and precision", report.baseline);
   add_figures(text, "constant MFU, from other sources only", report.baseline_out);
+  add_figures(text, "plain roofline of the kernels", report.plain);
   add_figures(text, "peak FLOP/s", report.roofline);
+  text +=
+      fmt::format("  {} numbers are fitted to training runs, beside those of kernels and links\n",
+                  report.fitted_numbers);
   std::string dimension;
   for (const GroupFigures& g : report.by) {
     if (g.dimension != dimension) add_heading(text, "by " + g.dimension);
@@ -116,6 +189,12 @@ std::string to_text(const ValidationReport& report) {
       "peak memory: {} rows, mape {:.1f}, median {:.1f}, bias {:+.1f}, {:.0f} % "
       "within 8 %; published runs called too large: {}\n",
       m.n, m.mape, m.median_ape, m.bias, 100 * m.within_8, m.called_too_large);
+  for (const MemoryBySource& by : report.memory_by) {
+    text += fmt::format("  {:<56} {:>5} {:>8.1f} {:>8.1f} {:>17.0f} % within 8 %\n",
+                        by.source.substr(0, 56), by.figures.n, by.figures.mape,
+                        by.figures.median_ape, 100 * by.figures.within_8);
+  }
+  add_bands(text, report);
   add_worst(text, report);
   return text;
 }
@@ -125,7 +204,11 @@ std::string to_json(const ValidationReport& report) {
   for (const GroupFigures& g : report.by) by[g.dimension][g.value] = json_of(g.figures);
   Json refused = Json::object();
   for (const auto& [reason, count] : report.refused) refused[reason] = count;
-  const MemoryFigures& m = report.memory;
+  Json memory = json_of(report.memory);
+  memory["by_source"] = Json::object();
+  for (const MemoryBySource& m : report.memory_by) {
+    memory["by_source"][m.source] = json_of(m.figures);
+  }
   const Json json = {
       {"schema", "tightrope.validate.training/1"},
       {"data", report.file},
@@ -139,6 +222,7 @@ std::string to_json(const ValidationReport& report) {
       {"baselines",
        {{"constant_mfu", json_of(report.baseline)},
         {"constant_mfu_other_sources", json_of(report.baseline_out)},
+        {"plain_roofline", json_of(report.plain)},
         {"peak_flops", json_of(report.roofline)}}},
       {"by", by},
       {"pairs",
@@ -146,13 +230,10 @@ std::string to_json(const ValidationReport& report) {
         {"ordered", report.pairs.ordered},
         {"n_apart", report.pairs.apart},
         {"ordered_apart", report.pairs.apart_ordered}}},
-      {"memory",
-       {{"n", m.n},
-        {"mape", m.mape},
-        {"median_ape", m.median_ape},
-        {"bias", m.bias},
-        {"share_within_8_percent", m.within_8},
-        {"called_too_large", m.called_too_large}}},
+      {"memory", memory},
+      {"fitted_numbers", report.fitted_numbers},
+      {"coverage", coverage_json(report)},
+      {"left_out", left_out_json(report)},
   };
   return json.dump(2) + "\n";
 }
