@@ -23,6 +23,11 @@ const std::vector<NumberField<Stack>>& stack_fields() {
       {"bucket_mparams", &Stack::bucket_mparams, 0.0, 1e5},
       {"bucket_mparams_a_rank", &Stack::bucket_mparams_a_rank, 0.0, 100.0},
       {"gather_mparams", &Stack::gather_mparams, 0.0, 1e5},
+      {"gradient_kept_bytes", &Stack::gradient_kept_bytes, 0.0, 8.0},
+      {"logit_bytes", &Stack::logit_bytes, 2.0, 32.0},
+      {"split_logit_bytes", &Stack::split_logit_bytes, 0.0, 32.0},
+      {"checkpoint_copies", &Stack::checkpoint_copies, 1.0, 4.0},
+      {"reserve_share", &Stack::reserve_share, 0.0, 1.0},
       {"pass_share", &Stack::pass_share, 0.3, 4.0},
       {"cast_share", &Stack::cast_share, 0.0, 3.0},
       {"reserve_gib", &Stack::reserve_gib, -1.0, 16.0},
@@ -74,7 +79,10 @@ constexpr FlagField flag_fields[] = {
     {"graphs", &Stack::graphs},
     {"sharded_all_reduce", &Stack::sharded_all_reduce},
     {"old_attention", &Stack::old_attention},
-    {"fused_loss", &Stack::fused_loss},
+    {"keeps_outputs", &Stack::keeps_outputs},
+    {"placeholder_gradients", &Stack::placeholder_gradients},
+    {"figure_reserved", &Stack::figure_reserved},
+    {"figure_device", &Stack::figure_device},
     {"host_waits", &Stack::host_waits},
 };
 

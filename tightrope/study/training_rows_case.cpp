@@ -87,6 +87,7 @@ Result<void> fill(const TrainingRow& given, TrainingForm form, const catalog::Ca
   request.precision = out.precision;
   request.stack = out.stack = stack_of(row, software, tuning);
   request.tuning = &tuning;
+  request.gradient_kept = gradient_kept_of(row, software);
   const catalog::System system = system_of(row, *chip, catalog);
   std::vector<std::int64_t> batches;
   split_batch(row, out, batches);

@@ -46,6 +46,11 @@ enum class Software {
 [[nodiscard]] std::string stack_of(const TrainingRow& row, Software software,
                                    const step::TuningTable& table);
 
+/// Bytes of a gradient in its buffer, where the row's software has another default than its stack:
+/// Megatron-LM accumulates in 32 bits unless told otherwise, recipes built on it in 16. 0 = the
+/// stack's.
+[[nodiscard]] double gradient_kept_of(const TrainingRow& row, Software software);
+
 /// Name of the precision recipe; errors: unsupported.
 [[nodiscard]] Result<std::string> precision_of(const TrainingRow& row);
 

@@ -71,6 +71,7 @@ void add_prediction(const TrainingRow& row, const RowCase& c, TrainingForm form,
   out.memory = p.memory;
   const step::Context& context = c.contexts.front();
   out.device_memory = context.kernels.hbm;
+  out.printed_peak = step::printed_peak(context.tuning, p.memory);
   const step::Habits& habits = context.tuning.habits;
   out.low50 = p.value / (1 + habits.band50);
   out.high50 = p.value * (1 + habits.band50);
@@ -171,7 +172,7 @@ MemoryFigures memory_figures(const std::vector<RowOutcome>& rows) {
     if (!r.refused.empty()) continue;
     if (r.memory.total() > r.device_memory) ++m.called_too_large;
     if (!(r.measured_peak > Bytes(0.0))) continue;
-    const double error = r.memory.allocated() / r.measured_peak - 1.0;
+    const double error = r.printed_peak / r.measured_peak - 1.0;
     errors.push_back(std::abs(error));
     m.mape += std::abs(error);
     m.bias += error;
