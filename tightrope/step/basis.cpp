@@ -78,8 +78,10 @@ void add_layers(Adder& adder, const StageLayers& stage, const BlockCosts& costs,
     const PartCost& c = costs.kinds[k];
     run.layer_kept = max(run.layer_kept, c.kept);
     // What backward rebuilds for one layer at a time.
-    const bool rebuilds = n > plain && c.kept_if_none > c.kept;
-    run.working = max(run.working, (rebuilds ? c.kept_if_none - c.kept : Bytes(0.0)) + c.beside);
+    const Bytes rebuilt = n > plain ? c.kept_if_none - c.kept : Bytes(0.0);
+    // A compiled step frees a tensor after its last use, so that the one makes room for the other.
+    const bool compiled = adder.context.tuning.stack.graphs;
+    run.working = max(run.working, compiled ? max(rebuilt, c.beside) : rebuilt + c.beside);
     run.distinct_parameters = std::max(run.distinct_parameters, c.distinct_parameters);
     run.layer_parameters = std::max(run.layer_parameters, c.dense_parameters + c.expert_parameters);
   }

@@ -89,9 +89,9 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
   const Tuning tuning = context.tuning;
   retune(context, tuning);
   if (tuning.stack.gradient_bytes > 0) context.recipe.gradient_sent = tuning.stack.gradient_bytes;
-  const double kept =
-      request.gradient_kept > 0 ? request.gradient_kept : tuning.stack.gradient_kept_bytes;
-  if (kept > 0) context.recipe.gradient_kept = std::min(kept, context.recipe.states.gradient);
+  double& kept = context.recipe.gradient_kept;
+  if (tuning.stack.gradient_kept_bytes > 0) kept = std::min(kept, tuning.stack.gradient_kept_bytes);
+  if (request.gradient_kept > 0) kept = request.gradient_kept;
   const workload::WorkOptions options{.flash_attention = tuning.stack.flash_attention,
                                       .dropout = tuning.stack.dropout};
   for (const workload::LayerKind& kind : context.model.kinds) {

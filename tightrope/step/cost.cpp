@@ -390,7 +390,8 @@ class Accountant {
     switch (t.kind) {
       case TensorKind::gemm_input: {
         if (c_.frozen_base()) return 0.0;
-        const bool narrow = c_.recipe.quantized && t.consumer != "head" && t.consumer != "router";
+        const bool narrow = c_.recipe.quantized && !c_.tuning.stack.keeps_wide_inputs &&
+                            t.consumer != "head" && t.consumer != "router";
         return narrow ? c_.recipe.kept_input : half_precision;
       }
       case TensorKind::norm_input:

@@ -16,11 +16,14 @@ Bytes transient_of(const Context& c, const Mapping& m, const RunBasis& run) {
     always += Bytes(half_precision * run.distinct_parameters);
   }
   if (m.sharding == Sharding::full) {
-    always += Bytes(resident_layers * run.layer_parameters * c.recipe.states.weight);
+    // Compiled steps gather and reduce weight by weight, the others layer by layer, one ahead.
+    const bool compiled = c.tuning.stack.graphs;
+    const double layers = compiled ? 1.0 : resident_layers;
+    always += Bytes(layers * run.layer_parameters * c.recipe.states.weight);
     loss += Bytes(half_precision * run.head_parameters);
     // A layer's gradients stand whole before they are reduced, and once more in what is sent.
     const double whole = half_precision + c.recipe.gradient_sent;
-    if (!c.frozen_base()) backward += Bytes(whole * run.layer_parameters);
+    if (!compiled && !c.frozen_base()) backward += Bytes(whole * run.layer_parameters);
   }
   return always + max(backward, loss);
 }

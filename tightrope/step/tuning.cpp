@@ -79,6 +79,7 @@ constexpr FlagField flag_fields[] = {
     {"graphs", &Stack::graphs},
     {"sharded_all_reduce", &Stack::sharded_all_reduce},
     {"old_attention", &Stack::old_attention},
+    {"keeps_wide_inputs", &Stack::keeps_wide_inputs},
     {"keeps_outputs", &Stack::keeps_outputs},
     {"placeholder_gradients", &Stack::placeholder_gradients},
     {"figure_reserved", &Stack::figure_reserved},

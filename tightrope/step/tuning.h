@@ -21,6 +21,7 @@ struct Stack {
   bool graphs = false;          ///< whole-step device graphs: no host time between kernels
   bool sharded_all_reduce = false;  ///< ZeRO-1 reduces gradients whole on every rank
   bool old_attention = false;       ///< its attention kernel was written for Ampere
+  bool keeps_wide_inputs = false;  ///< of products below 16 bits it keeps the 16-bit inputs
   bool keeps_outputs = false;  ///< a pipeline's last stage holds the logits of all micro-batches
   bool placeholder_gradients = false;  ///< weights hand empty gradients on, one a shape, cached
   bool figure_reserved = false;        ///< its printed peak counts what its allocator holds

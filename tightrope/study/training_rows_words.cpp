@@ -132,7 +132,11 @@ std::string stack_of(const TrainingRow& row, Software software, const step::Tuni
 double gradient_kept_of(const TrainingRow& row, Software software) {
   const std::string words = lower(row.source + " " + row.system + " " + row.notes);
   const bool plain = has_any(words, {"megatron-lm"}) && !has_any(words, {"nemo", "bridge"});
-  return software == Software::megatron && plain ? 4.0 : 0.0;
+  if (software == Software::megatron) return plain ? 4.0 : 0.0;
+  // DeepSpeed's optimizer for BF16 accumulates in 32 bits beside the 16-bit gradients.
+  const bool wide = software == Software::deepspeed && lower(row.precision) == "bf16" &&
+                    row.release >= "2022-02-28";
+  return wide ? 6.0 : 0.0;
 }
 
 Result<std::string> precision_of(const TrainingRow& row) {

@@ -80,6 +80,7 @@ void add_prediction(const TrainingRow& row, const RowCase& c, TrainingForm form,
   out.text =
       fmt::format("{} {} x{} {} gbs{} seq{} {} [{}]", row.model_key, row.hardware, row.accelerators,
                   c.precision, row.global_batch, row.seq_len, step::to_text(c.mapping), c.stack);
+  if (!c.reading.empty()) out.text += fmt::format(" ({})", c.reading);
 }
 
 // The predictor that knows one utilisation for each chip and precision.
