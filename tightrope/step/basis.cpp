@@ -255,6 +255,7 @@ formula::StateShards shards_of(const Context& c, const Mapping& m, double parame
 }
 
 constexpr double three_words = 12;  // bytes: an fp32 master copy and two moments
+constexpr double one_byte = 1;
 
 void add_states(const Context& c, const Mapping& m, double parameters, double trained,
                 const Sharers& s, RunSync& out) {
@@ -265,8 +266,12 @@ void add_states(const Context& c, const Mapping& m, double parameters, double tr
   // gathered layers only.
   const bool one_copy = m.sharding == Sharding::full && !c.frozen_base() &&
                         c.recipe.states.optimizer >= three_words;
-  if (!one_copy) out.weights += formula::state_memory(all).weights;
+  formula::StateShards copies = all;
+  // What is never updated needs no copy wider than its products.
+  if (c.frozen_base() && c.recipe.quantized) copies.bytes.weight = one_byte;
+  if (!one_copy) out.weights += formula::state_memory(copies).weights;
   formula::StateShards buffers = live;
+  buffers.bytes.optimizer = c.recipe.optimizer_kept;
   if (m.sharding != Sharding::full) buffers.bytes.gradient = c.recipe.gradient_kept;
   const formula::StateMemory trained_memory = formula::state_memory(buffers);
   out.gradients += trained_memory.gradients;

@@ -42,6 +42,7 @@ Result<Recipe> find_recipe(std::string_view name) {
     if (r.name != name) continue;
     Recipe found = r;
     found.gradient_kept = r.states.gradient;
+    found.optimizer_kept = r.states.optimizer;
     return found;
   }
   return fail(ErrorCode::unsupported, fmt::format("unknown precision \"{}\"", name), {},

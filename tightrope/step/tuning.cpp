@@ -24,6 +24,7 @@ const std::vector<NumberField<Stack>>& stack_fields() {
       {"bucket_mparams_a_rank", &Stack::bucket_mparams_a_rank, 0.0, 100.0},
       {"gather_mparams", &Stack::gather_mparams, 0.0, 1e5},
       {"gradient_kept_bytes", &Stack::gradient_kept_bytes, 0.0, 8.0},
+      {"optimizer_kept_bytes", &Stack::optimizer_kept_bytes, 0.0, 16.0},
       {"logit_bytes", &Stack::logit_bytes, 2.0, 32.0},
       {"split_logit_bytes", &Stack::split_logit_bytes, 0.0, 32.0},
       {"checkpoint_copies", &Stack::checkpoint_copies, 1.0, 4.0},

@@ -35,6 +35,8 @@ struct Stack {
   // tidy-allow(raw-unit): a number of calibration/training.toml, read by its key
   double gradient_kept_bytes = 0.0;  ///< a gradient in its buffer takes; 0: what the recipe says
   // tidy-allow(raw-unit): a number of calibration/training.toml, read by its key
+  double optimizer_kept_bytes = 0.0;  ///< master copy and moments of a parameter; 0: the same
+  // tidy-allow(raw-unit): a number of calibration/training.toml, read by its key
   double logit_bytes = 8.0;  ///< a logit takes at the loss's peak: its copies and its gradient
   // tidy-allow(raw-unit): a number of calibration/training.toml, read by its key
   double split_logit_bytes = 0.0;  ///< the same with the vocabulary split; 0: the same number

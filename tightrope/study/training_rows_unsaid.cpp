@@ -1,5 +1,6 @@
-// What a row leaves unsaid, read as its users had to choose it: the least that fits the device.
-#include <fmt/format.h>
+// What a row leaves unsaid, read as its users had to choose it: the least that fits the device,
+// which is what takes the least time.
+#include <optional>
 
 #include "tightrope/step/estimate.h"
 #include "tightrope/study/training_rows_internal.h"
@@ -45,19 +46,53 @@ std::vector<Mapping> light_ways(const step::Context& context, Software software,
   return ways;
 }
 
-// Whole layers, as few of a stage as fit; all of them when fewer do not.
-bool fewest_layers(const step::Context& context, Mapping& m) {
-  m.recompute = RecomputeModule::layer;
-  m.recompute_layers = 0;
-  if (!fits(context, m)) return false;
-  int high = layers_a_stage(context.model, m), low = 0;  // high fits, low does not
+// The fewest layers of a stage, by `set`, with which a mapping fits; nothing when all do not help.
+// `set(m, n)` makes n of them lighter; 0 stands for all.
+template <class Set>
+void add_fewest(const step::Context& context, Mapping m, Set set, std::vector<Mapping>& ways) {
+  set(m, 0);
+  if (!fits(context, m)) return;
+  const int all = layers_a_stage(context.model, m);
+  int high = all, low = 0;  // high fits, low does not
   while (high - low > 1) {
     const int middle = (low + high) / 2;
-    m.recompute_layers = middle;
+    set(m, middle);
     (fits(context, m) ? high : low) = middle;
   }
-  m.recompute_layers = high < layers_a_stage(context.model, m) ? high : 0;
-  return true;
+  set(m, high < all ? high : 0);
+  ways.push_back(m);
+}
+
+// Of all ways that fit, the fastest.
+std::optional<Mapping> fastest(const step::Context& context, const std::vector<Mapping>& ways) {
+  std::optional<Mapping> best;
+  Seconds best_time{};
+  for (const Mapping& way : ways) {
+    const step::Estimate e = step::estimate(context, way);
+    if (e.infeasible != step::Infeasible::none) continue;
+    if (best && !(e.step_time < best_time)) continue;
+    best = way;
+    best_time = e.step_time;
+  }
+  return best;
+}
+
+std::vector<Mapping> ways_of(const step::Context& context, Software software, const Mapping& m) {
+  std::vector<Mapping> ways = light_ways(context, software, m);
+  const auto recompute = [](Mapping& way, int layers) {
+    way.recompute = RecomputeModule::layer;
+    way.recompute_layers = layers;
+  };
+  const auto offload = [](Mapping& way, int layers) {
+    way.offload_activations = true;
+    way.offload_layers = layers;
+  };
+  add_fewest(context, m, recompute, ways);
+  const bool host = context.fabric.fabric.host_bandwidth > BytesPerSecond(0.0);
+  if (software == Software::megatron && host && !m.offload_activations) {
+    add_fewest(context, m, offload, ways);
+  }
+  return ways;
 }
 
 }  // namespace
@@ -70,17 +105,10 @@ std::string fit_unsaid(const TrainingRow& row, Software software, const step::Co
   const bool open = words.empty() || (words.starts_with("selective") && torch_blocks(software) &&
                                       !has_any(words, {"per-op", "modules:"}));
   if (open && software != Software::jax) {
-    for (const Mapping& way : light_ways(context, software, m)) {
-      if (!fits(context, way)) continue;
-      m = way;
-      return "recompute not said: the least that fits";
-    }
-    Mapping whole = m;
-    if (fewest_layers(context, whole)) {
-      m = whole;
-      return "recompute not said: the least that fits";
-    }
-    return {};
+    const auto best = fastest(context, ways_of(context, software, m));
+    if (!best) return {};
+    m = *best;
+    return "recompute not said: the least that fits";
   }
   // "Host offload" that does not say of what: the optimizer's states follow the activations.
   if (has_any(words, {"host offload"}) && !m.offload_optimizer) {
