@@ -12,6 +12,8 @@ using step::Mapping;
 using workload::ModuleSet;
 using workload::RecomputeModule;
 
+constexpr int first_offload_year = 2025;
+
 bool fits(const step::Context& context, const Mapping& m) {
   const step::Infeasible why = step::estimate(context, m).infeasible;
   return why == step::Infeasible::none;
@@ -77,7 +79,8 @@ std::optional<Mapping> fastest(const step::Context& context, const std::vector<M
   return best;
 }
 
-std::vector<Mapping> ways_of(const step::Context& context, Software software, const Mapping& m) {
+std::vector<Mapping> ways_of(const TrainingRow& row, const step::Context& context,
+                             Software software, const Mapping& m) {
   std::vector<Mapping> ways = light_ways(context, software, m);
   const auto recompute = [](Mapping& way, int layers) {
     way.recompute = RecomputeModule::layer;
@@ -88,8 +91,10 @@ std::vector<Mapping> ways_of(const step::Context& context, Software software, co
     way.offload_layers = layers;
   };
   add_fewest(context, m, recompute, ways);
+  // Megatron's recipes offload activations since 2025.
   const bool host = context.fabric.fabric.host_bandwidth > BytesPerSecond(0.0);
-  if (software == Software::megatron && host && !m.offload_activations) {
+  const bool offloads = software == Software::megatron && year_of(row) >= first_offload_year;
+  if (offloads && host && !m.offload_activations) {
     add_fewest(context, m, offload, ways);
   }
   return ways;
@@ -105,7 +110,7 @@ std::string fit_unsaid(const TrainingRow& row, Software software, const step::Co
   const bool open = words.empty() || (words.starts_with("selective") && torch_blocks(software) &&
                                       !has_any(words, {"per-op", "modules:"}));
   if (open && software != Software::jax) {
-    const auto best = fastest(context, ways_of(context, software, m));
+    const auto best = fastest(context, ways_of(row, context, software, m));
     if (!best) return {};
     m = *best;
     return "recompute not said: the least that fits";
