@@ -54,7 +54,8 @@ Memory peak_memory(const Context& context, const Mapping& m, const Basis& basis,
       here.activations -= moved - min(moved, resident_layers * run.layer_kept);
     }
     here.transient = transient_of(context, m, run);
-    here.reserve = context.tuning.reserve(here.allocated());
+    here.reserve = context.tuning.runtime() +
+                   context.tuning.slack(here.allocated(), context.kernels.hbm);
     if (here.total() > most) {
       most = here.total();
       peak = here;
@@ -66,7 +67,7 @@ Memory peak_memory(const Context& context, const Mapping& m, const Basis& basis,
 Bytes printed_peak(const Tuning& tuning, const Memory& memory) {
   if (tuning.stack.figure_device) return memory.total();
   if (!tuning.stack.figure_reserved) return memory.allocated();
-  return memory.allocated() * (1.0 + tuning.stack.reserve_share);
+  return memory.total() - tuning.runtime();
 }
 
 }  // namespace tightrope::step

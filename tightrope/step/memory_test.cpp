@@ -125,7 +125,19 @@ TEST(Memory, PrintedPeaksGrowWithWhatTheyCount) {
   EXPECT_NEAR(printed_peak(t, m) / m.allocated(), 1.1, 1e-12);
   t.stack.figure_device = true;
   EXPECT_EQ(printed_peak(t, m), m.total());
-  EXPECT_NEAR((m.reserve - 0.1 * m.allocated()).raw(), t.reserve(Bytes(0.0)).raw(), 1.0);
+  EXPECT_NEAR((m.reserve - 0.1 * m.allocated()).raw(), t.runtime().raw(), 1.0);
+}
+
+TEST(Memory, SlackAloneNeverOverflowsADevice) {
+  Context c = test_context({});
+  const Mapping m = shape(1, 1, 8);
+  c.kernels.hbm = memory_of(c, m).total() + Bytes(1e6);
+  c.tuning.stack.reserve_share = 0.5;
+  const Estimate e = estimate(c, m);
+  EXPECT_EQ(e.infeasible, Infeasible::none);
+  EXPECT_NEAR(e.memory.total() / c.kernels.hbm, 1.0, 1e-8);
+  c.kernels.hbm -= Bytes(2e6);
+  EXPECT_EQ(estimate(c, m).infeasible, Infeasible::does_not_fit);
 }
 
 }  // namespace tightrope::step

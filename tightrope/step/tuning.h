@@ -96,11 +96,17 @@ struct Tuning {
   Sustained sustained;
   Habits habits;
   [[nodiscard]] Seconds step_fixed() const { return Seconds(habits.step_fixed_ms * 1e-3); }
-  /// Beside what is allocated: the runtime's own, and the allocator's slack.
-  [[nodiscard]] Bytes reserve(Bytes allocated) const {
+  /// What the runtime takes of a device: context, communicators, libraries.
+  [[nodiscard]] Bytes runtime() const {
     const double own = stack.reserve_gib;
-    return Bytes((own < 0 ? habits.reserve_gib : own) * 1073741824.0) +
-           stack.reserve_share * allocated;
+    return Bytes((own < 0 ? habits.reserve_gib : own) * 1073741824.0);
+  }
+  /// What the allocator holds beyond its peak. It gives back before a device overflows, so that
+  /// slack alone never does.
+  [[nodiscard]] Bytes slack(Bytes allocated, Bytes device) const {
+    constexpr double full = 1 - 1e-9;  // rounding must not overflow it either
+    const Bytes room = full * (device - runtime() - allocated);
+    return max(Bytes(0.0), min(stack.reserve_share * allocated, room));
   }
   [[nodiscard]] double logit_bytes(bool split) const {
     return split && stack.split_logit_bytes > 0 ? stack.split_logit_bytes : stack.logit_bytes;
