@@ -94,7 +94,7 @@ void add_loss(const Context& context, const Mapping& m, const PartCost& head, in
   const double heads = 1.0 + context.model.mtp_layers;
   const bool all = m.pp > 1 && context.tuning.stack.keeps_outputs;
   run.held = Bytes(heads * (all ? micro_batches : 1) * logit * head.logits);
-  run.loss = Bytes((context.tuning.logit_bytes(m.tp > 1) - logit) * head.logits);
+  run.loss = head.logits * (context.tuning.logit(m.tp > 1) - Bytes(logit));
   run.head_parameters = head.dense_parameters;
   run.distinct_parameters += head.distinct_parameters;
 }

@@ -108,8 +108,10 @@ struct Tuning {
     const Bytes room = full * (device - runtime() - allocated);
     return max(Bytes(0.0), min(stack.reserve_share * allocated, room));
   }
-  [[nodiscard]] double logit_bytes(bool split) const {
-    return split && stack.split_logit_bytes > 0 ? stack.split_logit_bytes : stack.logit_bytes;
+  /// What a logit takes at the loss's peak.
+  [[nodiscard]] Bytes logit(bool split) const {
+    const double own = stack.split_logit_bytes;
+    return Bytes(split && own > 0 ? own : stack.logit_bytes);
   }
 };
 
