@@ -133,7 +133,8 @@ double gradient_kept_of(const TrainingRow& row, Software software) {
   const std::string words = lower(row.source + " " + row.system + " " + row.notes);
   const bool plain = has_any(words, {"megatron-lm"}) && !has_any(words, {"nemo", "bridge"});
   if (software == Software::megatron) return plain ? 4.0 : 0.0;
-  // DeepSpeed's optimizer for BF16 accumulates in 32 bits beside the 16-bit gradients.
+  // DeepSpeed's optimizer for BF16 accumulates in 32 bits beside the 16-bit gradients. The date is
+  // inferred from published peaks (docs/mechanisms.md).
   const bool wide = software == Software::deepspeed && lower(row.precision) == "bf16" &&
                     row.release >= "2022-02-28";
   return wide ? 6.0 : 0.0;
