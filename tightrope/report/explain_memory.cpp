@@ -33,9 +33,10 @@ void add_states(const step::Context& c, const step::Memory& memory, const step::
     root.children.back().note =
         fmt::format("{} bytes a parameter in {}; {}", each, c.recipe.name, shared);
   };
-  add("weights", memory.weights, bytes.weight);
-  add("gradients", memory.gradients, bytes.gradient);
-  add("optimizer", memory.optimizer, bytes.optimizer);
+  const bool full = m.sharding == step::Sharding::full;
+  add("weights", memory.weights, memory.weights > Bytes(0.0) ? bytes.weight : 0.0);
+  add("gradients", memory.gradients, full ? bytes.gradient : c.recipe.gradient_kept);
+  add("optimizer", memory.optimizer, c.recipe.optimizer_kept);
   if (m.offload_weights) root.children[0].note += "; offloaded, two layers resident";
   if (m.offload_optimizer) root.children[2].note += "; offloaded";
 }
@@ -79,10 +80,11 @@ Node memory_node(const step::Context& c, const study::Plan& plan, const Workings
   }
   root.children.push_back(std::move(activations));
   Node working = card_node("working", to_text(memory.transient), "peak_memory");
-  working.formula = "what backward rebuilds for one layer, or the logits; gathered layers (ZeRO-3)";
+  working.formula =
+      "logits; backward of one layer, or the loss; gathered layers (ZeRO-3); empty gradients";
   root.children.push_back(std::move(working));
   Node framework = card_node("framework", to_text(memory.reserve), "peak_memory");
-  framework.formula = "reserve_gib of calibration/training.toml";
+  framework.formula = "reserve_gib, and reserve_share of the rest (calibration/training.toml)";
   root.children.push_back(std::move(framework));
   return root;
 }

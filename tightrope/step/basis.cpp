@@ -78,9 +78,25 @@ void add_layers(Adder& adder, const StageLayers& stage, const BlockCosts& costs,
     const PartCost& c = costs.kinds[k];
     run.layer_kept = max(run.layer_kept, c.kept);
     // What backward rebuilds for one layer at a time.
-    run.transient = max(run.transient, c.kept_if_none - c.kept);
+    const Bytes rebuilt = n > plain ? c.kept_if_none - c.kept : Bytes(0.0);
+    // A compiled step frees a tensor after its last use, so that the one makes room for the other.
+    const bool compiled = adder.context.tuning.stack.graphs;
+    run.working = max(run.working, compiled ? max(rebuilt, c.beside) : rebuilt + c.beside);
+    run.distinct_parameters = std::max(run.distinct_parameters, c.distinct_parameters);
     run.layer_parameters = std::max(run.layer_parameters, c.dense_parameters + c.expert_parameters);
   }
+}
+
+// The 16-bit logits stay while their caller holds them; the loss makes its own copies of them.
+void add_loss(const Context& context, const Mapping& m, const PartCost& head, int micro_batches,
+              RunBasis& run) {
+  constexpr double logit = 2;  // bytes of a 16-bit element
+  const double heads = 1.0 + context.model.mtp_layers;
+  const bool all = m.pp > 1 && context.tuning.stack.keeps_outputs;
+  run.held = Bytes(heads * (all ? micro_batches : 1) * logit * head.logits);
+  run.loss = head.logits * (context.tuning.logit(m.tp > 1) - Bytes(logit));
+  run.head_parameters = head.dense_parameters;
+  run.distinct_parameters += head.distinct_parameters;
 }
 
 }  // namespace
@@ -153,9 +169,7 @@ Basis make_basis(const Context& context, const Mapping& mapping, const BlockCost
         adder.add(costs.kinds[kinds - 1], n);
         adder.add(costs.head, n);
       }
-      // Logits of one micro-batch and their gradient stand beside the kept activations once.
-      const double copies = context.tuning.stack.fused_loss ? 1.0 : 2.0;
-      run.transient = max(run.transient, copies * costs.head.kept);
+      add_loss(context, mapping, costs.head, micro_batches, run);
       // A tied table that stands on this very stage is one matrix, not two.
       if (context.model.tied_embeddings && stage.embedding) {
         run.dense_parameters -= costs.head.dense_parameters - context.head.norm_parameters;
@@ -242,13 +256,26 @@ formula::StateShards shards_of(const Context& c, const Mapping& m, double parame
   return s;
 }
 
+constexpr double three_words = 12;  // bytes: an fp32 master copy and two moments
+constexpr double one_byte = 1;
+
 void add_states(const Context& c, const Mapping& m, double parameters, double trained,
                 const Sharers& s, RunSync& out) {
   const double ranks = s.shard.ranks;
   const formula::StateShards all = shards_of(c, m, parameters, ranks);
   const formula::StateShards live = shards_of(c, m, trained, ranks);
-  out.weights += formula::state_memory(all).weights;
-  const formula::StateMemory trained_memory = formula::state_memory(live);
+  // Fully sharded parameters stand in 32 bits, which is the master copy; the 16-bit ones are
+  // gathered layers only.
+  const bool one_copy = m.sharding == Sharding::full && !c.frozen_base() &&
+                        c.recipe.states.optimizer >= three_words;
+  formula::StateShards copies = all;
+  // What is never updated needs no copy wider than its products.
+  if (c.frozen_base() && c.recipe.quantized) copies.bytes.weight = one_byte;
+  if (!one_copy) out.weights += formula::state_memory(copies).weights;
+  formula::StateShards buffers = live;
+  buffers.bytes.optimizer = c.recipe.optimizer_kept;
+  if (m.sharding != Sharding::full) buffers.bytes.gradient = c.recipe.gradient_kept;
+  const formula::StateMemory trained_memory = formula::state_memory(buffers);
   out.gradients += trained_memory.gradients;
   out.states += trained_memory.optimizer;
   const Bytes traffic = formula::optimizer_traffic(live);

@@ -1,5 +1,7 @@
 #include "tightrope/step/context.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace tightrope::step {
@@ -88,6 +90,13 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
   const Tuning tuning = context.tuning;
   retune(context, tuning);
   if (tuning.stack.gradient_bytes > 0) context.recipe.gradient_sent = tuning.stack.gradient_bytes;
+  double& kept = context.recipe.gradient_kept;
+  if (tuning.stack.gradient_kept_bytes > 0) kept = std::min(kept, tuning.stack.gradient_kept_bytes);
+  double& states = context.recipe.optimizer_kept;
+  if (tuning.stack.optimizer_kept_bytes > 0) {
+    states = std::min(states, tuning.stack.optimizer_kept_bytes);
+  }
+  if (request.gradient_kept > 0) kept = request.gradient_kept;
   const workload::WorkOptions options{.flash_attention = tuning.stack.flash_attention,
                                       .dropout = tuning.stack.dropout};
   for (const workload::LayerKind& kind : context.model.kinds) {

@@ -47,6 +47,7 @@ struct ContextRequest {
   std::string precision = "bf16";
   std::string stack = "megatron-core-2025";
   const TuningTable* tuning = nullptr;  ///< the embedded table when null
+  double gradient_kept = 0;  ///< bytes of a gradient in its buffer; 0: as the stack keeps it
 };
 
 /// Resolves a system and its chip for a request. Errors: unsupported precision or stack; not_found

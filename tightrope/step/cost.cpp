@@ -390,7 +390,8 @@ class Accountant {
     switch (t.kind) {
       case TensorKind::gemm_input: {
         if (c_.frozen_base()) return 0.0;
-        const bool narrow = c_.recipe.quantized && t.consumer != "head" && t.consumer != "router";
+        const bool narrow = c_.recipe.quantized && !c_.tuning.stack.keeps_wide_inputs &&
+                            t.consumer != "head" && t.consumer != "router";
         return narrow ? c_.recipe.kept_input : half_precision;
       }
       case TensorKind::norm_input:
@@ -398,24 +399,39 @@ class Accountant {
       case TensorKind::activation: return half_precision;
       case TensorKind::mask: return 1.0;
       case TensorKind::statistics:
-      case TensorKind::router:
-      case TensorKind::logits: return 4.0;
+      case TensorKind::router: return 4.0;
+      case TensorKind::logits: return 0.0;  // counted by the loss
     }
     return half_precision;
   }
 
   void add_kept() {
+    using workload::TensorKind;
     const double keys = static_cast<double>(c_.job.attended_len());
+    const bool layer = key_.recompute.meets(workload::RecomputeModule::layer);
+    const double copies = layer ? c_.tuning.stack.checkpoint_copies : 1.0;
+    double ffn = 0, attention = 0;  // gradients of what each holds, in 16 bits
     for (const workload::SavedTensor& t : part_.work.saved) {
       const double per_token =
           static_cast<double>(t.elements) + keys * static_cast<double>(t.elements_per_key);
-      double bytes = elements(t.shard, per_token) * kept_bytes(t);
+      const double count = elements(t.shard, per_token);
+      double bytes = count * kept_bytes(t);
+      const bool inside = t.shard == Shard::tensor || t.shard == Shard::expert_tensor;
+      if (t.kind == TensorKind::logits) cost_.logits += count;
+      if (t.kind == TensorKind::attention) attention += count * half_precision;
+      if (t.kind == TensorKind::activation || (t.kind == TensorKind::gemm_input && inside)) {
+        ffn += count * half_precision;
+      }
       const bool whole = !key_.regather && t.kind == workload::TensorKind::gemm_input &&
                          t.shard == Shard::sequence;
       if (whole) bytes *= tokens_ / sequence_tokens_;
       cost_.kept_if_none += Bytes(bytes);
-      if (t.kept(key_.recompute)) cost_.kept += Bytes(bytes);
+      if (t.kept(key_.recompute)) cost_.kept += copies * Bytes(bytes);
     }
+    // A product's input, gathered from the sequence's parts, and its gradient.
+    const double width = static_cast<double>(c_.model.hidden);
+    const double whole = tokens_ > sequence_tokens_ ? 2 * tokens_ * width * half_precision : 0.0;
+    if (ffn + attention > 0) cost_.beside = Bytes(std::max(ffn, attention) + whole);
   }
 
   void add_parameters() {
@@ -423,8 +439,11 @@ class Accountant {
       const double weights = static_cast<double>(g.weights());
       if (g.role == GemmRole::expert) {
         cost_.expert_parameters += weights * part_.experts / (key_.ep * key_.etp);
+        cost_.distinct_parameters += weights / key_.etp;
       } else {
-        cost_.dense_parameters += g.split == Split::none ? weights : weights / key_.tp;
+        const double own = g.split == Split::none ? weights : weights / key_.tp;
+        cost_.dense_parameters += own;
+        cost_.distinct_parameters += own;
       }
     }
     cost_.dense_parameters += part_.norm_parameters + part_.table_parameters / key_.tp;

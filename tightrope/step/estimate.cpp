@@ -10,9 +10,6 @@
 namespace tightrope::step {
 namespace {
 
-// Pages of weights or activations that stay on the device while the rest is on the host.
-constexpr double resident_layers = 2;
-
 // Waiting for the slowest node, as a share of the pipeline's time.
 double straggling(const Context& c, int ranks) {
   const double nodes = static_cast<double>(ranks) / c.fabric.fabric.node_ranks;
@@ -37,11 +34,6 @@ struct Windows {
   explicit Windows(const RunBasis& busiest)
       : forward{busiest.time.forward}, backward{busiest.time.backward + busiest.time.weight} {}
 };
-
-// Activations of one micro-batch that go to the host.
-Bytes moved_activations(const Mapping& m, const RunBasis& run) {
-  return m.offload_layers > 0 ? min(run.kept, m.offload_layers * run.layer_kept) : run.kept;
-}
 
 Seconds visible_offload(const Context& c, const Mapping& m, const RunBasis& run,
                         const RunSync& sync, Windows& windows) {
@@ -79,36 +71,6 @@ Seconds visible_sync(const Context& c, const Mapping& m, const RunBasis& run, in
 }
 
 }  // namespace
-
-Memory peak_memory(const Context& context, const Mapping& m, const Basis& basis,
-                   const SyncCost& sync) {
-  Memory peak;
-  Bytes most(-1.0);
-  for (std::size_t i = 0; i < basis.runs.size(); ++i) {
-    const RunBasis& run = basis.runs[i];
-    const RunSync& s = sync.runs[i];
-    Memory here;
-    here.stage = run.first;
-    const double layer_weights = run.layer_parameters * context.recipe.states.weight;
-    here.weights =
-        m.offload_weights ? min(s.weights, Bytes(resident_layers * layer_weights)) : s.weights;
-    here.gradients = s.gradients;
-    here.optimizer = m.offload_optimizer ? Bytes(0.0) : s.states;
-    here.activations = run.in_flight * run.kept;
-    if (m.offload_activations) {
-      const Bytes moved = run.in_flight * moved_activations(m, run);
-      here.activations -= moved - min(moved, resident_layers * run.layer_kept);
-    }
-    here.transient = run.transient;
-    if (m.sharding == Sharding::full) here.transient += Bytes(resident_layers * layer_weights);
-    here.reserve = context.tuning.reserve();
-    if (here.total() > most) {
-      most = here.total();
-      peak = here;
-    }
-  }
-  return peak;
-}
 
 TimeParts finish(const Context& context, const Mapping& m, const Basis& basis, const SyncCost& sync,
                  const formula::PipelineTime& pipeline) {

@@ -40,6 +40,13 @@ struct TimeParts {
 [[nodiscard]] Memory peak_memory(const Context& context, const Mapping& mapping, const Basis& basis,
                                  const SyncCost& sync);
 
+/// Activations of one micro-batch of a run that go to the host under offload.
+[[nodiscard]] Bytes moved_activations(const Mapping& mapping, const RunBasis& run);
+
+/// The peak as the stack's own tools print it: allocated, reserved by the allocator, or the
+/// device's.
+[[nodiscard]] Bytes printed_peak(const Tuning& tuning, const Memory& memory);
+
 /// Step time with a pipeline time that the caller took from pipeline_bound or replay_pipeline.
 /// Monotone in the pipeline time, so that a bound of the one is a bound of the other.
 [[nodiscard]] TimeParts finish(const Context& context, const Mapping& mapping, const Basis& basis,

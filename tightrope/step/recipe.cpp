@@ -39,7 +39,11 @@ const std::vector<std::string>& recipe_names() {
 
 Result<Recipe> find_recipe(std::string_view name) {
   for (const Recipe& r : all()) {
-    if (r.name == name) return r;
+    if (r.name != name) continue;
+    Recipe found = r;
+    found.gradient_kept = r.states.gradient;
+    found.optimizer_kept = r.states.optimizer;
+    return found;
   }
   return fail(ErrorCode::unsupported, fmt::format("unknown precision \"{}\"", name), {},
               fmt::format("choose one of {}", fmt::join(recipe_names(), ", ")));

@@ -23,6 +23,8 @@ struct Recipe {
   double parameter_sent = 2;  ///< bytes a parameter takes in an all-gather
   double gradient_sent = 2;   ///< bytes a gradient takes in a reduction
   formula::StateBytes states;
+  double gradient_kept = 4;    ///< bytes a gradient takes in its buffer (the stack may halve it)
+  double optimizer_kept = 12;  ///< bytes a parameter's master copy and moments take
 };
 
 /// bf16, fp16, fp8 (one scale a tensor), fp8-block, mxfp8, nvfp4, bf16-sr (stochastic rounding, no

@@ -23,13 +23,27 @@ struct Stack {
   bool graphs = false;          ///< whole-step device graphs: no host time between kernels
   bool sharded_all_reduce = false;  ///< ZeRO-1 reduces gradients whole on every rank
   bool old_attention = false;       ///< its attention kernel was written for Ampere
-  bool fused_loss = true;           ///< else logits stand in memory in 16 and 32 bits
+  bool keeps_wide_inputs = false;  ///< of products below 16 bits it keeps the 16-bit inputs
+  bool keeps_outputs = false;  ///< a pipeline's last stage holds the logits of all micro-batches
+  bool placeholder_gradients = false;  ///< weights hand empty gradients on, one a shape, cached
+  bool figure_reserved = false;        ///< its printed peak counts what its allocator holds
+  bool figure_device = false;          ///< its printed peak is the device's, runtime included
   bool host_waits = false;          ///< each kernel waits for the one before (launch blocking)
   // tidy-allow(raw-unit): a number of calibration/training.toml, read and fitted by its key
   double gradient_bytes = 0.0;         ///< a gradient in a reduction takes; 0: what the recipe says
   double bucket_mparams = 40.0;        ///< parameters, in millions, of one gradient message; 0: all
   double bucket_mparams_a_rank = 0.0;  ///< the same at least, a data-parallel rank
   double gather_mparams = 0.0;  ///< parameters, in millions, of one message back; 0: as gradients
+  // tidy-allow(raw-unit): a number of calibration/training.toml, read by its key
+  double gradient_kept_bytes = 0.0;  ///< a gradient in its buffer takes; 0: what the recipe says
+  // tidy-allow(raw-unit): a number of calibration/training.toml, read by its key
+  double optimizer_kept_bytes = 0.0;  ///< master copy and moments of a parameter; 0: the same
+  // tidy-allow(raw-unit): a number of calibration/training.toml, read by its key
+  double logit_bytes = 8.0;  ///< a logit takes at the loss's peak: its copies and its gradient
+  // tidy-allow(raw-unit): a number of calibration/training.toml, read by its key
+  double split_logit_bytes = 0.0;  ///< the same with the vocabulary split; 0: the same number
+  double checkpoint_copies = 1.0;  ///< times a recomputed layer's input is kept
+  double reserve_share = 0.0;      ///< what the allocator holds beyond its peak, relative
   double pass_share = 1.0;      ///< HBM traffic of elementwise passes, relative to perfect fusion
   double cast_share = 1.0;      ///< share of the casts to narrow formats that cost a pass
   // tidy-allow(raw-unit): a number of calibration/training.toml, read and fitted by its key
@@ -84,9 +98,22 @@ struct Tuning {
   Habits habits;
   std::shared_ptr<const Evidence> evidence = std::make_shared<const Evidence>();
   [[nodiscard]] Seconds step_fixed() const { return Seconds(habits.step_fixed_ms * 1e-3); }
-  [[nodiscard]] Bytes reserve() const {
+  /// What the runtime takes of a device: context, communicators, libraries.
+  [[nodiscard]] Bytes runtime() const {
     const double own = stack.reserve_gib;
     return Bytes((own < 0 ? habits.reserve_gib : own) * 1073741824.0);
+  }
+  /// What the allocator holds beyond its peak. It gives back before a device overflows, so that
+  /// slack alone never does.
+  [[nodiscard]] Bytes slack(Bytes allocated, Bytes device) const {
+    constexpr double full = 1 - 1e-9;  // rounding must not overflow it either
+    const Bytes room = full * (device - runtime() - allocated);
+    return max(Bytes(0.0), min(stack.reserve_share * allocated, room));
+  }
+  /// What a logit takes at the loss's peak.
+  [[nodiscard]] Bytes logit(bool split) const {
+    const double own = stack.split_logit_bytes;
+    return Bytes(split && own > 0 ? own : stack.logit_bytes);
   }
 };
 

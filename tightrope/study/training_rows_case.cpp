@@ -87,6 +87,7 @@ Result<void> fill(const TrainingRow& given, TrainingForm form, const catalog::Ca
   request.precision = out.precision;
   request.stack = out.stack = stack_of(row, software, tuning);
   request.tuning = &tuning;
+  request.gradient_kept = gradient_kept_of(row, software);
   const catalog::System system = system_of(row, *chip, catalog);
   std::vector<std::int64_t> batches;
   split_batch(row, out, batches);
@@ -101,6 +102,7 @@ Result<void> fill(const TrainingRow& given, TrainingForm form, const catalog::Ca
   if (offload && !(first.fabric.fabric.host_bandwidth > BytesPerSecond(0.0))) {
     out.mapping.offload_activations = out.mapping.offload_optimizer = false;
   }
+  out.reading = fit_unsaid(row, software, first, out.mapping);
   const step::Estimate e = step::estimate(first, out.mapping);
   if (e.infeasible != step::Infeasible::none && e.infeasible != step::Infeasible::does_not_fit) {
     return fail(ErrorCode::range, std::string(step::to_string(e.infeasible)));

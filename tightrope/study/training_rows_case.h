@@ -21,6 +21,7 @@ struct RowCase {
   double flops_a_token = 0;  ///< FLOPs a token, causal attention, frozen weights left out (MFU)
   FlopsPerSecond peak{};     ///< of one accelerator in the recipe's format
   step::Mapping mapping;
+  std::string reading;  ///< what was read into the mapping though the row does not say it
   /// The steps that bracket the row: one, or two when the last micro-batch is a partial one; the
   /// row's step time is the weighted mean.
   std::vector<step::Context> contexts;

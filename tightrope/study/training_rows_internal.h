@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tightrope/catalog/catalog.h"
+#include "tightrope/step/context.h"
 #include "tightrope/step/mapping.h"
 #include "tightrope/step/tuning.h"
 #include "tightrope/study/training_rows.h"
@@ -46,6 +47,11 @@ enum class Software {
 [[nodiscard]] std::string stack_of(const TrainingRow& row, Software software,
                                    const step::TuningTable& table);
 
+/// Bytes of a gradient in its buffer, where the row's software has another default than its stack:
+/// Megatron-LM accumulates in 32 bits unless told otherwise, recipes built on it in 16. 0 = the
+/// stack's.
+[[nodiscard]] double gradient_kept_of(const TrainingRow& row, Software software);
+
 /// Name of the precision recipe; errors: unsupported.
 [[nodiscard]] Result<std::string> precision_of(const TrainingRow& row);
 
@@ -66,5 +72,17 @@ enum class Software {
 /// Mapping by degrees and words. Errors: range when ranks do not divide or the batch is too small.
 [[nodiscard]] Result<step::Mapping> mapping_of(const TrainingRow& row, const workload::Model& model,
                                                const catalog::Chip& chip, Software software);
+
+/// Layers of the fullest stage.
+[[nodiscard]] int layers_a_stage(const workload::Model& model, const step::Mapping& mapping);
+/// Layers of a stage that PyTorch's selective checkpointing runs again, in whole layers: every
+/// second one, or what torchtitan's choice of single products comes to.
+[[nodiscard]] int selective_layers(const workload::Model& model, const step::Mapping& mapping,
+                                   Software software);
+
+/// Reads what a row does not say about recompute and offload as the least that fits the device.
+/// Says what it did, in words for the row's note; empty when there was nothing to do.
+[[nodiscard]] std::string fit_unsaid(const TrainingRow& row, Software software,
+                                     const step::Context& context, step::Mapping& mapping);
 
 }  // namespace tightrope::study::rows_internal

@@ -129,6 +129,13 @@ std::string stack_of(const TrainingRow& row, Software software, const step::Tuni
   return best.empty() ? first : best;
 }
 
+double gradient_kept_of(const TrainingRow& row, Software software) {
+  const std::string words = lower(row.source + " " + row.system + " " + row.notes);
+  const bool plain = has_any(words, {"megatron-lm"}) && !has_any(words, {"nemo", "bridge"});
+  if (software == Software::megatron) return plain ? 4.0 : 0.0;
+  return 0.0;
+}
+
 Result<std::string> precision_of(const TrainingRow& row) {
   const std::string p = lower(row.precision);
   if (has_any(p, {"nvfp4", "fp4"})) return std::string("nvfp4");

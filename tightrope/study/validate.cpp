@@ -67,6 +67,7 @@ void add_prediction(const TrainingRow& row, const RowCase& c, TrainingForm form,
   out.memory = p.memory;
   const step::Context& context = c.contexts.front();
   out.device_memory = context.kernels.hbm;
+  out.printed_peak = step::printed_peak(context.tuning, p.memory);
   out.architecture = context.chip.architecture;
   const ErrorFactors band = error_factors(context, row.source);
   const bool time = form == TrainingForm::mapping_grid;
@@ -77,6 +78,7 @@ void add_prediction(const TrainingRow& row, const RowCase& c, TrainingForm form,
   out.text =
       fmt::format("{} {} x{} {} gbs{} seq{} {} [{}]", row.model_key, row.hardware, row.accelerators,
                   c.precision, row.global_batch, row.seq_len, step::to_text(c.mapping), c.stack);
+  if (!c.reading.empty()) out.text += fmt::format(" ({})", c.reading);
 }
 
 // The predictor that knows one utilisation for each chip and precision.

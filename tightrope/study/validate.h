@@ -59,6 +59,7 @@ struct RowOutcome {
   step::TimeParts parts;
   step::Memory memory;
   Bytes measured_peak{}, device_memory{};  ///< 0 = not published
+  Bytes printed_peak{};                    ///< ours, as the row's stack counts it
 };
 
 /// Share of pairs that differ in mapping (same model, task, hardware, accelerators and batch) whose

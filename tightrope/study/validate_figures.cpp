@@ -81,7 +81,7 @@ MemoryFigures memory_figures(const std::vector<RowOutcome>& rows, const Wanted& 
     if (!r.refused.empty() || !wanted(r)) continue;
     if (r.memory.total() > r.device_memory) ++m.called_too_large;
     if (!(r.measured_peak > Bytes(0.0))) continue;
-    const double error = r.memory.allocated() / r.measured_peak - 1.0;
+    const double error = r.printed_peak / r.measured_peak - 1.0;
     errors.push_back(std::abs(error));
     m.mape += std::abs(error);
     m.bias += error;
