@@ -123,7 +123,7 @@ Node calibration_node(const step::Context& c) {
   habits.value = fmt::format("{}, {}", c.tuning.stack.name, c.tuning.sustained.architecture);
   habits.place = "calibration/training.toml";
   habits.note = fmt::format(
-      "sustained speed {:.3f} in 16 bits, {:.3f} below; error bands {:.0f} % "
+      "clocks hold {:.3f} of the tables in 16 bits, {:.3f} below; error bands {:.0f} % "
       "(50 of 100) and {:.0f} % (90 of 100)",
       c.tuning.sustained.wide, c.tuning.sustained.narrow, 100 * c.tuning.habits.band50,
       100 * c.tuning.habits.band90);

@@ -4,6 +4,7 @@
 
 #include "tightrope/core/check.h"
 #include "tightrope/formula/overlap.h"
+#include "tightrope/formula/routing.h"
 
 namespace tightrope::step {
 namespace {
@@ -339,9 +340,9 @@ class Accountant {
 
   // Copies of a token that leave for `places` when its experts lie there evenly.
   double copies(double places) const {
-    const double topk = part_.experts_per_token;
-    if (!c_.tuning.stack.dedup_dispatch) return topk;
-    return places * (1.0 - std::pow(1.0 - 1.0 / places, topk));
+    if (!c_.tuning.stack.dedup_dispatch) return part_.experts_per_token;
+    return formula::places_of_token(
+        {places, part_.experts_per_token, part_.expert_groups, part_.groups_per_token});
   }
 
   // One direction of the exchange. Dispatchers that send a token once to a rank also send it once

@@ -38,6 +38,10 @@ const std::vector<NumberField<Sustained>>& sustained_fields() {
       {"wide", &Sustained::wide, 0.3, 1.3},
       {"narrow", &Sustained::narrow, 0.3, 1.3},
       {"narrowest", &Sustained::narrowest, 0.3, 1.5},
+      {"wide_per_watt", &Sustained::wide_per_watt, 0.0, 10.0},
+      {"narrow_per_watt", &Sustained::narrow_per_watt, 0.0, 20.0},
+      {"narrowest_per_watt", &Sustained::narrowest_per_watt, 0.0, 40.0},
+      {"chip", &Sustained::chip, 0.5, 1.5},
   };
   return fields;
 }

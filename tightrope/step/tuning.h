@@ -39,12 +39,17 @@ struct Stack {
   [[nodiscard]] Seconds host_per_kernel() const { return Seconds(host_per_kernel_us * 1e-6); }
 };
 
-/// Speed of matrix kernels in long runs against the warm kernel tables: clocks under load.
+/// Speed of matrix kernels in long runs against the warm kernel tables: clocks under load, and what
+/// the power limit lets through (formula::sustained_rate).
 struct Sustained {
   std::string architecture;  ///< or the id of one chip, which then goes before its architecture
   double wide = 1.0;         ///< products in 16 bits and more
   double narrow = 1.0;       ///< products in 8 bits
   double narrowest = 1.0;    ///< products in 4 bits
+  double wide_per_watt = 0.0;       ///< TFLOP/s a watt of the chip's limit; 0: no limit known
+  double narrow_per_watt = 0.0;     ///< the same in 8 bits
+  double narrowest_per_watt = 0.0;  ///< the same in 4 bits
+  double chip = 1.0;                ///< one chip against its architecture, at every width
 };
 
 /// How well traffic hides and what a step costs beside it; the same for every chip and stack.
