@@ -91,8 +91,8 @@ struct AttentionShape {
 
 /// Two limits of what matrix units keep up for hours.
 struct SustainedLimits {
-  FlopsPerSecond clock{};  ///< rate of the kernel tables at the clock that a long run holds
-  Watts power{};           ///< what the chip may draw; 0: not known
+  FlopsPerSecond clock{};        ///< rate of the kernel tables at the clock that a long run holds
+  Watts power{};                 ///< what the chip may draw; 0: not known
   double flops_per_joule = 0.0;  ///< products a joule of the whole chip; 0: not known
 };
 

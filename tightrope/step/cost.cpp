@@ -239,12 +239,8 @@ class Accountant {
     }
     Seconds forward{}, backward{};
     if (c_.tuning.stack.flash_attention) {
-      KernelTime f = formula::attention_forward(s, c_.kernels);
-      KernelTime b = formula::attention_backward(s, c_.kernels);
-      if (a.qk_dim != a.v_dim) {
-        f.time /= c_.tuning.habits.uneven_head_share;
-        b.time /= c_.tuning.habits.uneven_head_share;
-      }
+      const KernelTime f = formula::attention_forward(s, c_.kernels);
+      const KernelTime b = formula::attention_backward(s, c_.kernels);
       kernel("core", "attention", Phase::forward, f);
       kernel("core", "attention", Phase::backward_input, b);
       forward = f.time;

@@ -42,14 +42,12 @@ struct Stack {
 /// Speed of matrix kernels in long runs against the warm kernel tables: clocks under load, and what
 /// the power limit lets through (formula::sustained_rate).
 struct Sustained {
-  std::string architecture;  ///< or the id of one chip, which then goes before its architecture
-  double wide = 1.0;         ///< products in 16 bits and more
-  double narrow = 1.0;       ///< products in 8 bits
-  double narrowest = 1.0;    ///< products in 4 bits
-  double wide_per_watt = 0.0;       ///< TFLOP/s a watt of the chip's limit; 0: no limit known
-  double narrow_per_watt = 0.0;     ///< the same in 8 bits
-  double narrowest_per_watt = 0.0;  ///< the same in 4 bits
-  double chip = 1.0;                ///< one chip against its architecture, at every width
+  std::string architecture;    ///< or the id of one chip, which then goes before its architecture
+  double wide = 1.0;           ///< products in 16 bits and more
+  double narrow = 1.0;         ///< products in 8 bits
+  double narrowest = 1.0;      ///< products in 4 bits
+  double wide_per_watt = 0.0;  ///< TFLOP/s a watt of the chip's limit, 16 bits; 0: no limit known
+  double chip = 1.0;           ///< one chip against its architecture, at every width
 };
 
 /// How well traffic hides and what a step costs beside it; the same for every chip and stack.
@@ -59,7 +57,6 @@ struct Habits {
   double dp_hidden = 0.8;    ///< the same for gradients and parameters
   double ep_hidden = 0.6;    ///< the same for expert traffic under ep_overlap
   double old_attention_share = 0.55;  ///< speed of Ampere's attention kernels on later GPUs
-  double uneven_head_share = 0.7;     ///< speed of attention with queries wider than values (MLA)
   double steal = 0.1;                 ///< compute lost per second of hidden traffic
   double expert_skew = 1.1;           ///< busiest expert rank against the mean
   double straggler = 0.01;            ///< share of the step lost a doubling of the number of nodes

@@ -14,6 +14,7 @@ struct FitRows {
   std::vector<int> accelerators;
   std::vector<std::string> ids, sources, models, hardware, kinds;
   std::vector<double> weights;
+  std::vector<bool> latest;  ///< of its configuration's measurements
   [[nodiscard]] std::size_t size() const { return cases.size(); }
 };
 

@@ -25,7 +25,6 @@ constexpr Spread spreads[] = {
     {"dp_hidden", 0.2, false},
     {"ep_hidden", 0.2, false},
     {"old_attention_share", 0.25, true},
-    {"uneven_head_share", 0.25, true},
     {"steal", 0.1, false},
     {"expert_skew", 0.15, false},
     {"straggler", 0.005, false},
@@ -35,15 +34,22 @@ constexpr Spread spreads[] = {
     {"narrow", 0.12, true},
     {"narrowest", 0.2, true},
     {"wide_per_watt", 0.12, true},
-    {"narrow_per_watt", 0.12, true},
-    {"narrowest_per_watt", 0.12, true},
     {"chip", 0.06, true},
     // stacks
-    {"pass_share", 0.3, true},
-    {"cast_share", 0.5, true},
-    {"host_per_kernel_us", 0.5, true},
-    {"compute_share", 0.06, true},
-    {"attention_share", 0.25, true},
+    {"pass_share", 0.25, true},
+    {"cast_share", 0.4, true},
+    {"host_per_kernel_us", 0.4, true},
+    {"compute_share", 0.05, true},
+    {"attention_share", 0.2, true},
+};
+
+// What stacks have in common against their priors: all of them, and those of one family.
+constexpr std::string_view families[] = {"", "megatron"};
+constexpr Spread kin_spreads[] = {
+    {"pass_share", 0.2, true},
+    {"cast_share", 0.3, true},
+    {"host_per_kernel_us", 0.4, true},
+    {"attention_share", 0.15, true},
 };
 
 const Spread* spread_of(std::string_view field) {
@@ -106,6 +112,24 @@ void add_knobs(KnobSet& set, Knob::Kind kind, const std::string& prefix, const s
   }
 }
 
+void add_kin(KnobSet& set) {
+  for (const std::string_view family : families) {
+    for (const Spread& s : kin_spreads) {
+      Knob k;
+      const std::string_view name = family.empty() ? "all" : family;
+      k.name = fmt::format("kin.{}.{}", name, s.field);
+      k.kind = Knob::Kind::kin;
+      k.owner = family;
+      while (step::stack_fields()[k.field].name != s.field) ++k.field;
+      k.prior = 1;
+      k.sigma = s.sigma;
+      k.low = 0.2;
+      k.high = 5;
+      set.knobs.push_back(std::move(k));
+    }
+  }
+}
+
 double value_of(const Knob& k, double prior, double z) {
   const double x = k.relative ? prior * std::exp(k.sigma * z) : prior + k.sigma * z;
   return std::clamp(x, k.low, k.high);
@@ -142,6 +166,7 @@ KnobSet make_knobs(const step::TuningTable& priors, const std::vector<RowCase>& 
     for (std::size_t k = first; k < set.knobs.size(); ++k) set.knobs[k].parent = parent;
     set.table.sustained.push_back(own);
   }
+  add_kin(set);
   for (std::size_t i = 0; i < priors.stacks.size(); ++i) {
     const step::Stack& s = priors.stacks[i];
     if (!told.stacks.contains(s.name)) continue;
@@ -154,7 +179,7 @@ KnobSet make_knobs(const step::TuningTable& priors, const std::vector<RowCase>& 
 step::TuningTable table_at(const KnobSet& set, const std::vector<double>& z) {
   TR_CHECK(z.size() == set.knobs.size(), z.size(), set.knobs.size());
   step::TuningTable table = set.table;
-  // Architectures stand before the chips that are drawn to them.
+  // Architectures stand before the chips that are drawn to them, kin before their stacks.
   for (std::size_t i = 0; i < z.size(); ++i) {
     const Knob& k = set.knobs[i];
     switch (k.kind) {
@@ -173,9 +198,19 @@ step::TuningTable table_at(const KnobSet& set, const std::vector<double>& z) {
         own.*step::sustained_fields()[k.field].member = value_of(k, k.prior, z[i]);
         break;
       }
-      case Knob::Kind::stack:
-        table.stacks[k.index].*step::stack_fields()[k.field].member = value_of(k, k.prior, z[i]);
+      case Knob::Kind::kin:
+        for (step::Stack& s : table.stacks) {
+          const auto& field = step::stack_fields()[k.field];
+          if (!s.name.starts_with(k.owner)) continue;
+          double& x = s.*field.member;
+          x = std::clamp(x * value_of(k, 1.0, z[i]), field.low, field.high);
+        }
         break;
+      case Knob::Kind::stack: {
+        double& x = table.stacks[k.index].*step::stack_fields()[k.field].member;
+        x = value_of(k, x, z[i]);
+        break;
+      }
     }
   }
   return table;

@@ -13,7 +13,7 @@ Figures figures_by(const CalibrationReport& report, const std::vector<double>& e
                    const std::function<bool(std::size_t)>& wanted) {
   std::vector<Compared> rows;
   for (std::size_t i = 0; i < errors.size(); ++i) {
-    if (std::isfinite(errors[i]) && wanted(i)) {
+    if (std::isfinite(errors[i]) && report.latest[i] && wanted(i)) {
       rows.push_back({report.sources[i], 1.0, std::exp(errors[i])});
     }
   }
@@ -51,8 +51,8 @@ std::string to_text(const CalibrationReport& report) {
   std::string text;
   for (const std::string& file : report.provenance) text += file + "\n";
   text += fmt::format("{} rows, {} fitted numbers\n\n", report.rows, report.numbers);
-  text += fmt::format("  {:<48} {:>5} {:>7} {:>7} {:>7} {:>7}\n", "percent, every row", "rows",
-                      "mape", "median", "macro", "bias");
+  text += fmt::format("  {:<48} {:>5} {:>7} {:>7} {:>7} {:>7}\n", "percent, a configuration once",
+                      "rows", "mape", "median", "macro", "bias");
   add_block(text, report, "priors", report.before);
   add_block(text, report, "fitted", report.after);
   for (const char* dimension : {"source", "model", "hardware"}) {
