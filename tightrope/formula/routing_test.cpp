@@ -18,7 +18,9 @@ TEST(Routing, PlacesOfAToken) {
     EXPECT_LE(free, 8.0);
     EXPECT_LE(free, places);
     EXPECT_LT(limited, free);
-    if (places >= 8) EXPECT_LE(limited, places / 2);
+    if (places >= 8) {
+      EXPECT_LE(limited, places / 2);
+    }
   }
   // All groups allowed is no limit.
   EXPECT_DOUBLE_EQ(places_of_token({16, 8, 8, 8}), places_of_token({16, 8, 0, 0}));
