@@ -34,7 +34,7 @@ FlopsPerSecond held_rate(const Context& context, const Sustained& s, DType forma
   const double width = bytes_of(format);
   const double clock = width >= 2 ? s.wide : width >= 1 ? s.narrow : s.narrowest;
   // Steps in narrow formats spend more of their time on passes, so that their mean draw stays low.
-  const double work = width >= 2 ? s.wide_per_watt : 0.0;
+  const double work = width >= 2 && !context.recipe.quantized ? s.wide_per_watt : 0.0;
   const Watts power = context.chip.power.value_or(Watts(0.0)) / context.chip.ranks_per_chip;
   return s.chip * formula::sustained_rate({clock * table, power, work * tera});
 }
