@@ -12,10 +12,10 @@ namespace {
 using formula::Collective;
 
 // Time of a stage that device and host feed together. The later one decides, but kernels differ:
-// where both are near, some wait for the device and some for the host (fourth-power mean).
+// where both are near, some wait for the device and some for the host (sum of cubes).
 Seconds later_of(Seconds device, Seconds host) {
-  const double d = device.raw() * device.raw(), h = host.raw() * host.raw();
-  return Seconds(std::sqrt(std::sqrt(d * d + h * h)));
+  const double d = device.raw(), h = host.raw();
+  return Seconds(std::cbrt(d * d * d + h * h * h));
 }
 
 // Sum of a part's share over a stage; `times` layers of it.
