@@ -108,6 +108,16 @@ KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept {
                  2.0 * outputs * shape.k, bytes);
 }
 
+FlopsPerSecond sustained_rate(const SustainedLimits& limits) noexcept {
+  const double clock = limits.clock.raw();
+  const double power = limits.power.raw() * limits.flops_per_joule;
+  if (!(power > 0.0) || !(clock > 0.0)) return limits.clock;
+  // The lesser of both, rounded off where they are near: not every product draws the same.
+  const double low = std::min(clock, power), high = std::max(clock, power);
+  const double ratio2 = (low / high) * (low / high), ratio8 = ratio2 * ratio2 * ratio2 * ratio2;
+  return FlopsPerSecond(low / std::sqrt(std::sqrt(std::sqrt(1.0 + ratio8))));
+}
+
 double attention_scores(const AttentionShape& shape) noexcept {
   const double q = shape.q_len, kv = shape.kv_len;
   if (shape.window > 0.0 && shape.window < kv) {

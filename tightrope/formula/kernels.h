@@ -89,6 +89,22 @@ struct AttentionShape {
 /// Checked by: Kernels.GemmLaws
 [[nodiscard]] KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept;
 
+/// Two limits of what matrix units keep up for hours.
+struct SustainedLimits {
+  FlopsPerSecond clock{};        ///< rate of the kernel tables at the clock that a long run holds
+  Watts power{};                 ///< what the chip may draw; 0: not known
+  double flops_per_joule = 0.0;  ///< products a joule of the whole chip; 0: not known
+};
+
+/// What: rate of matrix products that a chip keeps up for hours under its power limit.
+/// Formula: r = (clock^-8 + (power * flops_per_joule)^-8)^(-1/8); clock alone where either of
+///   power and flops_per_joule is 0
+/// Source: fitted: 16-bit products on B200, GB200 and GB300 (1000, 1200, 1400 W) run at 1.04
+///   TFLOP/s a watt, whatever their kernel tables say.
+/// Valid: all >= 0; never above either limit.
+/// Checked by: Kernels.SustainedRateKeepsBothLimits
+[[nodiscard]] FlopsPerSecond sustained_rate(const SustainedLimits& limits) noexcept;
+
 /// What: time of fused attention, forward.
 /// Formula: t = launch + max(scores * (2 (qk + v) + softmax) / (peak * share
 ///   * q/(q + q_half)), bytes / (hbm * share)); scores halve under a causal mask

@@ -244,6 +244,23 @@ TEST(Kernels, BackwardIsFiveProductsToTwo) {
   EXPECT_DOUBLE_EQ(attention_backward(s, k).flops.raw(), 2.5 * attention_forward(s, k).flops.raw());
 }
 
+void sustained_laws() {
+  const FlopsPerSecond clock(between(1e12, 1e16));
+  const Watts power(between(100.0, 2000.0));
+  const double work = between(1e11, 1e13);
+  const FlopsPerSecond rate = sustained_rate({clock, power, work});
+  RC_ASSERT(rate.raw() <= clock.raw() * (1 + 1e-12));
+  RC_ASSERT(rate.raw() <= power.raw() * work * (1 + 1e-12));
+  RC_ASSERT(sustained_rate({clock, 1.1 * power, work}).raw() >= rate.raw());
+  RC_ASSERT(sustained_rate({1.1 * clock, power, work}).raw() >= rate.raw());
+  RC_ASSERT(sustained_rate({clock, Watts(0.0), work}) == clock);
+  RC_ASSERT(sustained_rate({clock, power, 0.0}) == clock);
+}
+
+TEST(Kernels, SustainedRateKeepsBothLimits) {
+  EXPECT_TRUE(rc::check("neither the clock's nor the power's limit is passed", sustained_laws));
+}
+
 void stream_laws() {
   const RankKernels k = any_kernels();
   const Bytes a(between(1.0, 1e9)), b(between(1.0, 1e9));

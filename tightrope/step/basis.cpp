@@ -12,10 +12,10 @@ namespace {
 using formula::Collective;
 
 // Time of a stage that device and host feed together. The later one decides, but kernels differ:
-// where both are near, some wait for the device and some for the host (fourth-power mean).
+// where both are near, some wait for the device and some for the host (sum of cubes).
 Seconds later_of(Seconds device, Seconds host) {
-  const double d = device.raw() * device.raw(), h = host.raw() * host.raw();
-  return Seconds(std::sqrt(std::sqrt(d * d + h * h)));
+  const double d = device.raw(), h = host.raw();
+  return Seconds(std::cbrt(d * d * d + h * h * h));
 }
 
 // Sum of a part's share over a stage; `times` layers of it.
@@ -266,8 +266,8 @@ void add_states(const Context& c, const Mapping& m, double parameters, double tr
   const formula::StateShards live = shards_of(c, m, trained, ranks);
   // Fully sharded parameters stand in 32 bits, which is the master copy; the 16-bit ones are
   // gathered layers only.
-  const bool one_copy = m.sharding == Sharding::full && !c.frozen_base() &&
-                        c.recipe.states.optimizer >= three_words;
+  const bool one_copy =
+      m.sharding == Sharding::full && !c.frozen_base() && c.recipe.states.optimizer >= three_words;
   formula::StateShards copies = all;
   // What is never updated needs no copy wider than its products.
   if (c.frozen_base() && c.recipe.quantized) copies.bytes.weight = one_byte;

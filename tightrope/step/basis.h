@@ -36,10 +36,10 @@ struct RunBasis {
   Bytes loss{};     ///< of the loss, instead
   Bytes held{};     ///< logits that stay until backward has passed, however many are in flight
   double dense_parameters = 0, expert_parameters = 0;  ///< of this rank, before data sharding
-  double layer_parameters = 0;  ///< of the largest layer: gathered copies under ZeRO-3
-  double head_parameters = 0;   ///< gathered beside the loss under ZeRO-3
+  double layer_parameters = 0;     ///< of the largest layer: gathered copies under ZeRO-3
+  double head_parameters = 0;      ///< gathered beside the loss under ZeRO-3
   double distinct_parameters = 0;  ///< of one layer and the head, by weights of their own shape
-  double in_flight = 1;         ///< micro-batches whose activations the run's first stage holds
+  double in_flight = 1;            ///< micro-batches whose activations the run's first stage holds
 };
 
 struct Basis {

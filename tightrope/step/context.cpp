@@ -22,9 +22,23 @@ Part layer_part(const workload::Model& model, const workload::LayerKind& kind,
   part.work = workload::layer_work(model, kind, options);
   part.experts = kind.ffn.experts;
   part.experts_per_token = kind.ffn.experts_per_token;
+  part.expert_groups = kind.ffn.expert_groups;
+  part.groups_per_token = kind.ffn.groups_per_token;
   const double all = static_cast<double>(workload::count_layer(model, kind).total());
   part.norm_parameters = std::max(0.0, all - weights_of(part.work, part.experts));
   return part;
+}
+
+// What products of one format keep up on a rank, from their rate in the kernel tables.
+FlopsPerSecond held_rate(const Context& context, const Sustained& s, DType format,
+                         FlopsPerSecond table) {
+  constexpr double tera = 1e12;
+  const double width = bytes_of(format);
+  const double clock = width >= 2 ? s.wide : width >= 1 ? s.narrow : s.narrowest;
+  // Steps in narrow formats spend more of their time on passes, so that their mean draw stays low.
+  const double work = width >= 2 && !context.recipe.quantized ? s.wide_per_watt : 0.0;
+  const Watts power = context.chip.power.value_or(Watts(0.0)) / context.chip.ranks_per_chip;
+  return s.chip * formula::sustained_rate({clock * table, power, work * tera});
 }
 
 void add_ends(Context& context, const workload::WorkOptions& options) {
@@ -47,15 +61,17 @@ void retune(Context& context, const Tuning& tuning) {
   const formula::RankKernels& warm = context.warm;
   const Stack& stack = tuning.stack;
   for (DType t : all_dtypes) {
-    const double width = bytes_of(t);
-    const Sustained& s = tuning.sustained;
-    const double clock = width >= 2 ? s.wide : width >= 1 ? s.narrow : s.narrowest;
-    kernels.peak[t] = warm.peak[t] * (clock * stack.compute_share);
+    kernels.peak[t] = warm.peak[t] * stack.compute_share;
+    for (auto table : {&formula::RankKernels::gemm, &formula::RankKernels::gemm_block}) {
+      const double share = (warm.*table)[t].peak_share;
+      const FlopsPerSecond held = held_rate(context, tuning.sustained, t, share * warm.peak[t]);
+      if (warm.peak[t].raw() > 0) (kernels.*table)[t].peak_share = held / warm.peak[t];
+    }
   }
-  const bool later_gpu = context.chip.kind == "gpu" && context.chip.architecture != "ampere";
   // Softmax keeps attention below the power limit that slows the products.
+  const bool later_gpu = context.chip.kind == "gpu" && context.chip.architecture != "ampere";
   const double attention =
-      stack.attention_share / tuning.sustained.wide *
+      stack.attention_share *
       (stack.old_attention && later_gpu ? tuning.habits.old_attention_share : 1.0);
   kernels.attention_forward.peak_share = warm.attention_forward.peak_share * attention;
   kernels.attention_backward.peak_share = warm.attention_backward.peak_share * attention;

@@ -21,6 +21,7 @@ struct Part {
   double table_parameters = 0;  ///< embedding table: divided by tp
   double experts = 0;           ///< routed experts of the layer, 0 when dense
   double experts_per_token = 0;
+  double expert_groups = 0, groups_per_token = 0;  ///< of group-limited routing, 0 without
 };
 
 struct Context {

@@ -4,6 +4,7 @@
 
 #include "tightrope/core/check.h"
 #include "tightrope/formula/overlap.h"
+#include "tightrope/formula/routing.h"
 
 namespace tightrope::step {
 namespace {
@@ -238,12 +239,8 @@ class Accountant {
     }
     Seconds forward{}, backward{};
     if (c_.tuning.stack.flash_attention) {
-      KernelTime f = formula::attention_forward(s, c_.kernels);
-      KernelTime b = formula::attention_backward(s, c_.kernels);
-      if (a.qk_dim != a.v_dim) {
-        f.time /= c_.tuning.habits.uneven_head_share;
-        b.time /= c_.tuning.habits.uneven_head_share;
-      }
+      const KernelTime f = formula::attention_forward(s, c_.kernels);
+      const KernelTime b = formula::attention_backward(s, c_.kernels);
       kernel("core", "attention", Phase::forward, f);
       kernel("core", "attention", Phase::backward_input, b);
       forward = f.time;
@@ -329,19 +326,22 @@ class Accountant {
     const double b = elements(p.shard, static_cast<double>(p.backward_reads + p.backward_writes) +
                                            keys * static_cast<double>(p.backward_reads_per_key +
                                                                       p.backward_writes_per_key));
-    const KernelTime forward = formula::stream(Bytes(f * share), c_.kernels);
+    const auto streamed = [&](double elements_moved) {
+      KernelTime t = formula::stream(Bytes(elements_moved * share), c_.kernels);
+      if (p.scanned) t.time /= c_.tuning.habits.scan_share;
+      return t;
+    };
+    const KernelTime forward = streamed(f);
     kernel(p.name, "pass", Phase::forward, forward);
-    if (b > 0) {
-      kernel(p.name, "pass", Phase::backward_input, formula::stream(Bytes(b * share), c_.kernels));
-    }
+    if (b > 0) kernel(p.name, "pass", Phase::backward_input, streamed(b));
     if (again(p.recomputed_by)) kernel(p.name, "pass", Phase::recompute, forward);
   }
 
   // Copies of a token that leave for `places` when its experts lie there evenly.
   double copies(double places) const {
-    const double topk = part_.experts_per_token;
-    if (!c_.tuning.stack.dedup_dispatch) return topk;
-    return places * (1.0 - std::pow(1.0 - 1.0 / places, topk));
+    if (!c_.tuning.stack.dedup_dispatch) return part_.experts_per_token;
+    return formula::places_of_token(
+        {places, part_.experts_per_token, part_.expert_groups, part_.groups_per_token});
   }
 
   // One direction of the exchange. Dispatchers that send a token once to a rank also send it once

@@ -32,14 +32,14 @@ struct PartCost {
   Seconds cp_forward{}, cp_backward{};
   Seconds ep_forward{}, ep_backward{};
   double kernels_forward = 0, kernels_backward = 0, kernels_weight = 0;  ///< launches
-  Bytes kept{};                  ///< activations kept from forward to backward
-  Bytes kept_if_none{};          ///< the same with nothing recomputed
-  Bytes beside{};                ///< gradients and gathered inputs at backward's widest point
-  double logits = 0;             ///< elements the loss works on
-  double dense_parameters = 0;   ///< of this rank, shared by dp * cp ranks
-  double expert_parameters = 0;  ///< of this rank, shared by the expert data-parallel ranks
+  Bytes kept{};                    ///< activations kept from forward to backward
+  Bytes kept_if_none{};            ///< the same with nothing recomputed
+  Bytes beside{};                  ///< gradients and gathered inputs at backward's widest point
+  double logits = 0;               ///< elements the loss works on
+  double dense_parameters = 0;     ///< of this rank, shared by dp * cp ranks
+  double expert_parameters = 0;    ///< of this rank, shared by the expert data-parallel ranks
   double distinct_parameters = 0;  ///< the same with one expert only
-  Flops flops{};                 ///< really multiplied, forward and backward and recompute
+  Flops flops{};                   ///< really multiplied, forward and backward and recompute
   Bytes hbm_traffic{}, scaleup_traffic{}, scaleout_traffic{};
 
   [[nodiscard]] Seconds forward_total() const {

@@ -54,8 +54,8 @@ Memory peak_memory(const Context& context, const Mapping& m, const Basis& basis,
       here.activations -= moved - min(moved, resident_layers * run.layer_kept);
     }
     here.transient = transient_of(context, m, run);
-    here.reserve = context.tuning.runtime() +
-                   context.tuning.slack(here.allocated(), context.kernels.hbm);
+    here.reserve =
+        context.tuning.runtime() + context.tuning.slack(here.allocated(), context.kernels.hbm);
     if (here.total() > most) {
       most = here.total();
       peak = here;

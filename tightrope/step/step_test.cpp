@@ -459,6 +459,29 @@ TEST(Step, MoreOverlapIsNeverSlower) {
   });
 }
 
+TEST(Step, ALowerPowerLimitIsNeverFaster) {
+  Context context = test_context({});
+  const Tuning tuning = context.tuning;
+  double before = 0;
+  for (const double watts : {1400.0, 700.0, 500.0, 350.0, 200.0}) {
+    context.chip.power.value = Watts(watts);
+    context.chip.power.known = true;
+    retune(context, tuning);
+    const double now = estimate(context, shape(2, 1, 2, 4)).step_time.raw();
+    EXPECT_GE(now, before) << watts << " W";
+    before = now;
+  }
+}
+
+TEST(Step, GroupLimitedRoutingIsNeverSlower) {
+  const Context free = test_context({.config = small_routed});
+  Context limited = free;
+  for (Part& part : limited.kinds) part.expert_groups = 4, part.groups_per_token = 1;
+  Mapping m = shape(1, 1, 1, 16);
+  m.ep = 8;
+  EXPECT_LT(estimate(limited, m).step_time, estimate(free, m).step_time);
+}
+
 TEST(Step, WorkAndTokensDoNotDependOnTheSplit) {
   for (const Setting& s : settings()) {
     const Estimate one = estimate(s.context, shape(1, 1, 1, 16));

@@ -44,6 +44,8 @@ const std::vector<NumberField<Sustained>>& sustained_fields() {
       {"wide", &Sustained::wide, 0.3, 1.3},
       {"narrow", &Sustained::narrow, 0.3, 1.3},
       {"narrowest", &Sustained::narrowest, 0.3, 1.5},
+      {"wide_per_watt", &Sustained::wide_per_watt, 0.0, 10.0},
+      {"chip", &Sustained::chip, 0.5, 1.5},
   };
   return fields;
 }
@@ -55,7 +57,7 @@ const std::vector<NumberField<Habits>>& habit_fields() {
       {"dp_hidden", &Habits::dp_hidden, 0.0, 1.0},
       {"ep_hidden", &Habits::ep_hidden, 0.0, 1.0},
       {"old_attention_share", &Habits::old_attention_share, 0.1, 1.0},
-      {"uneven_head_share", &Habits::uneven_head_share, 0.1, 1.2},
+      {"scan_share", &Habits::scan_share, 0.02, 1.0},
       {"steal", &Habits::steal, 0.0, 1.0},
       {"expert_skew", &Habits::expert_skew, 1.0, 3.0},
       {"straggler", &Habits::straggler, 0.0, 0.2},

@@ -23,12 +23,12 @@ struct Stack {
   bool graphs = false;          ///< whole-step device graphs: no host time between kernels
   bool sharded_all_reduce = false;  ///< ZeRO-1 reduces gradients whole on every rank
   bool old_attention = false;       ///< its attention kernel was written for Ampere
-  bool keeps_wide_inputs = false;  ///< of products below 16 bits it keeps the 16-bit inputs
+  bool keeps_wide_inputs = false;   ///< of products below 16 bits it keeps the 16-bit inputs
   bool keeps_outputs = false;  ///< a pipeline's last stage holds the logits of all micro-batches
   bool placeholder_gradients = false;  ///< weights hand empty gradients on, one a shape, cached
   bool figure_reserved = false;        ///< its printed peak counts what its allocator holds
   bool figure_device = false;          ///< its printed peak is the device's, runtime included
-  bool host_waits = false;          ///< each kernel waits for the one before (launch blocking)
+  bool host_waits = false;             ///< each kernel waits for the one before (launch blocking)
   // tidy-allow(raw-unit): a number of calibration/training.toml, read and fitted by its key
   double gradient_bytes = 0.0;         ///< a gradient in a reduction takes; 0: what the recipe says
   double bucket_mparams = 40.0;        ///< parameters, in millions, of one gradient message; 0: all
@@ -44,8 +44,8 @@ struct Stack {
   double split_logit_bytes = 0.0;  ///< the same with the vocabulary split; 0: the same number
   double checkpoint_copies = 1.0;  ///< times a recomputed layer's input is kept
   double reserve_share = 0.0;      ///< what the allocator holds beyond its peak, relative
-  double pass_share = 1.0;      ///< HBM traffic of elementwise passes, relative to perfect fusion
-  double cast_share = 1.0;      ///< share of the casts to narrow formats that cost a pass
+  double pass_share = 1.0;  ///< HBM traffic of elementwise passes, relative to perfect fusion
+  double cast_share = 1.0;  ///< share of the casts to narrow formats that cost a pass
   // tidy-allow(raw-unit): a number of calibration/training.toml, read and fitted by its key
   double host_per_kernel_us = 0.0;  ///< host time to issue one kernel, as written in the file
   double compute_share = 1.0;       ///< speed of compute relative to the warm kernel tables
@@ -55,12 +55,15 @@ struct Stack {
   [[nodiscard]] Seconds host_per_kernel() const { return Seconds(host_per_kernel_us * 1e-6); }
 };
 
-/// Speed of matrix kernels in long runs against the warm kernel tables: clocks under load.
+/// Speed of matrix kernels in long runs against the warm kernel tables: clocks under load, and what
+/// the power limit lets through (formula::sustained_rate).
 struct Sustained {
-  std::string architecture;  ///< or the id of one chip, which then goes before its architecture
-  double wide = 1.0;         ///< products in 16 bits and more
-  double narrow = 1.0;       ///< products in 8 bits
-  double narrowest = 1.0;    ///< products in 4 bits
+  std::string architecture;    ///< or the id of one chip, which then goes before its architecture
+  double wide = 1.0;           ///< products in 16 bits and more
+  double narrow = 1.0;         ///< products in 8 bits
+  double narrowest = 1.0;      ///< products in 4 bits
+  double wide_per_watt = 0.0;  ///< TFLOP/s a watt of the chip's limit, 16 bits; 0: no limit known
+  double chip = 1.0;           ///< one chip against its architecture, at every width
 };
 
 /// How well traffic hides and what a step costs beside it; the same for every chip and stack.
@@ -70,7 +73,7 @@ struct Habits {
   double dp_hidden = 0.8;    ///< the same for gradients and parameters
   double ep_hidden = 0.6;    ///< the same for expert traffic under ep_overlap
   double old_attention_share = 0.55;  ///< speed of Ampere's attention kernels on later GPUs
-  double uneven_head_share = 0.7;     ///< speed of attention with queries wider than values (MLA)
+  double scan_share = 0.4;            ///< of HBM's speed that kernels of state-space scans reach
   double steal = 0.1;                 ///< compute lost per second of hidden traffic
   double expert_skew = 1.1;           ///< busiest expert rank against the mean
   double straggler = 0.01;            ///< share of the step lost a doubling of the number of nodes

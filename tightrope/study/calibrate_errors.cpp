@@ -13,12 +13,22 @@
 namespace tightrope::study::training_fit {
 namespace {
 
-double value_of(const Knob& k, const step::TuningTable& table) {
+// What a knob sets. Of kin it is the factor on what their stacks start from, seen on the first.
+double value_of(const Knob& k, const KnobSet& set, const step::TuningTable& table) {
   switch (k.kind) {
     case Knob::Kind::habit: return table.habits.*step::habit_fields()[k.field].member;
     case Knob::Kind::sustained:
     case Knob::Kind::chip:
       return table.sustained[k.index].*step::sustained_fields()[k.field].member;
+    case Knob::Kind::kin: {
+      const auto member = step::stack_fields()[k.field].member;
+      for (std::size_t i = 0; i < table.stacks.size(); ++i) {
+        const double start = set.table.stacks[i].*member;
+        const bool told = table.stacks[i].name.starts_with(k.owner) && start > 0;
+        if (told) return table.stacks[i].*member / start;
+      }
+      return 1;
+    }
     case Knob::Kind::stack: return table.stacks[k.index].*step::stack_fields()[k.field].member;
   }
   return 0;
@@ -57,7 +67,7 @@ Eigen::MatrixXd value_slopes(const KnobSet& set, const std::vector<double>& z) {
       const step::TuningTable there = table_at(set, moved);
       for (Eigen::Index k = 0; k < n; ++k) {
         const Knob& knob = set.knobs[static_cast<std::size_t>(k)];
-        const double slope = (value_of(knob, there) - value_of(knob, here)) / side;
+        const double slope = (value_of(knob, set, there) - value_of(knob, set, here)) / side;
         if (std::abs(slope) > std::abs(out(k, a))) out(k, a) = slope;
       }
     }
@@ -77,6 +87,7 @@ std::vector<step::StandardError> standard_errors(const FitRows& rows, const Knob
   const Eigen::MatrixXd slopes = value_slopes(set, z);
   std::vector<step::StandardError> out;
   for (std::size_t k = 0; k < set.knobs.size(); ++k) {
+    if (set.knobs[k].kind == Knob::Kind::kin) continue;  // no number of the file: its stacks are
     const Eigen::VectorXd slope = slopes.row(static_cast<Eigen::Index>(k));
     out.push_back({set.knobs[k].name, std::sqrt(slope.dot(factor.solve(slope)))});
   }
@@ -93,7 +104,7 @@ std::vector<FittedValue> values_of(const KnobSet& set, const std::vector<double>
   std::vector<FittedValue> out;
   for (const std::size_t k : order) {
     const Knob& knob = set.knobs[k];
-    out.push_back({knob.name, value_of(knob, before), value_of(knob, after),
+    out.push_back({knob.name, value_of(knob, set, before), value_of(knob, set, after),
                    evidence.standard_error(knob.name)});
   }
   return out;

@@ -17,7 +17,6 @@ using training_fit::Column;
 using training_fit::FitRows;
 
 constexpr int rounds = 14;  // of linearising and solving
-constexpr int left_out_rounds = 2;
 
 // A source of n rows weighs as much as sqrt(n) single ones: between "every row counts" and "every
 // source counts". Re-measurements of one configuration share its weight.
@@ -50,6 +49,9 @@ FitRows gather(const CalibrateTrainingInput& input, const catalog::Catalog& cata
   std::vector<std::string> keys;
   for (const TrainingTable& table : input.data) {
     std::vector<RowCase> cases = make_cases(table, catalog, kernels, input.priors);
+    std::vector<bool> usable;
+    for (const RowCase& c : cases) usable.push_back(c.refused.empty());
+    const std::vector<bool> latest = latest_rows(table.rows, usable);
     for (std::size_t i = 0; i < cases.size(); ++i) {
       if (!cases[i].refused.empty()) continue;
       const TrainingRow& row = table.rows[i];
@@ -61,6 +63,7 @@ FitRows gather(const CalibrateTrainingInput& input, const catalog::Catalog& cata
       out.ids.push_back(row.id);
       out.sources.push_back(row.source);
       out.models.push_back(row.model_key);
+      out.latest.push_back(latest[i]);
       keys.push_back(row.config_key);
       out.keys.push_back(row.config_key.empty() ? row.id : row.config_key);
       out.folds.push_back(fold_of(out.keys.back()));
@@ -75,43 +78,44 @@ struct Optimum {
   std::vector<Column> columns;  ///< slopes near the optimum
 };
 
-Optimum fit_all(FitRows& rows, const KnobSet& set) {
-  Optimum best;
-  best.z.assign(set.knobs.size(), 0.0);
-  best.residual = training_fit::residuals(rows, table_at(set, best.z));
+// Linearises and solves until the loss no longer falls.
+Optimum descend(FitRows& rows, const KnobSet& set, const std::vector<double>& weights,
+                Optimum best) {
   double reach = 1.5;
-  double least = training_fit::loss(best.residual, rows.weights, best.z);
-  best.columns = training_fit::slopes(rows, set, best.z, best.residual);
+  double least = training_fit::loss(best.residual, weights, best.z);
   for (int round = 0; round < rounds && reach > 0.02; ++round) {
     const std::vector<double> z =
-        training_fit::solve({set, best.columns, best.residual, rows.weights, best.z, reach});
-    const std::vector<double> residual = training_fit::residuals(rows, table_at(set, z));
-    const double now = training_fit::loss(residual, rows.weights, z);
+        training_fit::solve({set, best.columns, best.residual, weights, best.z, reach});
+    std::vector<double> residual = training_fit::residuals(rows, table_at(set, z));
+    const double now = training_fit::loss(residual, weights, z);
     if (!(now < least)) {
       reach *= 0.3;
       continue;
     }
     const bool done = least - now < 1e-4 * least;
     best.z = z;
-    best.residual = residual;
+    best.residual = std::move(residual);
     least = now;
-    best.columns = training_fit::slopes(rows, set, z, residual);
     if (done) break;
+    best.columns = training_fit::slopes(rows, set, z, best.residual);
   }
   return best;
 }
 
-// Predicts the rows of one group from a fit that never saw them. The slopes near the optimum of all
-// rows serve for every group; two rounds of steps follow the curvature.
+Optimum fit_all(FitRows& rows, const KnobSet& set) {
+  Optimum start;
+  start.z.assign(set.knobs.size(), 0.0);
+  start.residual = training_fit::residuals(rows, table_at(set, start.z));
+  start.columns = training_fit::slopes(rows, set, start.z, start.residual);
+  return descend(rows, set, rows.weights, std::move(start));
+}
+
+// Predicts the rows of one group from a fit that never saw them, carried to its own optimum.
 LeftOut leave_out(FitRows& rows, const KnobSet& set, const Optimum& optimum, LeftOut group) {
   std::vector<double> weights = rows.weights;
   for (const std::size_t i : group.rows) weights[i] = 0;
-  std::vector<double> z = optimum.z, residual = optimum.residual;
-  for (int round = 0; round < left_out_rounds; ++round) {
-    z = training_fit::solve({set, optimum.columns, residual, weights, z, 6.0});
-    residual = training_fit::residuals(rows, table_at(set, z));
-  }
-  for (const std::size_t i : group.rows) group.log_errors.push_back(residual[i]);
+  const Optimum own = descend(rows, set, weights, optimum);
+  for (const std::size_t i : group.rows) group.log_errors.push_back(own.residual[i]);
   return group;
 }
 
@@ -172,6 +176,7 @@ Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input
   report.ids = rows.ids;
   report.sources = rows.sources;
   report.kinds = rows.kinds;
+  report.latest = rows.latest;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     report.traits.push_back(traits_of(rows.cases[i], rows.sources[i]));
   }

@@ -12,13 +12,13 @@ namespace tightrope::study {
 /// One fitted number and how tightly its prior holds it. Numbers live on a scale where the prior is
 /// 0 and one standard deviation of it is 1.
 struct Knob {
-  enum class Kind { habit, sustained, chip, stack };
+  enum class Kind { habit, sustained, chip, kin, stack };
   std::string name;  ///< "habits.steal", "sustained.hopper.wide", "stack.maxtext.pass_share"
   Kind kind = Kind::habit;
-  std::string owner;       ///< architecture, chip or stack that it belongs to; empty for habits
-  std::size_t index = 0;   ///< of the record in the table
-  std::size_t field = 0;   ///< of the number in the record's field table
-  std::size_t parent = 0;  ///< chip: index of its architecture's record
+  std::string owner;            ///< architecture, chip, stack, beginning of the stacks' names (kin)
+  std::size_t index = 0;        ///< of the record in the table
+  std::size_t field = 0;        ///< of the number in the record's field table
+  std::size_t parent = 0;       ///< chip: index of its architecture's record
   double prior = 0, sigma = 1;  ///< sigma is relative when `relative`
   bool relative = true;         ///< value = prior exp(sigma z), else prior + sigma z
   double low = 0, high = 0;     ///< range of the value
@@ -53,12 +53,13 @@ struct CalibrationReport {
   step::TuningTable table;
   int rows = 0, numbers = 0;
   std::vector<std::string> ids, sources, kinds;  ///< of the rows fitted
-  std::vector<step::Traits> traits;              ///< of the same rows
-  std::vector<double> before, after;             ///< log(predicted / measured)
-  std::vector<LeftOut> left_out;                 ///< by configuration, source, model and hardware
-  std::vector<FittedValue> values;               ///< the numbers, those that moved most first
-  bool refined = false;                          ///< from a fitted table, not from priors
-  std::vector<std::string> provenance;           ///< data files with their hashes
+  std::vector<bool> latest;  ///< false where a later release measured the same configuration
+  std::vector<step::Traits> traits;     ///< of the same rows
+  std::vector<double> before, after;    ///< log(predicted / measured)
+  std::vector<LeftOut> left_out;        ///< by configuration, source, model and hardware
+  std::vector<FittedValue> values;      ///< the numbers, those that moved most first
+  bool refined = false;                 ///< from a fitted table, not from priors
+  std::vector<std::string> provenance;  ///< data files with their hashes
 };
 
 struct CalibrateTrainingInput {

@@ -25,6 +25,7 @@ bool touches(const Knob& k, const RowCase& row) {
     case Knob::Kind::habit: return true;
     case Knob::Kind::sustained: return row.contexts.front().chip.architecture == k.owner;
     case Knob::Kind::chip: return row.chip == k.owner;
+    case Knob::Kind::kin: return row.stack.starts_with(k.owner);
     case Knob::Kind::stack: return row.stack == k.owner;
   }
   return true;

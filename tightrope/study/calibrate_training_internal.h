@@ -16,6 +16,7 @@ struct FitRows {
   std::vector<std::string> keys;   ///< config_key, or the id without one
   std::vector<std::string> folds;  ///< a tenth of the configurations each
   std::vector<double> weights;
+  std::vector<bool> latest;  ///< of its configuration's measurements
   [[nodiscard]] std::size_t size() const { return cases.size(); }
 };
 

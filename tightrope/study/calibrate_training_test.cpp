@@ -159,6 +159,38 @@ TEST(CalibrateTraining, ChipsFollowTheirArchitecture) {
   EXPECT_GT(after->sustained.wide, before->sustained.wide);
 }
 
+TEST(CalibrateTraining, StacksFollowTheirKin) {
+  const TrainingTable table = sample();
+  const step::TuningTable& priors = step::TuningTable::embedded_priors();
+  const auto cases =
+      make_cases(table, catalog::Catalog::embedded(), formula::embedded_calibration(), priors);
+  const KnobSet set = make_knobs(priors, cases);
+  std::vector<double> z(set.knobs.size(), 0.0);
+  for (std::size_t k = 0; k < z.size(); ++k) {
+    if (set.knobs[k].name == "kin.megatron.pass_share") z[k] = 1;
+  }
+  const step::TuningTable moved = table_at(set, z);
+  const auto pass_share = [](const step::TuningTable& t, std::string_view stack) {
+    return t.tuning("hopper", stack)->stack.pass_share;
+  };
+  for (const char* stack : {"megatron-core-2024", "megatron-core-2026"}) {
+    EXPECT_GT(pass_share(moved, stack), pass_share(set.table, stack)) << stack;
+  }
+  EXPECT_EQ(pass_share(moved, "torchtitan"), pass_share(set.table, "torchtitan"));
+}
+
+TEST(CalibrateTraining, NumbersThatNoRowDependsOnAreNotFitted) {
+  TrainingTable table = sample();
+  for (TrainingRow& row : table.rows) row.precision = "bf16";
+  const step::TuningTable& priors = step::TuningTable::embedded_priors();
+  const auto cases =
+      make_cases(table, catalog::Catalog::embedded(), formula::embedded_calibration(), priors);
+  for (const Knob& k : make_knobs(priors, cases).knobs) {
+    EXPECT_EQ(k.name.find("narrow"), std::string::npos) << k.name;
+    EXPECT_FALSE(k.kind == Knob::Kind::stack && k.name.ends_with("cast_share")) << k.name;
+  }
+}
+
 TEST(CalibrateTraining, RefusesATableWithoutAnyRowItCanExpress) {
   TrainingTable table = sample();
   table.rows.resize(1);

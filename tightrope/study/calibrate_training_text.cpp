@@ -15,7 +15,7 @@ Figures figures_by(const CalibrationReport& report, const std::vector<double>& e
                    const std::function<bool(std::size_t)>& wanted) {
   std::vector<Compared> rows;
   for (std::size_t i = 0; i < errors.size(); ++i) {
-    if (std::isfinite(errors[i]) && wanted(i)) {
+    if (std::isfinite(errors[i]) && report.latest[i] && wanted(i)) {
       rows.push_back({report.sources[i], 1.0, std::exp(errors[i])});
     }
   }
@@ -103,8 +103,8 @@ std::string to_text(const CalibrationReport& report) {
       fmt::format("{} rows, {} fitted numbers\n{}\n\n", report.rows, report.numbers,
                   report.refined ? "refines a fitted calibration, which the numbers are drawn to"
                                  : "from priors, which the numbers are drawn to");
-  text += fmt::format("  {:<48} {:>5} {:>7} {:>7} {:>7} {:>7}\n", "percent, every row", "rows",
-                      "mape", "median", "macro", "bias");
+  text += fmt::format("  {:<48} {:>5} {:>7} {:>7} {:>7} {:>7}\n", "percent, a configuration once",
+                      "rows", "mape", "median", "macro", "bias");
   add_block(text, report, "before", report.before);
   add_block(text, report, "after", report.after);
   for (const char* dimension : dimensions) {

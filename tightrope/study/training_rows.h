@@ -47,4 +47,9 @@ struct TrainingTable {
 [[nodiscard]] Result<TrainingTable> parse_training_table(std::string_view text,
                                                          const std::string& file);
 
+/// True for rows that count when a configuration measured in several releases counts once, by its
+/// latest. Rows that are not `usable` never stand for others.
+[[nodiscard]] std::vector<bool> latest_rows(const std::vector<TrainingRow>& rows,
+                                            const std::vector<bool>& usable);
+
 }  // namespace tightrope::study

@@ -117,6 +117,10 @@ TEST(TrainingRows, StacksFollowWordsAndYears) {
   row.release = "2031";
   EXPECT_EQ(stack_of(row, software_of(row, h100), table), "megatron-core-2026")
       << "the latest there is";
+  row.source = "Megatron-LM by its own scripts";
+  EXPECT_EQ(stack_of(row, software_of(row, h100), table), "megatron-lm-2026");
+  row.source = "NVIDIA Megatron-LM README";
+  EXPECT_EQ(stack_of(row, software_of(row, h100), table), "megatron-core-2026");
   row.notes = "torchtitan v9";
   EXPECT_EQ(stack_of(row, software_of(row, h100), table), "torchtitan");
   EXPECT_EQ(software_of(row, *facts().find_chip("tpu-v5e")), Software::jax)

@@ -88,6 +88,16 @@ Software software_of(const TrainingRow& row, const catalog::Chip& chip) {
   return Software::megatron;
 }
 
+namespace {
+
+// Megatron-LM started by its own scripts, without the fusions that NVIDIA's recipes switch on.
+bool plain_megatron(const TrainingRow& row) {
+  const std::string words = lower(row.source + " " + row.system);
+  return has_any(words, {"megatron-lm"}) && !has_any(words, {"nvidia", "nemo", "bridge"});
+}
+
+}  // namespace
+
 std::string stack_of(const TrainingRow& row, Software software, const step::TuningTable& table) {
   const int year = year_of(row);
   switch (software) {
@@ -110,6 +120,7 @@ std::string stack_of(const TrainingRow& row, Software software, const step::Tuni
     case Software::megatron: break;
   }
   if (year <= 2022) return "megatron-2022";
+  if (year >= 2025 && plain_megatron(row)) return "megatron-lm-2026";
   std::string best;
   int best_year = 0, earliest = last_year + 1;
   std::string first;

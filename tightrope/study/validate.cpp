@@ -15,29 +15,11 @@
 namespace tightrope::study {
 namespace {
 
-// Months since year 0, from "(2026-08)", "24.03", "2023"; for "which release is the latest".
-double release_order(const TrainingRow& row) {
-  const std::string& t = row.release;
-  for (std::size_t i = 0; i + 7 <= t.size(); ++i) {
-    if (t.compare(i, 2, "20") != 0 || t[i + 4] != '-') continue;
-    const auto year = rows_internal::number_after(t.substr(i), "");
-    const auto month = rows_internal::number_after(t.substr(i + 5), "");
-    if (year && month && *year > 2000) return 12 * *year + *month;
-  }
-  return 12.0 * rows_internal::year_of(row);
-}
-
 void mark_latest(const std::vector<TrainingRow>& rows, std::vector<RowOutcome>& out) {
-  std::map<std::string, std::size_t> best;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::string& key = rows[i].config_key;
-    if (key.empty() || !out[i].refused.empty()) continue;
-    const auto [at, fresh] = best.try_emplace(key, i);
-    if (fresh) continue;
-    const bool later = release_order(rows[i]) > release_order(rows[at->second]);
-    out[later ? at->second : i].latest = false;
-    if (later) at->second = i;
-  }
+  std::vector<bool> usable;
+  for (const RowOutcome& r : out) usable.push_back(r.refused.empty());
+  const std::vector<bool> latest = latest_rows(rows, usable);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i].latest = latest[i];
 }
 
 RowOutcome describe(const TrainingRow& row, const RowCase& c) {

@@ -112,6 +112,8 @@ void read_experts(const ConfigObject& config, std::string_view count_key,
   ffn.experts = static_cast<int>(count);
   ffn.experts_per_token = static_cast<int>(used);
   ffn.expert_hidden = config.integer(width_key, width_bounds);
+  ffn.expert_groups = static_cast<int>(config.integer_or("n_group", 0, {0, count}));
+  ffn.groups_per_token = static_cast<int>(config.integer_or("topk_group", 0, {0, count}));
 }
 
 void add_layer(Model& model, const LayerKind& kind) {

@@ -24,7 +24,8 @@ void add_scan(Builder& b) {
           .writes = m.channels(),
           .backward_reads = 2 * m.channels(),
           .backward_writes = m.channels(),
-          .recomputed_by = layer});
+          .recomputed_by = layer,
+          .scanned = true});
   // States of each chunk, their sum over chunks, products of the vectors, and the output of both.
   const std::int64_t reads = 2 * x + 2 * vectors + 2 * states + products;
   const std::int64_t writes = x + 2 * states + products;
@@ -34,7 +35,8 @@ void add_scan(Builder& b) {
           .writes = writes,
           .backward_reads = 3 * reads,
           .backward_writes = 3 * writes,
-          .recomputed_by = layer});
+          .recomputed_by = layer,
+          .scanned = true});
   b.pass({.name = "gated_norm",
           .shard = Shard::tensor,
           .reads = 2 * x,

@@ -145,6 +145,7 @@ struct Pass {
   /// Further elements a token and key of the sequence: the score matrix without flash.
   std::int64_t reads_per_key = 0, writes_per_key = 0;
   std::int64_t backward_reads_per_key = 0, backward_writes_per_key = 0;
+  bool scanned = false;  ///< a kernel of a state-space scan, which does not reach HBM's speed
 };
 
 /// What a saved tensor is, which decides the bytes of an element: gemm_input follows the recipe

@@ -43,6 +43,8 @@ struct Ffn {
   bool bias = false;
   int experts = 0;  ///< routed experts; 0 = dense layer
   int experts_per_token = 0;
+  int expert_groups = 0;     ///< DeepSeek's group-limited routing; 0 = none
+  int groups_per_token = 0;  ///< groups whose experts a token may choose
   std::int64_t expert_hidden = 0;
   std::int64_t shared_hidden = 0;  ///< total width of always-on experts
   bool router_bias = false;
