@@ -127,8 +127,8 @@ Node calibration_node(const step::Context& c) {
   habits.place = "calibration/training.toml";
   const study::ErrorFactors band = study::error_factors(c, "");
   habits.note = fmt::format(
-      "clocks hold {:.3f} of the tables in 16 bits, {:.3f} below; a step takes {:.2f} to {:.2f} of the "
-      "predicted time in 90 of 100",
+      "clocks hold {:.3f} of the tables in 16 bits, {:.3f} below; a step takes {:.2f} to {:.2f} of "
+      "the predicted time in 90 of 100",
       c.tuning.sustained.wide, c.tuning.sustained.narrow, band.low90, band.high90);
   Node both;
   both.name = "calibration";
