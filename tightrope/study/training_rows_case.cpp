@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "tightrope/core/check.h"
 #include "tightrope/core/parallel.h"
 #include "tightrope/study/training_rows_internal.h"
@@ -58,6 +60,15 @@ void split_batch(const TrainingRow& row, RowCase& out, std::vector<std::int64_t>
 
 std::string short_reason(const Error& error) { return error.what; }
 
+std::string why_not(const step::Mapping& m, step::Infeasible reason) {
+  const int stage = m.tp * m.cp * m.dp;
+  if (stage % (m.ep * m.etp) != 0) {
+    return fmt::format("ep {} does not fit on the {} ranks of a pipeline stage", m.ep * m.etp,
+                       stage);
+  }
+  return std::string(step::to_string(reason));
+}
+
 Result<void> fill(const TrainingRow& given, TrainingForm form, const catalog::Catalog& catalog,
                   const formula::Calibration& calibration, const step::TuningTable& tuning,
                   RowCase& out) {
@@ -105,7 +116,7 @@ Result<void> fill(const TrainingRow& given, TrainingForm form, const catalog::Ca
   out.reading = fit_unsaid(row, software, first, out.mapping);
   const step::Estimate e = step::estimate(first, out.mapping);
   if (e.infeasible != step::Infeasible::none && e.infeasible != step::Infeasible::does_not_fit) {
-    return fail(ErrorCode::range, std::string(step::to_string(e.infeasible)));
+    return fail(ErrorCode::range, why_not(out.mapping, e.infeasible));
   }
   return {};
 }
