@@ -62,6 +62,8 @@ TEST(GoldenRewrite, KeepsMarksAndWhatStillMatches) {
             (Lines{"t ~1.0 s", "...", "end"}));
   EXPECT_EQ(merge({"t ~1.0 s", "n 3"}, {"t 2.0 s", "n 4", "more"}, 0.01),
             (Lines{"t ~2.0 s", "n 4", "more"}));
+  EXPECT_EQ(merge({"band ~1.0-~2.0 x8"}, {"band 3.5-14.5 x8"}, 0.01), Lines{"band ~3.5-~14.5 x8"});
+  EXPECT_EQ(merge({"band 1.0-~2.0"}, {"band 3.5-14.5"}, 0.01), Lines{"band 3.5-~14.5"});
   EXPECT_EQ(merge({"cost ~5 USD"}, {"cost 12 USD in all"}, 0.01), Lines{"cost 12 USD in all"});
 }
 

@@ -98,18 +98,30 @@ std::vector<std::string> words_of(const std::string& line) {
   return words;
 }
 
-/// `actual` with a `~` before each number whose word in `expected` has one.
+/// Where the numbers of a word begin: "51.5-68.3" has two.
+std::vector<std::size_t> numbers_in(std::string_view word) {
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < word.size();) {
+    double value = 0;
+    const bool sign = word[i] == '-' && places.empty() && i + 1 < word.size();
+    const std::size_t length = is_digit(word[i]) || sign ? read_number(word.substr(i), value) : 0;
+    if (length > 0) places.push_back(i);
+    i += std::max<std::size_t>(length, 1);
+  }
+  return places;
+}
+
+/// `actual` with a `~` before each number that has one in the same word and place of `expected`.
 std::string carry_marks(const std::string& expected, const std::string& actual) {
   const std::vector<std::string> old_words = words_of(expected);
   std::vector<std::string> new_words = words_of(actual);
   if (old_words.size() != new_words.size()) return actual;
   std::string line;
   for (std::size_t i = 0; i < new_words.size(); ++i) {
-    const std::size_t mark = old_words[i].find('~');
-    const std::size_t digit = new_words[i].find_first_of("-0123456789");
-    if (mark != std::string::npos && digit != std::string::npos &&
-        is_marked_number(old_words[i], mark)) {
-      new_words[i].insert(digit, "~");
+    const std::vector<std::size_t> was = numbers_in(old_words[i]), is = numbers_in(new_words[i]);
+    for (std::size_t n = std::min(was.size(), is.size()); n-- > 0;) {
+      const bool marked = was[n] > 0 && is_marked_number(old_words[i], was[n] - 1);
+      if (marked) new_words[i].insert(is[n], "~");
     }
     line += new_words[i];
   }
