@@ -81,7 +81,8 @@ std::vector<double> minimise(const std::vector<FitParameter>& parameters, std::v
 double quantile(std::vector<double>& values, double p) {
   if (values.empty()) return 0.0;
   std::sort(values.begin(), values.end());
-  const auto rank = static_cast<std::size_t>(p * static_cast<double>(values.size() - 1) + 0.5);
+  const auto rank =
+      static_cast<std::size_t>(std::lround(p * static_cast<double>(values.size() - 1)));
   return values[rank];
 }
 
@@ -110,6 +111,7 @@ void cross_validate(const std::vector<FitRow>& rows, const std::vector<FitParame
 
 std::vector<double> FitResult::values() const {
   std::vector<double> x;
+  x.reserve(numbers.size());
   for (const FittedNumber& number : numbers) x.push_back(number.value);
   return x;
 }

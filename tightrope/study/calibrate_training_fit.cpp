@@ -138,7 +138,7 @@ std::vector<double> solve(const LinearStep& step) {
   try {
     search.optimize(z, reached);
   } catch (const std::exception&) {
-    // Rounding stopped the search; the best point so far stands in z.
+    return z;  // rounding stopped the search; the best point so far
   }
   return z;
 }

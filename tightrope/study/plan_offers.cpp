@@ -42,15 +42,15 @@ std::vector<std::string> usual_precisions(const Chip& chip) {
   std::vector<std::string> list{"bf16"};
   const auto& narrow = chip.peak[DType::fp8];
   if (!narrow.known || narrow.value < worthwhile_speed * chip.peak[DType::bf16].value) return list;
-  list.push_back(chip.peak[DType::fp4].known ? "mxfp8" : "fp8");
+  list.emplace_back(chip.peak[DType::fp4].known ? "mxfp8" : "fp8");
   return list;
 }
 
 std::string usual_stack(const PlanRequest& request, const Chip& chip) {
   const step::TuningTable& table = coefficients_or_embedded(request.coefficients).tuning;
-  const std::string wished = chip.kind == "trainium" ? "neuron"
-                             : chip.kind == "tpu"    ? "maxtext"
-                                                     : "megatron-core-2025";
+  std::string wished = chip.kind == "trainium" ? "neuron"
+                       : chip.kind == "tpu"    ? "maxtext"
+                                               : "megatron-core-2025";
   for (const step::Stack& stack : table.stacks) {
     if (stack.name == wished) return wished;
   }

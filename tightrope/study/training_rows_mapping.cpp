@@ -33,7 +33,6 @@ Defaults defaults_of(Software software, int year) {
     case Software::deepspeed:
       return {Sharding::optimizer, TpComm::all_reduce, TpOverlap::none, false};
     case Software::neuron:
-      return {Sharding::optimizer, TpComm::sequence_parallel, TpOverlap::none, true};
     case Software::internevo:
       return {Sharding::optimizer, TpComm::sequence_parallel, TpOverlap::none, true};
     case Software::jax: return {Sharding::full, TpComm::sequence_parallel, TpOverlap::ring, true};
