@@ -21,13 +21,12 @@ void add_states(const step::Context& c, const step::Memory& memory, const step::
   const formula::StateBytes& bytes = c.recipe.states;
   const int replicas = m.dp * m.cp;
   const int sharing = m.shard_ranks > 0 ? m.shard_ranks * m.cp : replicas;
-  std::string who = fmt::format("shared by {} of {} replicas", with_thousands(sharing),
-                                with_thousands(replicas));
+  std::string who =
+      fmt::format("shared by {} of {} replicas", with_thousands(sharing), with_thousands(replicas));
   if (m.sharding == step::Sharding::none) who = "whole on every replica";
-  const std::string shared =
-      fmt::format("this rank's {} parameters and {} of its experts, {} ({})",
-                  parameters(run.dense_parameters), parameters(run.expert_parameters), who,
-                  step::to_string(m.sharding));
+  const std::string shared = fmt::format(
+      "this rank's {} parameters and {} of its experts, {} ({})", parameters(run.dense_parameters),
+      parameters(run.expert_parameters), who, step::to_string(m.sharding));
   auto add = [&](const char* name, Bytes value, double each) {
     root.children.push_back(card_node(name, to_text(value), "state_memory"));
     root.children.back().note =
