@@ -199,7 +199,7 @@ bool Evaluator::too_slow_pipeline(Mapping m, const InnerOptions& options) {
   }
   m.dp_scaleout = options.dp_nets.front();
   m.pp_scaleout = options.pp_nets.front();
-  TimedPipeline& pipeline = pipeline_of(m);
+  TimedPipeline& pipeline = pipelines_.empty() ? pipeline_of(m) : pipelines_.front();
   if (hopeless_pipeline(pipeline.best_known().time, busy_)) return true;
   if (pipeline.exact) return false;
   pipeline.exact = formula::replay_pipeline(uneven(pipeline.hop));
