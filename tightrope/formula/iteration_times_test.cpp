@@ -1,0 +1,40 @@
+#include "tightrope/formula/iteration_times.h"
+
+#include <gtest/gtest.h>
+
+namespace tightrope::formula {
+namespace {
+
+IterationTimes some_times() {
+  IterationTimes t;
+  t.by_tokens = {{0, 0}, {100, 10}, {104, 12}, {110, 15}};
+  t.by_yields = {{0, 0}, {7, 1}};
+  t.decode = {3, 1};
+  t.decode_key = {2, 1};
+  t.decode_window_key = {1, 0};
+  t.prefill = {5, 2};
+  t.prefill_score = {1, 1};
+  t.prefill_window_score = {1, 0};
+  t.window = 128;
+  return t;
+}
+
+TEST(IterationTimes, Laws) {
+  const IterationTimes t = some_times();
+  // Nothing to do costs nothing.
+  EXPECT_EQ(t.cost({}), IterationCost{});
+  // Every count adds its own cost, and only that.
+  IterationWork w{.tokens = 2, .yields = 1, .decodes = 1, .decode_keys = 10};
+  const IterationCost base = t.cost(w);
+  EXPECT_EQ(base, (IterationCost{104 + 7 + 3 + 20, 12 + 1 + 1 + 10}));
+  w.decode_keys += 4;
+  EXPECT_EQ(t.cost(w), base + t.decode_key * 4);
+  // Beyond a table its last difference goes on.
+  const IterationWork far{.tokens = 5};
+  EXPECT_EQ(t.cost(far), (IterationCost{110 + 2 * 6, 15 + 2 * 3}));
+  const IterationWork many{.yields = 3};
+  EXPECT_EQ(t.cost(many).time, 7 + 2 * 7);
+}
+
+}  // namespace
+}  // namespace tightrope::formula
