@@ -60,6 +60,7 @@ void convert_scalar(const toml::node& node, TomlNode& out) {
     out.text = fmt::format("{:04}-{:02}-{:02}", d.year, d.month, d.day);
   } else if (node.is_boolean()) {
     out.kind = TomlNode::Kind::boolean;
+    out.flag = node.as_boolean()->get();
   }
 }
 

@@ -23,6 +23,7 @@ struct TomlNode {
   std::string text;               ///< of text and date (YYYY-MM-DD)
   double number = 0.0;            ///< of integer and number
   std::int64_t integer = 0;       ///< of integer
+  bool flag = false;              ///< of a boolean
   std::vector<TomlNode> items;    ///< of an array; of a table its values, in file order
   std::vector<std::string> keys;  ///< of a table, beside `items`
   std::vector<Spot> key_where;    ///< of a table, beside `items`

@@ -100,7 +100,9 @@ KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept {
   const double busy_flops = 2.0 * best_area(shape, spread, c) * (shape.k + c.k_half) * units;
   const double math = peak > 0.0 ? busy_flops / peak : infinity;
 
-  const double operands = (shape.m + shape.n) * shape.k * shape.groups * bytes_of(shape.dtype);
+  const double element = bytes_of(shape.dtype);
+  const double weight = shape.weight_element > 0.0 ? shape.weight_element : element;
+  const double operands = (shape.m * element + shape.n * weight) * shape.k * shape.groups;
   const double results = outputs * shape.out_element * (shape.accumulate ? 2.0 : 1.0);
   const double bytes = operands + results;
   const double memory = bytes / (kernels.hbm_bandwidth.raw() * kernels.hbm_read_share);

@@ -64,6 +64,7 @@ struct GemmShape {
   DType dtype = DType::bf16;
   Scaling scaling = Scaling::tensor;
   double out_element = 2;   ///< bytes an output element takes
+  double weight_element = 0;  ///< bytes a stored weight (n x k) takes, when not dtype's; 0: dtype's
   bool accumulate = false;  ///< reads the output too (weight gradients into fp32)
 };
 
@@ -85,7 +86,7 @@ struct AttentionShape {
 ///   share)
 /// Source: roofline (Williams et al. 2009); tile and wave quantisation; fitted on kernel tables.
 /// Valid: m, n, k, groups >= 0; a zero product takes no time. dtype must have a peak, else the
-///   time is infinite. Operands are stored in dtype; quantising them is not included.
+///   time is infinite. Inputs are stored in dtype; quantising or widening is not included.
 /// Checked by: Kernels.GemmLaws
 [[nodiscard]] KernelTime gemm(const GemmShape& shape, const RankKernels& kernels) noexcept;
 

@@ -1,0 +1,27 @@
+// How routed tokens fall on experts: how many experts are hit, how full the busiest rank is.
+#pragma once
+
+namespace tightrope::formula {
+
+struct ExpertLoad {
+  double experts = 1;           ///< routed experts of the layer
+  double experts_per_token = 1;
+  double tokens = 1;            ///< tokens routed in this iteration
+  double ranks = 1;             ///< places that hold experts / ranks of them each
+  double skew = 0;  ///< popularity of the i-th expert falls as i^(-skew/4); 0: even
+};
+
+struct ExpertSpread {
+  double active = 1;   ///< experts with at least one token, over all ranks
+  double busiest = 1;  ///< load of the busiest rank against the mean
+};
+
+/// What: experts that receive a token, and the busiest rank's load, under uneven popularity.
+/// Formula: p_i = (i - 1/2)^(-a) / sum, a = skew / 4; active = sum (1 - (1 - min(1, k p_i))^T); busiest =
+///   1 + (sd of a rank's share over its mean) sqrt(2 ln ranks), of popularity and of chance
+/// Source: mean number of occupied boxes; extreme of `ranks` normal variables.
+/// Valid: all >= 0, experts >= ranks >= 1; placement in random order.
+/// Checked by: ExpertLoads.Laws
+[[nodiscard]] ExpertSpread expert_spread(const ExpertLoad& load) noexcept;
+
+}  // namespace tightrope::formula

@@ -1,0 +1,66 @@
+// What a serving engine adds to its kernels, and how it schedules: fitted, or read in its docs.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tightrope/catalog/fact.h"
+#include "tightrope/core/result.h"
+
+namespace tightrope::infer {
+
+/// An engine's own numbers (calibration/serving.toml).
+struct Engine {
+  std::string name;     ///< with its year: "vllm-2026", "sglang-2025", "tensorrt-llm-2026"
+  double step_us = 0;       ///< host work an iteration that the device waits for
+  double sequence_us = 0;   ///< the same, for each sequence that yields a token (sampling, output)
+  double request_ms = 0;    ///< from a request's arrival to its first schedule, nothing else running
+  double kernel_share = 1;  ///< of the kernels' fixed times that remain under graphs and fusion
+  double prefill_layer_us = 0;  ///< further host work a layer of an iteration that prefills (no graph)
+  double cast_share = 1;  ///< of quantising passes before products with dynamic scales that stay
+  double expert_share = 1;  ///< time of routed experts' products against the kernel tables
+  double reserve_gib = 2;   ///< device memory beside weights, cache and activations
+  double memory_share = 0.9;    ///< of the device's memory that the engine may fill
+  bool mixes_prefill = true;    ///< prefill chunks and decodes share an iteration
+  double token_budget = 8192;   ///< tokens of one iteration, at most
+};
+
+/// A chip family's numbers that only serving shows.
+struct ChipHabits {
+  std::string architecture;   ///< kin; empty: all others
+  double decode_read_share = 0.85;  ///< of HBM bandwidth that decoding attention reaches
+  double decode_head_ns = 8;        ///< a sequence and kv head of decoding attention, a kernel
+  double decode_kernel_us = 6;      ///< one decoding attention, whatever its size
+  double latent_read_share = 0.75;  ///< of HBM bandwidth, MLA's latent attention
+  double reduce_us = 5;             ///< an all-reduce inside a node, whatever its size
+  double peer_us = 10;              ///< an all-to-all of experts, whatever its size
+};
+
+struct ServingTuning {
+  std::vector<Engine> engines;
+  std::vector<ChipHabits> chips;
+  double draft_acceptance = 0.7;  ///< of a draft, those before it having held
+  double expert_skew = 1.2;  ///< power of the load's fall from the busiest expert on; 0: even
+
+  [[nodiscard]] static Result<ServingTuning> read(const std::string& path);
+  [[nodiscard]] static Result<ServingTuning> parse(std::string_view text, const std::string& file);
+  /// The one inside the binary.
+  [[nodiscard]] static const ServingTuning& embedded();
+
+  /// By name, or without its year the newest. Errors: unsupported, naming the known ones.
+  [[nodiscard]] Result<Engine> engine(std::string_view name) const;
+  [[nodiscard]] const ChipHabits& chip(std::string_view architecture) const;
+};
+
+template <class Record>
+struct ServingField {
+  std::string_view name;
+  double Record::* member;
+  double low, high;
+};
+[[nodiscard]] const std::vector<ServingField<ServingTuning>>& shared_fields();
+[[nodiscard]] const std::vector<ServingField<Engine>>& engine_fields();
+[[nodiscard]] const std::vector<ServingField<ChipHabits>>& chip_habit_fields();
+
+}  // namespace tightrope::infer

@@ -1,0 +1,337 @@
+#include "tightrope/infer/pricing.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tightrope/core/check.h"
+#include "tightrope/formula/collectives.h"
+#include "tightrope/formula/expert_load.h"
+#include "tightrope/formula/routing.h"
+
+namespace tightrope::infer {
+namespace {
+
+using formula::Collective;
+using formula::GemmShape;
+using formula::KernelTime;
+using workload::Gemm;
+using workload::GemmRole;
+using workload::Shard;
+using workload::Split;
+
+constexpr double half_precision = 2.0;
+constexpr double typical_chunk = 2048;  // queries at which the attention kernel's ramp is taken
+constexpr double latent_math_share = 0.6;  // of the 16-bit peak, MLA's decoding products
+
+Spent spent(const KernelTime& t) { return {t.time, max(t.math, t.memory)}; }
+
+void note(std::vector<PricedItem>* items, std::string_view name, std::string_view kind, Seconds t,
+          int layers) {
+  if (items != nullptr && t.raw() > 0) items->push_back({name, kind, t, layers});
+}
+
+bool is_feed(GemmRole role) {
+  return role == GemmRole::ffn || role == GemmRole::expert || role == GemmRole::shared;
+}
+
+// Passes that engines fold into a neighbour: residuals into norms, rotation into the cache write.
+bool folded(std::string_view name) { return name.ends_with("residual") || name.ends_with("rope"); }
+
+// Passes inside the fused expert kernel: bytes, but no launch of their own.
+bool fused(Shard shard) { return shard == Shard::expert_tokens || shard == Shard::expert_tensor; }
+
+}  // namespace
+
+Pricing::Pricing(const Context& context, const Deployment& deployment)
+    : context_(context), deployment_(deployment), kernels_(context.kernels) {
+  const Deployment& d = deployment_;
+  TR_CHECK(d.tp >= 1 && d.pp >= 1 && d.dp >= 1 && d.ep >= 1 && (d.tp * d.dp) % d.ep == 0, d.tp, d.pp, d.dp,
+           d.ep);
+  kernels_.launch *= context.engine.kernel_share;
+  for (DType t : all_dtypes) {
+    kernels_.gemm[t].launch *= context.engine.kernel_share;
+    kernels_.gemm_block[t].launch *= context.engine.kernel_share;
+  }
+  price_attention();
+}
+
+Spent Pricing::products(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const {
+  const double rows = tokens / deployment_.dp;
+  Spent sum;
+  for (const Gemm& g : part.work.gemms) {
+    if (g.role == GemmRole::expert) continue;
+    GemmShape s;
+    s.m = rows;
+    s.n = static_cast<double>(g.out) / (g.split == Split::column ? deployment_.tp : 1);
+    s.k = static_cast<double>(g.in) / (g.split == Split::row ? deployment_.tp : 1);
+    const bool narrow = g.role != GemmRole::router && g.role != GemmRole::head;
+    const bool out = g.name == "attention_out";
+    const WeightFormat& f = is_feed(g.role) ? context_.numerics.feed
+                            : out           ? context_.numerics.attention_out
+                                            : context_.numerics.attention;
+    if (narrow) {
+      s.dtype = f.product;
+      s.scaling = f.scaling;
+      s.weight_element = f.weight_bytes;
+    }
+    Spent t = spent(formula::gemm(s, kernels_));
+    // The latents' two down projections are one product in every engine.
+    if (g.name == "kv_down") t.time = max(t.time - kernels_.launch, Seconds(0.0));
+    note(items, g.name, "gemm", t.time, part.layers);
+    sum += t;
+    if (narrow) sum += cast(f, rows * s.k, part.layers, items);
+  }
+  return sum;
+}
+
+// Formats with dynamic scales need a pass over the input before the product.
+Spent Pricing::cast(const WeightFormat& f, double elements, int layers,
+                    std::vector<PricedItem>* items) const {
+  const bool dynamic = f.scaling == formula::Scaling::block || f.product == DType::fp4;
+  if (!dynamic) return {};
+  const double bytes = elements * (half_precision + bytes_of(f.product));
+  const Spent t = spent(formula::stream(Bytes(bytes), kernels_)) * context_.engine.cast_share;
+  note(items, "cast", "pass", t.time, layers);
+  return t;
+}
+
+Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const {
+  if (part.experts <= 0) return {};
+  const double ep = deployment_.ep, etp = deployment_.etp();
+  const formula::ExpertSpread spread = formula::expert_spread(
+      {part.experts, part.experts_per_token, tokens, ep, context_.expert_skew});
+  const double groups = std::clamp(spread.active / ep, 1.0, part.experts / ep);
+  const double rows = tokens * part.experts_per_token / ep * spread.busiest;
+  const WeightFormat& f = context_.numerics.feed;
+  Spent sum;
+  for (const Gemm& g : part.work.gemms) {
+    if (g.role != GemmRole::expert) continue;
+    GemmShape s;
+    s.m = std::max(1.0, rows / groups);
+    s.n = static_cast<double>(g.out) / (g.split == Split::column ? etp : 1);
+    s.k = static_cast<double>(g.in) / (g.split == Split::row ? etp : 1);
+    s.groups = groups;
+    s.dtype = f.product;
+    s.scaling = f.scaling;
+    s.weight_element = f.weight_bytes;
+    const Spent t = spent(formula::gemm(s, kernels_)) * context_.engine.expert_share;
+    note(items, g.name, "gemm", t.time, part.layers);
+    sum += t;
+  }
+  return sum;
+}
+
+Spent Pricing::passes(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const {
+  const double rows = tokens / deployment_.dp;
+  Spent sum;
+  for (const workload::Pass& p : part.work.passes) {
+    if (folded(p.name)) continue;
+    double elements = static_cast<double>(p.reads + p.writes);
+    switch (p.shard) {
+      case Shard::tensor: elements *= rows / deployment_.tp; break;
+      case Shard::sequence: elements *= rows; break;
+      case Shard::expert_tokens: elements *= tokens * part.experts_per_token / deployment_.ep; break;
+      case Shard::expert_tensor:
+        elements *= tokens * part.experts_per_token / (deployment_.tp * deployment_.dp);
+        break;
+    }
+    Spent t = spent(formula::stream(Bytes(elements * half_precision), kernels_));
+    if (fused(p.shard)) t.time = max(t.time - kernels_.launch, Seconds(0.0));
+    note(items, p.name, "pass", t.time, part.layers);
+    sum += t;
+  }
+  return sum;
+}
+
+Spent Pricing::links(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const {
+  const double rows = tokens / deployment_.dp;
+  const auto hidden = static_cast<double>(context_.model.hidden);
+  const int domain = context_.fabric.fabric.domain_ranks;
+  Spent sum;
+  const auto add = [&](std::string_view name, Collective kind, double bytes, int ranks, int stride,
+                       double fixed_us) {
+    const topology::Group group = topology::group_of(ranks, stride, domain);
+    const formula::CollectiveTime t =
+        formula::collective({kind, Bytes(bytes), group}, context_.fabric);
+    // Engines bring their own kernels for small messages inside a domain; beyond it NCCL's hold.
+    const bool inside = group.ranks == group.per_domain;
+    const Seconds whole = inside ? max(t.time - t.latency, Seconds(0.0)) + Seconds(fixed_us * 1e-6)
+                                 : t.time;
+    note(items, name, "link", whole, part.layers);
+    sum += {whole, Seconds(0.0)};
+  };
+  const int tp = deployment_.tp;
+  const bool attends = part.attention.heads > 0 || part.mixer.heads > 0;
+  const bool feeds = std::any_of(part.work.gemms.begin(), part.work.gemms.end(),
+                                 [](const Gemm& g) { return is_feed(g.role); });
+  if (tp > 1 && attends) {
+    add("reduce", Collective::all_reduce, rows * hidden * half_precision, tp, 1,
+        context_.habits.reduce_us);
+  }
+  if (part.experts > 0 && deployment_.dp > 1) {
+    const int ranks = tp * deployment_.dp;
+    const double places = formula::places_of_token(
+        {static_cast<double>(ranks), part.experts_per_token,
+         0.0, 0.0});
+    const double width = bytes_of(context_.numerics.feed.product);
+    add("dispatch", Collective::all_to_all, rows / tp * places * hidden * width, ranks, 1,
+        context_.habits.peer_us);
+    add("combine", Collective::all_to_all, rows / tp * places * hidden * half_precision, ranks, 1,
+        context_.habits.peer_us);
+  } else if (tp > 1 && feeds) {
+    add("reduce", Collective::all_reduce, rows * hidden * half_precision, tp, 1,
+        context_.habits.reduce_us);
+  }
+  return sum;
+}
+
+Spent Pricing::layer(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const {
+  Spent sum = products(part, tokens, items);
+  sum += experts(part, tokens, items);
+  sum += passes(part, tokens, items);
+  sum += links(part, tokens, items);
+  if (part.attention.heads > 0) {
+    const Seconds fixed(context_.habits.decode_kernel_us * 1e-6 * context_.engine.kernel_share);
+    note(items, "attention", "attention", fixed, part.layers);
+    sum += {fixed, Seconds(0.0)};
+  }
+  return sum;
+}
+
+Spent Pricing::tokens(double tokens, std::vector<PricedItem>* items) const {
+  if (!(tokens > 0)) return {};
+  // With pp stages as many batches are under way; each sequence waits for all stages in turn.
+  const double batch = std::max(1.0, tokens / deployment_.pp);
+  Spent sum;
+  for (const LayerPart& part : context_.parts) {
+    sum += layer(part, batch, items) * static_cast<double>(part.layers);
+  }
+  if (deployment_.pp > 1) {
+    const auto hidden = static_cast<double>(context_.model.hidden);
+    const double bytes = batch / deployment_.dp * hidden * half_precision;
+    const int stride = deployment_.tp * deployment_.dp;
+    const formula::CollectiveTime hop = formula::collective(
+        {Collective::send_recv, Bytes(bytes),
+         topology::group_of(2, stride, context_.fabric.fabric.domain_ranks)},
+        context_.fabric);
+    sum += {hop.time * static_cast<double>(deployment_.pp), Seconds(0.0)};
+  }
+  const Seconds host(context_.engine.step_us * 1e-6);
+  note(items, "step", "host", host, 1);
+  return sum + Spent{host, Seconds(0.0)};
+}
+
+Spent Pricing::yields(double sequences) const {
+  if (!(sequences > 0)) return {};
+  const double own = std::max(1.0, sequences / deployment_.dp);
+  const double checked = own * decode_tokens();
+  const auto vocab = static_cast<double>(context_.model.vocab) / deployment_.tp;
+  const auto logits = [&](double rows) {
+    GemmShape s;
+    s.m = rows;
+    s.n = vocab;
+    s.k = static_cast<double>(context_.model.hidden);
+    return spent(formula::gemm(s, kernels_)) +
+           spent(formula::stream(Bytes(rows * vocab * 2 * half_precision), kernels_));
+  };
+  Spent sum = logits(checked);
+  if (deployment_.tp > 1) sum.time += Seconds(context_.habits.reduce_us * 1e-6);
+  sum.time += Seconds(context_.engine.sequence_us * 1e-6 * sequences);
+  for (int draft = 0; draft < context_.speculation.drafts; ++draft) {
+    sum += layer(context_.parts.back(), sequences, nullptr) + logits(own);
+  }
+  return sum;
+}
+
+void Pricing::price_attention() {
+  const double bandwidth = kernels_.hbm_bandwidth.raw();
+  const double peak = std::max(kernels_.peak[DType::bf16].raw(), kernels_.peak[DType::fp16].raw());
+  const double groups = static_cast<double>(deployment_.dp) * deployment_.pp;
+  const ChipHabits& habits = context_.habits;
+  const formula::AttentionCoefficients& forward = kernels_.attention_forward;
+  const auto all = [](double seconds) { return Spent{Seconds(seconds), Seconds(seconds)}; };
+  for (const LayerPart& part : context_.parts) {
+    const workload::Attention& a = part.attention;
+    // A state-space layer reads and writes its state once a token.
+    const double state = 2 * part.state_elements / deployment_.tp * half_precision;
+    attention_.decode += all(part.layers * state / (bandwidth * habits.decode_read_share) / groups);
+    if (a.heads == 0) continue;
+    const bool latent = a.kind == workload::AttentionKind::latent;
+    const double heads = static_cast<double>(a.heads) / deployment_.tp;
+    const double kv_heads = latent ? 1.0 : std::max(1.0, static_cast<double>(a.kv_heads) / deployment_.tp);
+    const double elements = latent ? part.kv_elements : part.kv_elements / a.kv_heads * kv_heads;
+    const double share = latent ? habits.latent_read_share : habits.decode_read_share;
+    const double read = elements * context_.numerics.kv_bytes / (bandwidth * share);
+    const double products = 2.0 * heads * decode_tokens() *
+                            (latent ? 2.0 * a.kv_lora_rank + a.rope_head_dim : a.qk_head_dim + a.v_head_dim);
+    const double key = std::max(read, products / (peak * latent_math_share)) * part.layers / groups;
+    const double score = heads * (2.0 * (a.qk_head_dim + a.v_head_dim) + forward.softmax.raw()) *
+                         (1.0 + forward.q_half / typical_chunk) / (peak * forward.peak_share) * part.layers /
+                         groups;
+    attention_.decode += all(kv_heads * habits.decode_head_ns * 1e-9 * part.layers / groups);
+    const bool windowed = a.window > 0;
+    (windowed ? attention_.decode_window_key : attention_.decode_key) += all(key);
+    (windowed ? attention_.prefill_window_score : attention_.prefill_score) += all(score);
+    if (windowed) attention_.window = std::max(attention_.window, a.window);
+  }
+  attention_.prefill.time += Seconds(context_.engine.prefill_layer_us * 1e-6 * context_.model.layer_count());
+}
+
+double Pricing::chips() const {
+  return static_cast<double>(deployment_.ranks()) / context_.chip.ranks_per_chip;
+}
+
+Joules Pricing::energy(Spent s) const {
+  const Watts limit = context_.chip.power.value_or(Watts(0.0));
+  const double share = s.time.raw() > 0 ? std::min(1.0, s.busy / s.time) : 0.0;
+  const formula::PowerDraw draw{.chip_max = limit,
+                                .chips = chips(),
+                                .host_share = context_.host_share,
+                                .busy = share,
+                                .shares = context_.power};
+  return formula::mean_power(draw) * s.time;
+}
+
+formula::IterationTimes iteration_times(const Pricing& pricing, int max_tokens, int max_yields) {
+  TR_CHECK(max_tokens >= 2 && max_yields >= 2, max_tokens, max_yields);
+  const auto cost = [&](Spent s) {
+    return formula::IterationCost{std::llround(s.time.raw() * formula::ticks_per_second),
+                                  std::llround(pricing.energy(s).raw() * formula::ticks_per_joule)};
+  };
+  const auto table = [&](int last, auto&& price) {
+    std::vector<formula::IterationCost> out(static_cast<std::size_t>(last) + 1);
+    constexpr int exact = 64;
+    int from = 0;
+    while (from < last) {
+      const int to = std::min(last, from < exact ? from + 1 : from + from / 16);
+      out[static_cast<std::size_t>(to)] = cost(price(static_cast<double>(to)));
+      formula::IterationCost& end = out[static_cast<std::size_t>(to)];
+      const formula::IterationCost start = out[static_cast<std::size_t>(from)];
+      end.time = std::max(end.time, start.time);
+      end.energy = std::max(end.energy, start.energy);
+      for (int i = from + 1; i < to; ++i) {
+        const std::int64_t n = i - from, of = to - from;
+        out[static_cast<std::size_t>(i)] = {start.time + (end.time - start.time) * n / of,
+                                            start.energy + (end.energy - start.energy) * n / of};
+      }
+      from = to;
+    }
+    return out;
+  };
+  formula::IterationTimes t;
+  t.by_tokens = table(max_tokens, [&](double n) { return pricing.tokens(n); });
+  t.by_yields = table(max_yields, [&](double n) { return pricing.yields(n); });
+  const AttentionPrices& a = pricing.attention();
+  t.decode = cost(a.decode);
+  t.decode_key = cost(a.decode_key);
+  t.decode_window_key = cost(a.decode_window_key);
+  t.prefill = cost(a.prefill);
+  t.prefill_score = cost(a.prefill_score);
+  t.prefill_window_score = cost(a.prefill_window_score);
+  t.window = a.window;
+  const Context& c = pricing.context();
+  t.idle = pricing.chips() * (c.chip.power.value_or(Watts(0.0)) * 0.5 * c.power.waiting + c.host_share);
+  return t;
+}
+
+}  // namespace tightrope::infer

@@ -1,0 +1,197 @@
+#include "tightrope/infer/steady.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tightrope::infer {
+namespace {
+
+// What one iteration of the replica looks like under a load.
+class Iterations {
+ public:
+  Iterations(const Pricing& pricing, const Load& load, const SteadyLimits& limits)
+      : pricing_(pricing), load_(load), limits_(limits), attention_(pricing.attention()) {
+    uncached_ = std::max(1.0, load.input - load.cached);
+    const double window = attention_.window;
+    // Keys that queries of the uncached part meet, on average.
+    const double mean = load.cached + 0.5 * uncached_;
+    scores_ = uncached_ * mean;
+    window_scores_ = uncached_ * std::min(mean, window);
+    const double length = load.input + 0.5 * load.output;
+    keys_ = length;
+    window_keys_ = std::min(length, window);
+  }
+
+  /// One iteration of `decodes` sequences and nothing else.
+  [[nodiscard]] Spent decode(double decodes) const {
+    if (!(decodes > 0)) return {};
+    return pricing_.tokens(decodes * pricing_.decode_tokens()) + beside_tokens(decodes, decodes);
+  }
+
+  /// One with a chunk of `tokens` prompt tokens of `prompts` requests beside them.
+  [[nodiscard]] Spent mixed(double decodes, double tokens) const {
+    const double prompts = tokens / uncached_;
+    return pricing_.tokens(decodes * pricing_.decode_tokens() + tokens) +
+           beside_tokens(decodes, decodes + std::max(prompts, 1.0)) + prefill(tokens);
+  }
+
+  [[nodiscard]] double chunk(double decodes) const {
+    const double room = limits_.mixes_prefill
+                            ? limits_.token_budget - decodes * pricing_.decode_tokens()
+                            : limits_.token_budget;
+    return std::max(room, 0.05 * limits_.token_budget);
+  }
+  [[nodiscard]] double uncached() const { return uncached_; }
+
+ private:
+  [[nodiscard]] Spent beside_tokens(double decodes, double yields) const {
+    return pricing_.yields(yields) + attention_.decode * decodes +
+           attention_.decode_key * (decodes * keys_) +
+           attention_.decode_window_key * (decodes * window_keys_);
+  }
+  [[nodiscard]] Spent prefill(double tokens) const {
+    const double share = tokens / uncached_;
+    return attention_.prefill * std::max(share, 1.0) + attention_.prefill_score * (scores_ * share) +
+           attention_.prefill_window_score * (window_scores_ * share);
+  }
+
+  const Pricing& pricing_;
+  const Load& load_;
+  const SteadyLimits& limits_;
+  const AttentionPrices& attention_;
+  double uncached_ = 1, scores_ = 0, window_scores_ = 0, keys_ = 0, window_keys_ = 0;
+};
+
+double held_at_once(const Load& load, const SteadyLimits& limits) {
+  const double length = load.input + 0.5 * load.output;
+  return std::max(1.0, std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
+}
+
+struct Rhythm {
+  Spent iteration;   // mean
+  Spent with_chunk;  // of one that carries a chunk
+  double chunks = 1;       // a request
+  Seconds prefill_alone{};  // of one request's chunks, nothing else running
+  double lockstep = 0;      // share of requests that queue for their prefill together
+};
+
+Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, double decodes, double steps,
+              double spread) {
+  Rhythm r;
+  const double started = decodes / std::max(steps, 1.0);  // requests that start an iteration
+  const double prompt = work.uncached();
+  r.chunks = std::ceil(prompt / work.chunk(decodes));
+  const double tokens = started * prompt;
+  const double carried = std::min(1.0, started * r.chunks);
+  const double size = carried > 0 ? tokens / carried : prompt / r.chunks;
+  const Spent alone = work.mixed(0, prompt / r.chunks);
+  r.prefill_alone = alone.time * r.chunks;
+  const Spent plain = work.decode(decodes);
+  if (limits.mixes_prefill) {
+    r.with_chunk = work.mixed(decodes, size);
+    r.iteration = plain * (1.0 - carried) + r.with_chunk * carried;
+  } else {
+    // Prefills stop all decodes, so that requests which start together also end together. Their
+    // next prefills queue, as far as lengths do not spread them; those early wait for those late.
+    r.with_chunk = alone;
+    const double queue = decodes * r.prefill_alone.raw();
+    const double window = spread * steps * plain.time.raw();
+    r.lockstep = queue > window ? 1.0 - window / queue : 0.0;
+    r.iteration = plain + alone * (started * r.chunks * (1.0 - 0.5 * r.lockstep));
+  }
+  return r;
+}
+
+}  // namespace
+
+Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits& limits) {
+  const Iterations work(pricing, load, limits);
+  const double accepted = std::max(1.0, pricing.context().speculation.accepted);
+  const double steps = std::max(0.0, load.output - 1.0) / accepted;
+  const double held = held_at_once(load, limits);
+  double decodes = held;
+  Rhythm r;
+  Seconds first{};
+  constexpr int rounds = 12;  // contracts quickly: prefill is a small part of a request's time
+  for (int i = 0; i < rounds; ++i) {
+    r = rhythm(work, limits, decodes, steps, load.spread);
+    first = r.with_chunk.time * r.chunks + r.prefill_alone * (0.5 * r.lockstep * held);
+    const double decoding = steps * r.iteration.time.raw();
+    const double target = held * decoding / (decoding + first.raw());
+    decodes = 0.5 * (decodes + std::max(target, 1e-3));
+  }
+  Steady s;
+  s.iteration = r.iteration.time;
+  s.decoding = decodes;
+  s.tpot = r.iteration.time / accepted;
+  // A request comes while an iteration runs; of those ahead of it in the queue, on average half.
+  const double started = decodes / std::max(steps, 1.0);
+  const double load_share = std::min(0.95, started * r.chunks * r.prefill_alone.raw() / r.chunks /
+                                               std::max(r.iteration.time.raw(), 1e-12));
+  const Seconds queue = r.prefill_alone * (0.5 * load_share / (1.0 - load_share));
+  Seconds wave{};
+  if (load.waves > 0) wave = r.prefill_alone * (0.5 * (held - 1.0) / load.waves);
+  const Seconds service = r.iteration.time * 0.5 + first + min(queue, r.prefill_alone * (0.5 * held));
+  s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service + wave;
+  const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
+  s.requests_a_s = held / in_place.raw();
+  s.waiting = load.concurrency - held;
+  if (s.waiting > 0) s.ttft += Seconds(s.waiting / s.requests_a_s);
+  s.e2e = s.ttft + s.tpot * std::max(0.0, load.output - 1.0);
+  s.busy_share = r.iteration.busy / r.iteration.time;
+  const double iterations_a_request = in_place.raw() / held / r.iteration.time.raw();
+  s.request_energy = pricing.energy(r.iteration) * iterations_a_request;
+  return s;
+}
+
+Steady disaggregated_loop(const Disaggregated& fleet, const Load& load) {
+  const Iterations prefill(*fleet.prefill, load, fleet.prefill_limits);
+  const double chunk = fleet.prefill_limits.token_budget;
+  const double together = std::max(1.0, std::floor(chunk / prefill.uncached()));
+  const double chunks = std::ceil(prefill.uncached() / chunk);
+  const Spent one = prefill.mixed(0, prefill.uncached() / chunks) * chunks;
+  const Spent full = chunks > 1 ? one : prefill.mixed(0, prefill.uncached() * together);
+  const double prefill_rate =
+      fleet.prefill_workers * (chunks > 1 ? 1.0 : together) / full.time.raw();
+  Seconds moved{};
+  if (fleet.transfer.raw() > 0) moved = fleet.kv_token * load.input / fleet.transfer;
+
+  const Iterations decode(*fleet.decode, load, fleet.decode_limits);
+  const double accepted = std::max(1.0, fleet.decode->context().speculation.accepted);
+  const double steps = std::max(0.0, load.output - 1.0) / accepted;
+  const double room = held_at_once({load.input, load.output, 0, 1e12, 0}, fleet.decode_limits);
+  // Requests that decode: what is left when prefill holds its own; found by halving.
+  double low = 1e-3, high = std::max(1e-2, load.concurrency);
+  constexpr int rounds = 40;
+  for (int i = 0; i < rounds; ++i) {
+    const double in_decode = 0.5 * (low + high);
+    const double each = std::min(in_decode / fleet.decode_workers, room);
+    const double rate = each * fleet.decode_workers /
+                        std::max(1e-12, (decode.decode(each).time * steps).raw());
+    const double used = std::min(0.98, rate / prefill_rate);
+    const double queue = one.time.raw() * (1.0 + 0.5 * used / (1.0 - used)) + moved.raw();
+    const bool too_many = rate >= 0.98 * prefill_rate || in_decode + rate * queue > load.concurrency;
+    (too_many ? high : low) = in_decode;
+  }
+  const double each = std::min(low / fleet.decode_workers, room);
+  const Spent step = decode.decode(each);
+  Steady s;
+  s.iteration = step.time;
+  s.decoding = each * fleet.decode_workers;
+  s.tpot = step.time / accepted;
+  const Seconds decoding = s.tpot * std::max(0.0, load.output - 1.0);
+  s.requests_a_s = s.decoding / std::max(1e-12, decoding.raw());
+  const Context& front = fleet.prefill->context();
+  s.ttft = Seconds(front.engine.request_ms * 1e-3) + one.time + moved;
+  const double rest = load.concurrency / s.requests_a_s - decoding.raw() - one.time.raw() - moved.raw();
+  s.ttft += Seconds(std::max(0.0, rest));
+  if (load.waves > 0) s.ttft += Seconds(0.5 * load.concurrency / prefill_rate / load.waves);
+  s.waiting = std::max(0.0, load.concurrency - s.decoding);
+  s.e2e = s.ttft + decoding;
+  s.busy_share = step.busy / step.time;
+  s.request_energy = fleet.prefill->energy(full) * (1.0 / (chunks > 1 ? 1.0 : together)) +
+                     fleet.decode->energy(step) * (steps / std::max(each, 1e-12));
+  return s;
+}
+
+}  // namespace tightrope::infer

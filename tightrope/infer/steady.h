@@ -1,0 +1,70 @@
+// A replica under steady load, in closed form: what a search ranks and a calibration fits.
+#pragma once
+
+#include "tightrope/infer/memory.h"
+
+namespace tightrope::infer {
+
+/// Requests as their means. Lengths in tokens.
+struct Load {
+  double input = 1024, output = 1024;
+  double cached = 0;       ///< leading tokens of the prompt whose keys and values are kept already
+  double concurrency = 1;  ///< requests under way at any time, queued ones included
+  double spread = 0;       ///< of lengths: evenly from (1 - spread) of the longest to all of it
+  /// A benchmark that starts all clients at once and sends this many waves of requests: the first
+  /// wave queues for its prefill. 0: no such start.
+  double waves = 0;
+};
+
+/// How the replica schedules and what it may keep.
+struct SteadyLimits {
+  double cache_tokens = 1e12;  ///< of all sequences together
+  double sequences = 1e9;      ///< at most this many under way
+  double token_budget = 8192;  ///< of one iteration, over the replica
+  bool mixes_prefill = true;
+};
+
+/// What the replica does then.
+struct Steady {
+  Seconds ttft{}, tpot{}, e2e{};
+  Seconds iteration{};        ///< mean
+  double decoding = 0;        ///< sequences that decode, on average
+  double waiting = 0;         ///< requests without room in the cache
+  double requests_a_s = 0;
+  double busy_share = 0;      ///< of the time in which chips compute or move bytes
+  Joules request_energy{};    ///< of one request, machines only
+  [[nodiscard]] double output_tokens_a_s(const Load& load) const {
+    return requests_a_s * load.output;
+  }
+};
+
+/// What: a replica in which `concurrency` clients each send the next request when the last is done.
+/// Formula: B sequences decode, B/S requests prefill an iteration (S = (output-1)/accepted), f of
+///   the iterations carry a chunk of p tokens; iteration = t(B) + f (t(B + p) - t(B)), or t(B) +
+///   B/S n t(p) where chunks run alone; tpot = iteration / accepted; ttft = request_ms + residual
+///   + n t(B + p) + queue; B + those that prefill = concurrency, as far as the cache holds them
+/// Source: derived: flow balance (Little) over the iterations of continuous batching.
+/// Valid: lengths >= 1; concurrency > 0. Means only: tails and bursts are the simulator's.
+/// Checked by: Steady.Laws
+[[nodiscard]] Steady closed_loop(const Pricing& pricing, const Load& load,
+                                 const SteadyLimits& limits);
+
+/// Prefill and decode on replicas of their own.
+struct Disaggregated {
+  const Pricing* prefill = nullptr;
+  const Pricing* decode = nullptr;
+  double prefill_workers = 1, decode_workers = 1;
+  SteadyLimits prefill_limits, decode_limits;  ///< a worker
+  Bytes kv_token{};               ///< moved for each token of the prompt
+  BytesPerSecond transfer{};      ///< of one prefill worker; 0: free
+};
+
+/// What: the same with prefills on other replicas, keys and values sent over.
+/// Formula: X = min(prefill rate, decode rate at the concurrency left); queue = concurrency / X -
+///   time in service
+/// Source: asymptotic bounds of a closed network with two stations (Denning and Buzen 1978).
+/// Valid: as closed_loop; both pricings set.
+/// Checked by: Steady.DisaggregationLaws
+[[nodiscard]] Steady disaggregated_loop(const Disaggregated& fleet, const Load& load);
+
+}  // namespace tightrope::infer

@@ -1,0 +1,172 @@
+#include "tightrope/serving_study/calibrate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "tightrope/core/parallel.h"
+#include "tightrope/study/calibrate_fit.h"
+
+namespace tightrope::serving_study {
+namespace {
+
+// First tokens count less: they hang on how a benchmark starts, and on clients.
+constexpr double first_token_weight = 0.35;
+
+// Numbers that rows decide, and between what they must stay.
+struct Knob {
+  std::string_view name;
+  double low, high;
+};
+constexpr Knob engine_knobs[] = {
+    {"step_us", 0, 6000},      {"sequence_us", 0, 60},   {"kernel_share", 0.2, 2.5},
+    {"expert_share", 0.6, 3.0}, {"request_ms", 0, 400},  {"cast_share", 0, 2},  {"prefill_layer_us", 0, 6000},
+};
+constexpr Knob shared_knobs[] = {{"draft_acceptance", 0.3, 0.95}, {"expert_skew", 0, 3}};
+constexpr Knob chip_knobs[] = {
+    {"decode_read_share", 0.3, 1.0}, {"latent_read_share", 0.1, 1.0}, {"decode_kernel_us", 1, 25},
+    {"reduce_us", 1, 30},            {"peer_us", 1, 80},              {"decode_head_ns", 0, 40},
+};
+
+template <class Record>
+double Record::* member(const std::vector<infer::ServingField<Record>>& fields,
+                        std::string_view name) {
+  for (const auto& f : fields) {
+    if (f.name == name) return f.member;
+  }
+  return nullptr;
+}
+
+class Fitter {
+ public:
+  Fitter(const ServingTable& table, std::vector<ServingCase> cases, infer::ServingTuning start,
+         const std::vector<bool>& use)
+      : table_(table), cases_(std::move(cases)), tuning_(std::move(start)) {
+    for (std::size_t i = 0; i < cases_.size(); ++i) {
+      const bool wanted = use.empty() || use[i];
+      if (wanted && cases_[i].refused.empty()) used_.push_back(i);
+    }
+  }
+
+  /// Fits one record's knobs to the rows that `mine` picks.
+  template <class Record, std::size_t N>
+  void block(Record& record, const std::string& owner, const Knob (&knobs)[N],
+             const std::vector<infer::ServingField<Record>>& fields,
+             const std::function<bool(std::size_t)>& mine) {
+    std::vector<std::size_t> rows;
+    for (const std::size_t i : used_) {
+      if (mine(i)) rows.push_back(i);
+    }
+    constexpr std::size_t fewest = 12;
+    if (rows.size() < fewest) return;
+    std::vector<study::FitParameter> parameters;
+    for (const Knob& k : knobs) {
+      const double now = record.*member(fields, k.name);
+      parameters.push_back({std::string(k.name), std::clamp(now, k.low, k.high), k.low, k.high});
+    }
+    std::vector<study::FitRow> targets;
+    for (const std::size_t i : rows) {
+      targets.push_back({table_.rows[i].tpot_ms, 1.0});
+      targets.push_back({table_.rows[i].ttft_ms, first_token_weight});
+    }
+    std::vector<double> seen;
+    std::vector<double> answers(2 * rows.size());
+    const study::Predictor predictor = [&](std::size_t at, const std::vector<double>& x) {
+      if (x != seen) {
+        seen = x;
+        for (std::size_t k = 0; k < N; ++k) record.*member(fields, knobs[k].name) = x[k];
+        for_each_index(rows.size(), [&](std::size_t r) {
+          ServingCase& c = cases_[rows[r]];
+          retune(c, table_.rows[rows[r]], tuning_);
+          const infer::Steady s = predict(c, table_.rows[rows[r]]);
+          answers[2 * r] = s.tpot.raw() * 1e3;
+          answers[2 * r + 1] = s.ttft.raw() * 1e3;
+        });
+      }
+      return answers[at];
+    };
+    const study::FitResult result = study::fit(targets, parameters, predictor, 0);
+    for (std::size_t k = 0; k < N; ++k) {
+      record.*member(fields, knobs[k].name) = result.numbers[k].value;
+      remember(owner, knobs[k].name, result.numbers[k].value, static_cast<int>(rows.size()));
+    }
+  }
+
+  void sweep() {
+    block(tuning_, "all", shared_knobs, infer::shared_fields(), [&](std::size_t i) {
+      return cases_[i].routed || table_.rows[i].drafts > 0;
+    });
+    for (infer::Engine& e : tuning_.engines) {
+      block(e, e.name, engine_knobs, infer::engine_fields(),
+            [&](std::size_t i) { return table_.rows[i].stack == e.name; });
+    }
+    for (infer::ChipHabits& c : tuning_.chips) {
+      block(c, c.architecture, chip_knobs, infer::chip_habit_fields(),
+            [&](std::size_t i) { return cases_[i].architecture == c.architecture; });
+    }
+  }
+
+  ServingFit result() { return {tuning_, knobs_}; }
+
+ private:
+  void remember(const std::string& owner, std::string_view name, double value, int rows) {
+    for (FittedKnob& k : knobs_) {
+      if (k.owner == owner && k.name == name) {
+        k.value = value;
+        return;
+      }
+    }
+    knobs_.push_back({owner, std::string(name), value, rows});
+  }
+
+  const ServingTable& table_;
+  std::vector<ServingCase> cases_;
+  infer::ServingTuning tuning_;
+  std::vector<std::size_t> used_;
+  std::vector<FittedKnob> knobs_;
+};
+
+}  // namespace
+
+ServingFit fit_serving(const ServingTable& table, std::vector<ServingCase> cases,
+                       const infer::ServingTuning& start, const std::vector<bool>& use, int sweeps) {
+  Fitter fitter(table, std::move(cases), start, use);
+  for (int i = 0; i < sweeps; ++i) fitter.sweep();
+  return fitter.result();
+}
+
+std::string tuning_text(const ServingFit& fit, const ServingTable& table) {
+  std::string out =
+      "# What serving adds to kernels: engines' host work and chips' decoding attention. Written by\n"
+      "# `tightrope calibrate serving`; do not edit: run it again. Keys are explained in\n"
+      "# tightrope/infer/engine.h.\nversion = 1\n";
+  for (const auto& f : infer::shared_fields()) {
+    out += fmt::format("{} = {:.4g}\n", f.name, fit.tuning.*f.member);
+  }
+  out += fmt::format("\n[provenance]\nfile = \"{}\"\nrows = {}\nfnv1a = \"{}\"\n", table.file,
+                     table.rows.size(), table.hash);
+  const auto rows_of = [&](const std::string& owner) {
+    for (const FittedKnob& k : fit.knobs) {
+      if (k.owner == owner) return k.rows;
+    }
+    return 0;
+  };
+  for (const infer::Engine& e : fit.tuning.engines) {
+    out += fmt::format("\n[[engine]]\nname = \"{}\"\nrows = {}\nmixes_prefill = {}\n", e.name,
+                       rows_of(e.name), e.mixes_prefill);
+    for (const auto& f : infer::engine_fields()) {
+      out += fmt::format("{} = {:.4g}\n", f.name, e.*f.member);
+    }
+  }
+  for (const infer::ChipHabits& c : fit.tuning.chips) {
+    out += fmt::format("\n[[chip]]\narchitecture = \"{}\"\nrows = {}\n", c.architecture,
+                       rows_of(c.architecture));
+    for (const auto& f : infer::chip_habit_fields()) {
+      out += fmt::format("{} = {:.4g}\n", f.name, c.*f.member);
+    }
+  }
+  return out;
+}
+
+}  // namespace tightrope::serving_study

@@ -1,0 +1,34 @@
+// Fitting what serving adds to kernels: an engine's host work, a chip's decoding attention.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tightrope/serving_study/cases.h"
+
+namespace tightrope::serving_study {
+
+/// How a fit went, number by number.
+struct FittedKnob {
+  std::string owner, name;  ///< an engine or architecture, and its key in calibration/serving.toml
+  double value = 0;
+  int rows = 0;
+};
+
+struct ServingFit {
+  infer::ServingTuning tuning;
+  std::vector<FittedKnob> knobs;
+};
+
+/// Fits engines' and chips' numbers to rows (those that `use` admits; all when empty), block by
+/// block: every engine by its rows, every architecture by its rows, in `sweeps` rounds from
+/// `start`. Deterministic.
+[[nodiscard]] ServingFit fit_serving(const ServingTable& table, std::vector<ServingCase> cases,
+                                     const infer::ServingTuning& start, const std::vector<bool>& use,
+                                     int sweeps);
+
+/// The tuning as a file, with how it was made.
+[[nodiscard]] std::string tuning_text(const ServingFit& fit, const ServingTable& table);
+
+}  // namespace tightrope::serving_study

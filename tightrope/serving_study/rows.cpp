@@ -1,0 +1,170 @@
+#include "tightrope/serving_study/rows.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "tightrope/catalog/names.h"
+#include "tightrope/core/csv.h"
+#include "tightrope/core/hash.h"
+#include "tightrope/serving_study/unsaid.h"
+
+namespace tightrope::serving_study {
+namespace {
+
+using infer::Deployment;
+
+/// Text after `key` up to the next ';'.
+std::string after(const std::string& text, std::string_view key) {
+  const std::size_t at = text.find(key);
+  if (at == std::string::npos) return {};
+  const std::size_t from = at + key.size(), to = text.find(';', from);
+  return text.substr(from, to == std::string::npos ? to : to - from);
+}
+
+bool holds(const std::string& text, std::string_view piece) {
+  return text.find(piece) != std::string::npos;
+}
+
+/// The catalog's name of a published checkpoint's network.
+std::string model_of(const std::string& path) {
+  const std::string name = catalog::folded(path);
+  struct Spelling {
+    std::string_view piece, model;
+  };
+  static constexpr Spelling spellings[] = {
+      {"deepseek", "deepseek-v3"},       {"gpt-oss-120b", "gpt-oss-120b"},
+      {"llama-3.1-70b", "llama3-70b"},   {"llama-3.1-8b", "llama3-8b"},
+      {"llama-3-8b", "llama3-8b"},       {"llama-3-70b", "llama3-70b"},
+      {"llama-2-70b", "llama2-70b"},     {"llama-2-13b", "llama2-13b"},
+      {"llama-2-7b", "llama2-7b"},       {"mistral-7b", "mistral-7b"},
+      {"qwen3-32b", "qwen3-32b"},        {"qwen3-235b", "qwen3-235b-a22b"},
+      {"qwen3.5-397b", "qwen3.5-397b-a17b"}, {"llama-3.3/3.1-70b", "llama3-70b"},
+  };
+  for (const Spelling& s : spellings) {
+    if (holds(name, s.piece)) return std::string(s.model);
+  }
+  return name;
+}
+
+std::string numerics_of(const std::string& gemm, const std::string& experts,
+                        const std::string& model) {
+  const std::string& format = experts.empty() ? gemm : experts;
+  // OpenAI published its weights in MXFP4; the table has one word for both four-bit forms.
+  if (holds(model, "gpt-oss")) return "mxfp4";
+  // DeepSeek's and Qwen's own fp8 checkpoints carry a scale a block, whatever the column says.
+  const bool blocks = holds(model, "deepseek") || holds(model, "qwen3-235b");
+  if (format == "fp8_block" || (format == "fp8" && blocks)) return "fp8-block";
+  if (format == "fp8" || format == "nvfp4") return format;
+  return "bf16";
+}
+
+/// The table multiplies widths of attention and experts where a run had tp = ep: 8 GPUs with
+/// tp 8 and ep 8 stand as tp 64 = 8 x 8.
+Deployment deployment_of(double tp, double pp, double dp, double etp, double ep) {
+  Deployment d;
+  const auto whole = [](double x) { return std::max(1, static_cast<int>(std::lround(x))); };
+  d.tp = whole(tp);
+  d.pp = whole(pp);
+  d.dp = whole(dp);
+  d.ep = whole(ep);
+  const int product = whole(etp) * d.ep;
+  if (whole(etp) == d.ep && d.ep > 1 && d.tp * d.dp == product) {
+    (d.dp > 1 ? d.dp : d.tp) = d.ep;
+  }
+  if ((d.tp * d.dp) % d.ep != 0) d.ep = 1;
+  return d;
+}
+
+class PointReader {
+ public:
+  explicit PointReader(const CsvTable& table) : table_(table) {}
+
+  Result<ServingRow> row(std::size_t at) const {
+    ServingRow r;
+    r.id = table_.at(at, "id");
+    const std::string& from = table_.at(at, "silicon_data_source");
+    r.source = holds(from, "aic-auto-gap") ? "aic-gap-analysis" : "inferencex";
+    // Its benchmark draws lengths from 80 to 100 % of what it names.
+    constexpr double published_range = 0.2;
+    r.spread = r.source == "inferencex" ? published_range : 0.0;
+    r.date = after(from, "measured=").substr(0, 10);
+    r.chip = table_.at(at, "system");
+    const std::string& backend = table_.at(at, "backend");
+    r.engine = backend == "trtllm" ? "tensorrt-llm" : backend;
+    r.version = table_.at(at, "backend_version");
+    r.model = model_of(table_.at(at, "model_path"));
+    r.numerics =
+        numerics_of(table_.at(at, "gemm_quant_mode"), table_.at(at, "moe_quant_mode"), r.model);
+    r.disaggregated = table_.at(at, "mode") == "disagg";
+    TR_TRY(r.input, table_.number(at, "isl", 0));
+    TR_TRY(r.output, table_.number(at, "osl", 0));
+    TR_TRY(r.ttft_ms, table_.number(at, "silicon_ttft_ms", 0));
+    TR_TRY(r.tpot_ms, table_.number(at, "silicon_tpot_ms", 0));
+    TR_TRY(r.deployment, deployment(at, r.disaggregated ? "decode_" : ""));
+    if (r.disaggregated) {
+      TR_TRY(r.prefill, deployment(at, "prefill_"));
+      TR_TRY(const double p, table_.number(at, "prefill_num_workers", 1));
+      TR_TRY(const double d, table_.number(at, "decode_num_workers", 1));
+      r.prefill_workers = std::max(1, static_cast<int>(p));
+      r.decode_workers = std::max(1, static_cast<int>(d));
+    }
+    TR_TRY(r.concurrency, concurrency(at, from, r));
+    r.stack = fmt::format("{}-{}", r.engine, unsaid_year(r));
+    r.drafts = unsaid_drafts(r);
+    judge(r);
+    return r;
+  }
+
+ private:
+  Result<Deployment> deployment(std::size_t at, const std::string& prefix) const {
+    TR_TRY(const double tp, table_.number(at, prefix + "tp_size", 1));
+    TR_TRY(const double pp, table_.number(at, prefix + "pp_size", 1));
+    TR_TRY(const double dp, table_.number(at, prefix + "attention_dp_size", 1));
+    TR_TRY(const double etp, table_.number(at, prefix + "moe_tp_size", 1));
+    TR_TRY(const double ep, table_.number(at, prefix + "moe_ep_size", 1));
+    return deployment_of(tp, pp, dp, etp, ep);
+  }
+
+  Result<double> concurrency(std::size_t at, const std::string& from, const ServingRow& r) const {
+    const std::string said = after(from, "silicon_concurrency=");
+    if (!said.empty()) return std::strtod(said.c_str(), nullptr);
+    TR_TRY(const double batch, table_.number(at, r.disaggregated ? "decode_batch_size" : "batch_size", 0));
+    return batch * (r.disaggregated ? r.decode_workers : 1) * r.deployment.dp;
+  }
+
+  static void judge(ServingRow& r) {
+    if (!(r.concurrency > 0) || !(r.input > 0) || !(r.output > 0)) {
+      r.unclear = "lengths or concurrency are not said";
+    }
+    const bool shared = !r.disaggregated && r.deployment.dp == 1 && r.deployment.tp > 8;
+    if (shared) r.unclear = "more tensor-parallel ranks than a node holds: not an aggregated run";
+  }
+
+  const CsvTable& table_;
+};
+
+}  // namespace
+
+Result<ServingTable> parse_serving_table(std::string_view text, const std::string& file) {
+  TR_TRY(const CsvTable table, CsvTable::parse(text, file));
+  TR_TRY_VOID(table.require({"id", "silicon_data_source", "backend", "model_path", "system", "mode",
+                             "isl", "osl", "silicon_ttft_ms", "silicon_tpot_ms"}));
+  ServingTable out;
+  out.file = file;
+  out.hash = fmt::format("{:016x}", fnv1a(text));
+  const PointReader reader(table);
+  for (std::size_t at = 0; at < table.rows(); ++at) {
+    TR_TRY(ServingRow row, reader.row(at));
+    out.rows.push_back(std::move(row));
+  }
+  return out;
+}
+
+Result<ServingTable> read_serving_table(const std::string& path) {
+  TR_TRY(const std::string text, read_file(path));
+  return parse_serving_table(text, path);
+}
+
+}  // namespace tightrope::serving_study

@@ -1,0 +1,42 @@
+// Published serving measurements as rows of one form, whatever table they stand in.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tightrope/core/result.h"
+#include "tightrope/infer/deployment.h"
+
+namespace tightrope::serving_study {
+
+/// One measured operating point of a serving fleet.
+struct ServingRow {
+  std::string id, source, chip, engine, version, model, numerics;
+  std::string stack;            ///< the engine with its year, as calibration/serving.toml names it
+  std::string date;             ///< YYYY-MM-DD as measured; empty when not said
+  bool disaggregated = false;
+  infer::Deployment deployment;  ///< of the replica, or of a decode worker
+  infer::Deployment prefill;     ///< of a prefill worker, when disaggregated
+  int prefill_workers = 1, decode_workers = 1;
+  double input = 0, output = 0, concurrency = 0;
+  int drafts = 0;  ///< tokens guessed an iteration
+  /// Lengths are spread evenly from (1 - spread) of what is named to all of it.
+  double spread = 0;
+  std::string unclear;  ///< what keeps the row from being predicted; empty when all is said
+  double ttft_ms = 0, tpot_ms = 0, output_tokens_a_s = 0;  ///< 0: not measured
+};
+
+struct ServingTable {
+  std::string file;
+  std::string hash;  ///< FNV-1a 64 of the file's text, as 16 hex digits
+  std::vector<ServingRow> rows;
+};
+
+/// Reads a table of TTFT and TPOT points (columns as in AIConfigurator's silicon_sample.csv), or
+/// Neuron's benchmark table (kind, model, instance, parallelism, ...); told apart by columns.
+/// Errors: not_found, io, syntax, type; unknown_key when neither form's columns are there.
+[[nodiscard]] Result<ServingTable> read_serving_table(const std::string& path);
+[[nodiscard]] Result<ServingTable> parse_serving_table(std::string_view text,
+                                                       const std::string& file);
+
+}  // namespace tightrope::serving_study
