@@ -21,6 +21,11 @@ std::string grouped(double value) {
 
 std::string grouped(std::int64_t value) { return grouped(static_cast<double>(value)); }
 
+// Three digits of a rate, without an exponent.
+std::string rate(traffic::PerSecond value) {
+  return value.raw() < 100.0 ? fmt::format("{:.3g}", value.raw()) : grouped(value.raw());
+}
+
 void add_lengths(TextTable& table, const char* name, const traffic::LengthSummary& l) {
   table.add({name, grouped(l.mean), grouped(l.p50), grouped(l.p90), grouped(l.p99),
              grouped(std::int64_t{l.longest})});
@@ -33,14 +38,14 @@ Json lengths_json(const traffic::LengthSummary& l) {
 }  // namespace
 
 std::string trace_text(const traffic::Summary& s) {
-  std::string out = fmt::format("{} requests in {:.1f} s: {:.3g} a second\n", grouped(s.requests),
-                                s.span.raw(), s.rate.raw());
+  std::string out = fmt::format("{} requests in {:.1f} s: {} a second\n", grouped(s.requests),
+                                s.span.raw(), rate(s.rate));
   out += fmt::format(
       "burstiness: deviation of gaps {:.2f} of their mean; arrivals in 10 s vary {:.1f} times\n"
       "  their mean (1 for Poisson, both)",
       s.gap_cv, s.dispersion_10s);
   if (s.busiest_minute.raw() > 0.0) {
-    out += fmt::format("; busiest minute {:.3g} a second", s.busiest_minute.raw());
+    out += fmt::format("; busiest minute {} a second", rate(s.busiest_minute));
   }
   out += "\n\n";
   TextTable table({{"tokens"},

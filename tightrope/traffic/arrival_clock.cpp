@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "tightrope/core/check.h"
@@ -48,6 +49,11 @@ double ArrivalClock::bursty_gap(double units) {
 // Spends seconds of the mean rate over parts of the profile that run faster or slower.
 void ArrivalClock::advance(double seconds) {
   const auto parts = static_cast<std::int64_t>(arrivals_.profile.size());
+  // Whole periods at once: their weights have a mean of 1.
+  const double period_s = arrivals_.profile_period.raw();
+  const double periods = std::floor(seconds / period_s);
+  seconds -= periods * period_s;
+  part_ += parts * static_cast<std::int64_t>(std::min(periods, 1e12));
   while (true) {
     const double weight = arrivals_.profile[static_cast<std::size_t>(part_ % parts)];
     const double room = (part_s_ - in_part_s_) * weight;

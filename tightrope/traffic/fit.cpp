@@ -12,7 +12,7 @@ namespace tightrope::traffic {
 namespace {
 
 constexpr std::size_t fewest_requests = 10;
-constexpr double hour_s = 3600.0, day_s = 86400.0;
+constexpr double hour_s = 3600.0;
 
 // Rates by the hour, of the day when there is a whole one, over their mean; and that mean.
 struct Profile {

@@ -14,7 +14,8 @@ constexpr std::size_t remembered = 32768;  // requests that a later one may begi
 constexpr std::size_t looked_at = 512;     // of them, around the age that was drawn
 
 std::int64_t to_ns(Seconds time) {
-  return static_cast<std::int64_t>(std::floor(time.raw() * 1e9 + 0.5));
+  // 290 years are as far as nanoseconds go.
+  return static_cast<std::int64_t>(std::floor(std::min(time.raw() * 1e9, 9.2e18) + 0.5));
 }
 
 PerSecond starts(const GeneratorSpec& spec, const Sampler& turns) {
@@ -212,11 +213,8 @@ Request Generator::turn_of(Session session) {
     fill_blocks(request.input, session.prompt, 0, session.time);
   }
   request.block_count = static_cast<std::uint32_t>(blocks_.size());
-  const auto index = static_cast<std::uint64_t>(session.number);
-  Draws think(seed_, lane::think, index);
-  double pause = 0.0;
-  for (int turn = 0; turn <= session.turn; ++turn) pause = think.normal();
-  session.time += Seconds(think_s_.at(pause));
+  Draws think(seed_, lane::first_pause + session.turn, static_cast<std::uint64_t>(session.number));
+  session.time += Seconds(think_s_.at(think.normal()));
   if (++session.turn < session.turns) waiting_.push(session);
   return request;
 }

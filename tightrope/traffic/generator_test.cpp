@@ -109,6 +109,15 @@ TEST(Generator, ProfileLeavesItsEmptyPartsEmpty) {
   }
 }
 
+TEST(Generator, RareArrivalsOverAShortProfileComeAtOnce) {
+  GeneratorSpec spec = plain();
+  spec.arrivals.rate = PerSecond(1e-6);
+  spec.arrivals.profile = {1.0, 3.0, 0.0};
+  spec.arrivals.profile_period = Seconds(1.0);
+  const Trace trace = generate(spec, 1, 2000);
+  expect_near(static_cast<double>(trace.requests.back().arrival_ns) * 1e-9, 2e9, 0.1, "span");
+}
+
 TEST(Generator, LengthsAreCorrelatedAsAskedFor) {
   EXPECT_NEAR(describe(generate(plain(), 2, 30000)).correlation, 0.4, 0.02);
 }

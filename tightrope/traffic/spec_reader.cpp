@@ -206,6 +206,11 @@ Arrivals read_arrivals(Keys& root) {
   if (out.process == Process::bursty) {
     out.on = Seconds(keys->required("on_s", any_time_s));
     out.off = Seconds(keys->required("off_s", any_time_s));
+    if (out.rate * (out.on + out.off) < 1e-3) {
+      keys->refuse(ErrorCode::conflict, keys->node(),
+                   "a thousand bursts and more without an arrival between two arrivals",
+                   "raise on_s, off_s or rate_per_s; or use process = \"poisson\"");
+    }
   }
   out.profile = keys->numbers("profile", {0.0, 1e9}, false);
   if (!out.profile.empty()) {
@@ -243,7 +248,7 @@ void read_sessions(Keys& root, GeneratorSpec& spec) {
   s.on = true;
   s.history = keys->choice<Growth>("growth", all_growths) == Growth::history;
   s.max_context_tokens = keys->integer("max_context_tokens", 131072, {1, 1 << 30});
-  s.turns = read_distribution(*keys, "turns", {1.0, 10000.0});
+  s.turns = read_distribution(*keys, "turns", {1.0, 1e6});
   s.think_s = read_distribution(*keys, "think_s", {0.0, 1e9});
   s.first_input = keys->find("first_input_tokens") == nullptr
                       ? spec.input
