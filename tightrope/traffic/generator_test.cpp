@@ -164,6 +164,17 @@ TEST(Generator, ATurnBeginsWithTheWholeBlocksOfTheOneBefore) {
   EXPECT_GT(later, 1000);
 }
 
+TEST(Generator, AnUnfilledBlockIsNobodyElses) {
+  const GeneratorSpec spec = chat();
+  const Trace trace = generate(spec, 4, 5000);
+  std::map<std::uint32_t, int> uses;
+  for (const std::uint32_t block : trace.blocks) ++uses[block];
+  for (const Request& request : trace.requests) {
+    if (request.input % spec.block_tokens == 0) continue;
+    EXPECT_EQ(uses[trace.blocks[request.first_block + request.block_count - 1]], 1);
+  }
+}
+
 TEST(Generator, ABlockHasOneContent) {
   // An id must always follow the same id, or two texts would share a block by mistake.
   for (const GeneratorSpec& spec : {chat(), reusing()}) {
@@ -194,15 +205,16 @@ TEST(Fit, WhatIsGeneratedFromAFitIsAlike) {
 
 TEST(Fit, FindsSystemPromptsAndSessions) {
   GeneratorSpec spec = chat();
-  spec.prompts = {0.9, 1024, 2};
+  spec.prompts = {0.5, 1024, 2};
   const Trace trace = generate(spec, 5, 20000);
   const auto fitted = fit(trace);
   ASSERT_TRUE(fitted) << to_string(fitted.error());
   EXPECT_EQ(fitted->prompts.tokens, 1024);
   EXPECT_EQ(fitted->prompts.count, 2);
-  EXPECT_NEAR(fitted->prompts.share, 0.9, 0.03);
+  EXPECT_NEAR(fitted->prompts.share, 0.5, 0.03);
   ASSERT_TRUE(fitted->sessions.on);
   EXPECT_TRUE(fitted->sessions.history);
+  expect_near(Sampler(fitted->sessions.first_input).mean_count(), 120.0, 0.06, "first input");
   const Summary a = describe(trace), b = describe(generate(*fitted, 6, 20000));
   expect_near(a.rate.raw(), b.rate.raw(), 0.05, "rate");
   expect_near(a.input.mean, b.input.mean, 0.08, "mean input");

@@ -29,6 +29,14 @@ TEST(TraceFile, AzureDatesAreSortedAndCountFromTheFirst) {
   EXPECT_EQ(trace->requests[3].input, 91);
 }
 
+TEST(TraceFile, RequestsOfOneMomentKeepTheirOrder) {
+  std::string text = "arrival_s,input_tokens,output_tokens\n";
+  for (int i = 1; i <= 200; ++i) text += std::to_string(i % 2) + "," + std::to_string(i) + ",1\n";
+  const auto trace = parse_trace(text, "t");
+  ASSERT_TRUE(trace) << to_string(trace.error());
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(trace->requests[i].input, 2 * (i + 1));
+}
+
 TEST(TraceFile, MooncakeBlocksAreCountedByContent) {
   const auto trace = read_trace(sample("mooncake_sample.jsonl"));
   ASSERT_TRUE(trace) << to_string(trace.error());
@@ -95,6 +103,7 @@ TEST(TraceFile, BadInputNamesItsLine) {
       {own + "0,1,1\nx,1,1\n", ErrorCode::type, 3},
       {own + "-1,1,1\n", ErrorCode::type, 2},
       {own + "nan,1,1\n", ErrorCode::type, 2},
+      {own + "1e300,1,1\n", ErrorCode::type, 2},
       {own + "0,1.5,1\n", ErrorCode::type, 2},
       {own + "0,0,1\n", ErrorCode::range, 2},
       {own + "0,1,99999999999\n", ErrorCode::range, 2},
