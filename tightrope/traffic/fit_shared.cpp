@@ -39,12 +39,12 @@ std::pair<std::uint32_t, std::size_t> commonest(const Trace& trace,
 std::size_t common_depth(const Trace& trace, std::vector<const Request*> requests) {
   std::size_t depth = 0;
   while (true) {
-    const auto [block, count] = commonest(trace, requests, depth);
+    const auto [usual, count] = commonest(trace, requests, depth);
     const double least = going_on * static_cast<double>(requests.size());
     if (count < 2 || static_cast<double>(count) < least) return depth;
-    std::erase_if(requests, [&, block = block](const Request* request) {
+    std::erase_if(requests, [&, wanted = usual](const Request* request) {
       const auto blocks = blocks_of(trace, *request);
-      return depth >= blocks.size() || blocks[depth] != block;
+      return depth >= blocks.size() || blocks[depth] != wanted;
     });
     ++depth;
   }

@@ -1,7 +1,6 @@
 #include "tightrope/traffic/trace_file.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -21,8 +20,10 @@ constexpr std::int64_t most_tokens = 1 << 30;
 std::optional<int> take_digits(std::string_view& text, std::size_t digits) {
   if (text.size() < digits) return std::nullopt;
   int value = 0;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + digits, value);
-  if (status != std::errc() || end != text.data() + digits || value < 0) return std::nullopt;
+  for (const char c : text.substr(0, digits)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
   text.remove_prefix(digits);
   return value;
 }
