@@ -145,7 +145,8 @@ Result<void> add_token_blocks(const Line& line, const Json& ids, TraceBuilder& b
                   line.where);
     }
     hash = mix(hash ^ static_cast<std::uint64_t>(id.get<std::int64_t>())) + 1;
-    if (++count % token_block == 0 || count == ids.size()) builder.add_block(hash);
+    ++count;
+    if (count % token_block == 0 || count == ids.size()) builder.add_block(hash);
   }
   return {};
 }
