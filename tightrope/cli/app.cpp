@@ -15,6 +15,7 @@
 #include "tightrope/cli/plan_command.h"
 #include "tightrope/cli/session.h"
 #include "tightrope/cli/suggest.h"
+#include "tightrope/cli/trace_command.h"
 #include "tightrope/cli/validate_command.h"
 #include "tightrope/core/parallel.h"
 
@@ -317,6 +318,48 @@ void bind_explain(CLI::App& app, Body& body) {
       [&body, asked] { body = [asked](const Session& s) { return run_explain(s, *asked); }; });
 }
 
+void bind_trace(CLI::App& app, Body& body) {
+  const auto asked = std::make_shared<TraceOptions>();
+  CLI::App* trace = app.add_subcommand("trace", "Requests of users: shown, fitted, made up");
+  const auto add_format = [&asked](CLI::App& command) {
+    command
+        .add_option("--format", asked->format, "azure_csv, own_csv or json_lines; told by itself")
+        ->type_name("NAME");
+  };
+
+  CLI::App* show = trace->add_subcommand("show", "Rate, lengths and reuse of a trace");
+  show->add_option("file", asked->file, "CSV or JSON lines")->required();
+  add_format(*show);
+  show->add_option("--json", asked->json, "Write JSON; - prints it")->type_name("FILE");
+  show->callback(
+      [&body, asked] { body = [asked](const Session& s) { return run_trace_show(s, *asked); }; });
+
+  CLI::App* fit = trace->add_subcommand("fit", "A spec that makes up such traces");
+  fit->add_option("file", asked->file, "CSV or JSON lines")->required();
+  add_format(*fit);
+  fit->add_option("--out", asked->out, "Write the spec here; printed without it")
+      ->type_name("TOML");
+  fit->callback(
+      [&body, asked] { body = [asked](const Session& s) { return run_trace_fit(s, *asked); }; });
+
+  CLI::App* generate = trace->add_subcommand("generate", "A trace from a spec");
+  generate->add_option("spec", asked->file, "What `trace fit` wrote, or your own")->required();
+  generate->add_option("--requests", asked->requests, "How many")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100'000'000).description(""))
+      ->capture_default_str();
+  generate->add_option("--seed", asked->seed, "Another seed, another trace")
+      ->type_name("N")
+      ->capture_default_str();
+  generate
+      ->add_option("--out", asked->out,
+                   "Write it here; .jsonl keeps shared blocks, .csv does not; printed without it")
+      ->type_name("FILE");
+  generate->callback([&body, asked] {
+    body = [asked](const Session& s) { return run_trace_generate(s, *asked); };
+  });
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
@@ -330,6 +373,7 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   bind_catalog(app, body);
   bind_validate(app, body);
   bind_calibrate(app, body);
+  bind_trace(app, body);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

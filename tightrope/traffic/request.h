@@ -8,6 +8,9 @@
 
 namespace tightrope::traffic {
 
+/// Requests, sessions: things that are counted, a second.
+using PerSecond = QuantityOf<-1, 0, 0, 0, 0, 0, 0>;
+
 /// One request. Times are whole nanoseconds, so that a trace reads the same everywhere.
 struct Request {
   std::int64_t arrival_ns = 0;  ///< after the trace's start, rising
