@@ -22,7 +22,7 @@ const std::vector<ServingField<Engine>>& engine_fields() {
       {"sequence_us", &Engine::sequence_us, 0.0, 500.0},
       {"request_ms", &Engine::request_ms, 0.0, 1e3},
       {"kernel_share", &Engine::kernel_share, 0.0, 5.0},
-      {"prefill_layer_us", &Engine::prefill_layer_us, 0.0, 1e4},
+      {"prefill_kernel_us", &Engine::prefill_kernel_us, 0.0, 1e4},
       {"cast_share", &Engine::cast_share, 0.0, 3.0},
       {"expert_share", &Engine::expert_share, 0.2, 5.0},
       {"reserve_gib", &Engine::reserve_gib, 0.0, 64.0},

@@ -17,7 +17,7 @@ struct Engine {
   double sequence_us = 0;   ///< the same, for each sequence that yields a token (sampling, output)
   double request_ms = 0;    ///< from a request's arrival to its first schedule, nothing else running
   double kernel_share = 1;  ///< of the kernels' fixed times that remain under graphs and fusion
-  double prefill_layer_us = 0;  ///< further host work a layer of an iteration that prefills (no graph)
+  double prefill_kernel_us = 0;  ///< further host work a kernel of an iteration that prefills (no graph)
   double cast_share = 1;  ///< of quantising passes before products with dynamic scales that stay
   double expert_share = 1;  ///< time of routed experts' products against the kernel tables
   double reserve_gib = 2;   ///< device memory beside weights, cache and activations

@@ -40,6 +40,14 @@ bool folded(std::string_view name) { return name.ends_with("residual") || name.e
 // Passes inside the fused expert kernel: bytes, but no launch of their own.
 bool fused(Shard shard) { return shard == Shard::expert_tokens || shard == Shard::expert_tensor; }
 
+// Kernels of a layer that the host issues: products, passes of their own, attention, links.
+double kernels_of(const LayerPart& part) {
+  double count = part.attention.heads > 0 ? 3.0 : 2.0;
+  for (const Gemm& g : part.work.gemms) count += g.name == "kv_down" ? 0.0 : 1.0;
+  for (const workload::Pass& p : part.work.passes) count += folded(p.name) ? 0.0 : 1.0;
+  return count;
+}
+
 }  // namespace
 
 Pricing::Pricing(const Context& context, const Deployment& deployment)
@@ -84,11 +92,10 @@ Spent Pricing::products(const LayerPart& part, double tokens, std::vector<Priced
   return sum;
 }
 
-// Formats with dynamic scales need a pass over the input before the product.
+// Scales a block need a pass over the input before the product; others are folded into the norm.
 Spent Pricing::cast(const WeightFormat& f, double elements, int layers,
                     std::vector<PricedItem>* items) const {
-  const bool dynamic = f.scaling == formula::Scaling::block || f.product == DType::fp4;
-  if (!dynamic) return {};
+  if (f.scaling != formula::Scaling::block) return {};
   const double bytes = elements * (half_precision + bytes_of(f.product));
   const Spent t = spent(formula::stream(Bytes(bytes), kernels_)) * context_.engine.cast_share;
   note(items, "cast", "pass", t.time, layers);
@@ -274,7 +281,10 @@ void Pricing::price_attention() {
     (windowed ? attention_.prefill_window_score : attention_.prefill_score) += all(score);
     if (windowed) attention_.window = std::max(attention_.window, a.window);
   }
-  attention_.prefill.time += Seconds(context_.engine.prefill_layer_us * 1e-6 * context_.model.layer_count());
+  // Prefills run outside graphs: the host issues every kernel.
+  double kernels = 0;
+  for (const LayerPart& part : context_.parts) kernels += part.layers * kernels_of(part);
+  attention_.prefill.time += Seconds(context_.engine.prefill_kernel_us * 1e-6 * kernels);
 }
 
 double Pricing::chips() const {

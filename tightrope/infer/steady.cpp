@@ -112,13 +112,17 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   double decodes = held;
   Rhythm r;
   Seconds first{};
-  constexpr int rounds = 12;  // contracts quickly: prefill is a small part of a request's time
-  for (int i = 0; i < rounds; ++i) {
+  constexpr int most_rounds = 24;
+  constexpr double settled = 1e-4;
+  for (int i = 0; i < most_rounds; ++i) {
     r = rhythm(work, limits, decodes, steps, load.spread);
     first = r.with_chunk.time * r.chunks + r.prefill_alone * (0.5 * r.lockstep * held);
     const double decoding = steps * r.iteration.time.raw();
-    const double target = held * decoding / (decoding + first.raw());
-    decodes = 0.5 * (decodes + std::max(target, 1e-3));
+    const double target = std::max(held * decoding / (decoding + first.raw()), 1e-3);
+    const bool done = std::fabs(target - decodes) < settled * decodes;
+    // More decodes slow the iteration and so raise their own share: half steps beyond the first.
+    decodes = i == 0 ? target : 0.4 * decodes + 0.6 * target;
+    if (done) break;
   }
   Steady s;
   s.iteration = r.iteration.time;

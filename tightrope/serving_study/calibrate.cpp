@@ -21,13 +21,19 @@ struct Knob {
 };
 constexpr Knob engine_knobs[] = {
     {"step_us", 0, 6000},      {"sequence_us", 0, 60},   {"kernel_share", 0.2, 2.5},
-    {"expert_share", 0.6, 3.0}, {"request_ms", 0, 400},  {"cast_share", 0, 2},  {"prefill_layer_us", 0, 6000},
+    {"expert_share", 0.6, 3.0}, {"request_ms", 0, 400},  {"cast_share", 0, 2},  {"prefill_kernel_us", 0, 200},
 };
 constexpr Knob shared_knobs[] = {{"draft_acceptance", 0.3, 0.95}, {"expert_skew", 0, 3}};
 constexpr Knob chip_knobs[] = {
     {"decode_read_share", 0.3, 1.0}, {"latent_read_share", 0.1, 1.0}, {"decode_kernel_us", 1, 25},
     {"reduce_us", 1, 30},            {"peer_us", 1, 80},              {"decode_head_ns", 0, 40},
 };
+
+// How much a member of a family is drawn to it: in rows, and what counts as near zero.
+constexpr double kin_weight = 2.0;
+constexpr double kin_offset = 0.05;
+
+std::string base_name(const std::string& engine) { return engine.substr(0, engine.rfind('-')); }
 
 template <class Record>
 double Record::* member(const std::vector<infer::ServingField<Record>>& fields,
@@ -37,6 +43,16 @@ double Record::* member(const std::vector<infer::ServingField<Record>>& fields,
   }
   return nullptr;
 }
+
+/// Records of one kind with what is fitted in them.
+template <class Record, std::size_t N>
+struct Block {
+  std::vector<Record*> records;  ///< that share the numbers
+  const Knob (&knobs)[N];
+  const std::vector<infer::ServingField<Record>>& fields;
+  std::string owner;  ///< under which the numbers are reported; empty: not reported
+  bool drawn = false;  ///< to where they start: a member of a family with few rows stays near it
+};
 
 class Fitter {
  public:
@@ -49,20 +65,57 @@ class Fitter {
     }
   }
 
-  /// Fits one record's knobs to the rows that `mine` picks.
+  void sweep() {
+    for (const std::string& engine : engine_names()) {
+      Block<infer::Engine, std::size(engine_knobs)> family{
+          {}, engine_knobs, infer::engine_fields(), {}, false};
+      for (infer::Engine& e : tuning_.engines) {
+        if (base_name(e.name) == engine) family.records.push_back(&e);
+      }
+      fit_block(family, [&](std::size_t i) { return table_.rows[i].engine == engine; });
+      for (infer::Engine* e : family.records) {
+        Block<infer::Engine, std::size(engine_knobs)> own{
+            {e}, engine_knobs, infer::engine_fields(), e->name, true};
+        fit_block(own, [&](std::size_t i) { return table_.rows[i].stack == e->name; });
+      }
+    }
+    Block<infer::ChipHabits, std::size(chip_knobs)> all{
+        {}, chip_knobs, infer::chip_habit_fields(), {}, false};
+    for (infer::ChipHabits& c : tuning_.chips) all.records.push_back(&c);
+    fit_block(all, [](std::size_t) { return true; });
+    for (infer::ChipHabits& c : tuning_.chips) {
+      Block<infer::ChipHabits, std::size(chip_knobs)> own{
+          {&c}, chip_knobs, infer::chip_habit_fields(), c.architecture, true};
+      fit_block(own, [&](std::size_t i) { return cases_[i].architecture == c.architecture; });
+    }
+    Block<infer::ServingTuning, std::size(shared_knobs)> shared{
+        {&tuning_}, shared_knobs, infer::shared_fields(), "all", false};
+    fit_block(shared,
+              [&](std::size_t i) { return cases_[i].routed || table_.rows[i].drafts > 0; });
+  }
+
+  ServingFit result() { return {tuning_, knobs_}; }
+
+ private:
+  std::vector<std::string> engine_names() const {
+    std::vector<std::string> names;
+    for (const infer::Engine& e : tuning_.engines) {
+      const std::string name = base_name(e.name);
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    return names;
+  }
+
   template <class Record, std::size_t N>
-  void block(Record& record, const std::string& owner, const Knob (&knobs)[N],
-             const std::vector<infer::ServingField<Record>>& fields,
-             const std::function<bool(std::size_t)>& mine) {
+  void fit_block(const Block<Record, N>& block, const std::function<bool(std::size_t)>& mine) {
     std::vector<std::size_t> rows;
     for (const std::size_t i : used_) {
       if (mine(i)) rows.push_back(i);
     }
-    constexpr std::size_t fewest = 12;
-    if (rows.size() < fewest) return;
+    if (rows.empty() || block.records.empty()) return;
     std::vector<study::FitParameter> parameters;
-    for (const Knob& k : knobs) {
-      const double now = record.*member(fields, k.name);
+    for (const Knob& k : block.knobs) {
+      const double now = block.records.front()->*member(block.fields, k.name);
       parameters.push_back({std::string(k.name), std::clamp(now, k.low, k.high), k.low, k.high});
     }
     std::vector<study::FitRow> targets;
@@ -70,46 +123,50 @@ class Fitter {
       targets.push_back({table_.rows[i].tpot_ms, 1.0});
       targets.push_back({table_.rows[i].ttft_ms, first_token_weight});
     }
-    std::vector<double> seen;
-    std::vector<double> answers(2 * rows.size());
+    if (block.drawn) targets.insert(targets.end(), N, {1.0, kin_weight});
+    std::vector<double> seen, answers(2 * rows.size());
     const study::Predictor predictor = [&](std::size_t at, const std::vector<double>& x) {
+      if (at >= answers.size()) {
+        const study::FitParameter& p = parameters[at - answers.size()];
+        const double offset = kin_offset * (p.high - p.low);
+        return (x[at - answers.size()] - p.low + offset) / (p.start - p.low + offset);
+      }
       if (x != seen) {
         seen = x;
-        for (std::size_t k = 0; k < N; ++k) record.*member(fields, knobs[k].name) = x[k];
-        for_each_index(rows.size(), [&](std::size_t r) {
-          ServingCase& c = cases_[rows[r]];
-          retune(c, table_.rows[rows[r]], tuning_);
-          const infer::Steady s = predict(c, table_.rows[rows[r]]);
-          answers[2 * r] = s.tpot.raw() * 1e3;
-          answers[2 * r + 1] = s.ttft.raw() * 1e3;
-        });
+        set(block, x);
+        answer(rows, answers);
       }
       return answers[at];
     };
     const study::FitResult result = study::fit(targets, parameters, predictor, 0);
+    set(block, result.values());
     for (std::size_t k = 0; k < N; ++k) {
-      record.*member(fields, knobs[k].name) = result.numbers[k].value;
-      remember(owner, knobs[k].name, result.numbers[k].value, static_cast<int>(rows.size()));
+      if (!block.owner.empty()) {
+        remember(block.owner, block.knobs[k].name, result.numbers[k].value,
+                 static_cast<int>(rows.size()));
+      }
     }
   }
 
-  void sweep() {
-    block(tuning_, "all", shared_knobs, infer::shared_fields(), [&](std::size_t i) {
-      return cases_[i].routed || table_.rows[i].drafts > 0;
+  template <class Record, std::size_t N>
+  static void set(const Block<Record, N>& block, const std::vector<double>& x) {
+    for (Record* record : block.records) {
+      for (std::size_t k = 0; k < N; ++k) {
+        record->*member(block.fields, block.knobs[k].name) = x[k];
+      }
+    }
+  }
+
+  void answer(const std::vector<std::size_t>& rows, std::vector<double>& answers) {
+    for_each_index(rows.size(), [&](std::size_t r) {
+      ServingCase& c = cases_[rows[r]];
+      retune(c, table_.rows[rows[r]], tuning_);
+      const infer::Steady s = predict(c, table_.rows[rows[r]]);
+      answers[2 * r] = s.tpot.raw() * 1e3;
+      answers[2 * r + 1] = s.ttft.raw() * 1e3;
     });
-    for (infer::Engine& e : tuning_.engines) {
-      block(e, e.name, engine_knobs, infer::engine_fields(),
-            [&](std::size_t i) { return table_.rows[i].stack == e.name; });
-    }
-    for (infer::ChipHabits& c : tuning_.chips) {
-      block(c, c.architecture, chip_knobs, infer::chip_habit_fields(),
-            [&](std::size_t i) { return cases_[i].architecture == c.architecture; });
-    }
   }
 
-  ServingFit result() { return {tuning_, knobs_}; }
-
- private:
   void remember(const std::string& owner, std::string_view name, double value, int rows) {
     for (FittedKnob& k : knobs_) {
       if (k.owner == owner && k.name == name) {
@@ -127,11 +184,24 @@ class Fitter {
   std::vector<FittedKnob> knobs_;
 };
 
+// The same with every fitted number as a new engine or chip has it.
+infer::ServingTuning unfitted(infer::ServingTuning tuning) {
+  const auto reset = [](auto& record, const auto& knobs, const auto& fields) {
+    const std::decay_t<decltype(record)> fresh;
+    for (const Knob& k : knobs) record.*member(fields, k.name) = fresh.*member(fields, k.name);
+  };
+  for (infer::Engine& e : tuning.engines) reset(e, engine_knobs, infer::engine_fields());
+  for (infer::ChipHabits& c : tuning.chips) reset(c, chip_knobs, infer::chip_habit_fields());
+  reset(tuning, shared_knobs, infer::shared_fields());
+  return tuning;
+}
+
 }  // namespace
 
 ServingFit fit_serving(const ServingTable& table, std::vector<ServingCase> cases,
-                       const infer::ServingTuning& start, const std::vector<bool>& use, int sweeps) {
-  Fitter fitter(table, std::move(cases), start, use);
+                       const infer::ServingTuning& start, const std::vector<bool>& use,
+                       int sweeps) {
+  Fitter fitter(table, std::move(cases), unfitted(start), use);
   for (int i = 0; i < sweeps; ++i) fitter.sweep();
   return fitter.result();
 }

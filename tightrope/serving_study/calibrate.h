@@ -22,8 +22,8 @@ struct ServingFit {
 };
 
 /// Fits engines' and chips' numbers to rows (those that `use` admits; all when empty), block by
-/// block: every engine by its rows, every architecture by its rows, in `sweeps` rounds from
-/// `start`. Deterministic.
+/// block and in `sweeps` rounds: an engine over all its years, then each year drawn to it; chips
+/// alike; what all share. `start` gives the engines, chips and what is not fitted. Deterministic.
 [[nodiscard]] ServingFit fit_serving(const ServingTable& table, std::vector<ServingCase> cases,
                                      const infer::ServingTuning& start, const std::vector<bool>& use,
                                      int sweeps);

@@ -94,7 +94,7 @@ void idealise(infer::Context& c) {
     }
   }
   k.attention_forward = {.peak_share = 1.0, .q_half = 0, .softmax = Flops(0.0)};
-  c.engine.step_us = c.engine.sequence_us = c.engine.request_ms = c.engine.prefill_layer_us = 0;
+  c.engine.step_us = c.engine.sequence_us = c.engine.request_ms = c.engine.prefill_kernel_us = 0;
   c.engine.kernel_share = c.engine.expert_share = 1;
   c.habits.decode_read_share = c.habits.latent_read_share = 1.0;
   c.habits.decode_head_ns = c.habits.decode_kernel_us = c.habits.reduce_us = c.habits.peer_us = 0;
