@@ -99,6 +99,17 @@ void add_loss(const Context& context, const Mapping& m, const PartCost& head, in
   run.distinct_parameters += head.distinct_parameters;
 }
 
+// PyTorch's pipelines keep each chunk's output, and a buffer for its gradient, of every
+// micro-batch; the last chunk's output is the logits.
+void add_messages(const Context& context, const Mapping& m, bool last, int micro_batches,
+                  RunBasis& run) {
+  if (m.pp == 1 || !context.tuning.stack.keeps_outputs) return;
+  const double whole = m.micro_batch * static_cast<double>(context.job.seq_len) / m.cp;
+  const double tokens = m.tp_comm == TpComm::sequence_parallel ? whole / m.tp : whole;
+  const Bytes message(tokens * static_cast<double>(context.model.hidden) * 2);
+  run.held += 2.0 * (m.vp - (last ? 1 : 0)) * micro_batches * message;
+}
+
 }  // namespace
 
 const RunBasis& busiest_run(const Basis& basis) {
@@ -175,6 +186,7 @@ Basis make_basis(const Context& context, const Mapping& mapping, const BlockCost
         run.dense_parameters -= costs.head.dense_parameters - context.head.norm_parameters;
       }
     }
+    add_messages(context, mapping, stage.head, micro_batches, run);
     adder.settle();
     basis.runs.push_back(run);
     basis.stage_runs.push_back({run.time, run.count});

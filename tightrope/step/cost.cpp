@@ -411,6 +411,7 @@ class Accountant {
     const bool layer = key_.recompute.meets(workload::RecomputeModule::layer);
     const double copies = layer ? c_.tuning.stack.checkpoint_copies : 1.0;
     double ffn = 0, attention = 0;  // gradients of what each holds, in 16 bits
+    double scores = 0;  // softmax and dropout hand one gradient on, the one in place of the other
     for (const workload::SavedTensor& t : part_.work.saved) {
       const double per_token =
           static_cast<double>(t.elements) + keys * static_cast<double>(t.elements_per_key);
@@ -418,7 +419,11 @@ class Accountant {
       double bytes = count * kept_bytes(t);
       const bool inside = t.shard == Shard::tensor || t.shard == Shard::expert_tensor;
       if (t.kind == TensorKind::logits) cost_.logits += count;
-      if (t.kind == TensorKind::attention) attention += count * half_precision;
+      if (t.kind == TensorKind::attention && t.elements_per_key > 0) {
+        scores = std::max(scores, count * half_precision);
+      } else if (t.kind == TensorKind::attention) {
+        attention += count * half_precision;
+      }
       if (t.kind == TensorKind::activation || (t.kind == TensorKind::gemm_input && inside)) {
         ffn += count * half_precision;
       }
@@ -431,6 +436,7 @@ class Accountant {
     // A product's input, gathered from the sequence's parts, and its gradient.
     const double width = static_cast<double>(c_.model.hidden);
     const double whole = tokens_ > sequence_tokens_ ? 2 * tokens_ * width * half_precision : 0.0;
+    attention += scores;
     if (ffn + attention > 0) cost_.beside = Bytes(std::max(ffn, attention) + whole);
   }
 

@@ -30,6 +30,26 @@ Bytes transient_of(const Context& c, const Mapping& m, const RunBasis& run) {
 
 }  // namespace
 
+namespace {
+
+// FSDP under a pipeline: a chunk's whole gradients go once its last micro-batch was reduced. With
+// no more micro-batches than stages interleaved chunks run backward one after another.
+Bytes whole_gradients(const Context& c, const Mapping& m, Bytes gradients, int micro_batches) {
+  const bool in_turn = c.tuning.stack.frees_gradients && micro_batches <= m.pp;
+  return in_turn ? gradients / m.vp : gradients;
+}
+
+// What its messages hold in pools of their own streams, which no other tensor can use: the layers
+// on their way and the reduced gradients.
+Bytes message_pools(const Context& c, const Mapping& m, const RunBasis& run, Bytes gradients) {
+  if (!c.tuning.stack.frees_gradients || m.pp == 1 || c.frozen_base()) return Bytes(0.0);
+  const double sent = c.recipe.states.weight + c.recipe.gradient_sent;
+  const int shards = m.shard_ranks > 0 ? m.shard_ranks * m.cp : m.dp * m.cp;
+  return Bytes(resident_layers * run.layer_parameters * sent) + gradients / shards;
+}
+
+}  // namespace
+
 Bytes moved_activations(const Mapping& m, const RunBasis& run) {
   return m.offload_layers > 0 ? min(run.kept, m.offload_layers * run.layer_kept) : run.kept;
 }
@@ -46,14 +66,14 @@ Memory peak_memory(const Context& context, const Mapping& m, const Basis& basis,
     const double layer_weights = run.layer_parameters * context.recipe.states.weight;
     here.weights =
         m.offload_weights ? min(s.weights, Bytes(resident_layers * layer_weights)) : s.weights;
-    here.gradients = s.gradients;
+    here.gradients = whole_gradients(context, m, s.gradients, basis.micro_batches);
     here.optimizer = m.offload_optimizer ? Bytes(0.0) : s.states;
     here.activations = run.in_flight * run.kept;
     if (m.offload_activations) {
       const Bytes moved = run.in_flight * moved_activations(m, run);
       here.activations -= moved - min(moved, resident_layers * run.layer_kept);
     }
-    here.transient = transient_of(context, m, run);
+    here.transient = transient_of(context, m, run) + message_pools(context, m, run, s.gradients);
     here.reserve =
         context.tuning.runtime() + context.tuning.slack(here.allocated(), context.kernels.hbm);
     if (here.total() > most) {

@@ -1,4 +1,6 @@
 // What fills a device: laws of single terms of the peak.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "tightrope/step/estimate.h"
@@ -90,6 +92,57 @@ TEST(Memory, PipelinesThatKeepOutputsHoldAllLogits) {
   c.tuning.stack.keeps_outputs = true;
   const Memory all = memory_of(c, m);
   EXPECT_NEAR((all.transient - once.transient).raw(), 7 * 2.0 * 2048 * 32000, 1.0);
+}
+
+TEST(Memory, PipelinesThatKeepOutputsHoldMessagesOfEveryMicroBatch) {
+  Context c = test_context({});
+  c.tuning.stack.keeps_outputs = true;
+  const Mapping m = shape(1, 4, 2);
+  auto held = [&](int micro_batches) {
+    const auto layout = spread_layers(c.model, {m.pp, m.vp, 0, 0});
+    return make_basis(c, m, block_costs(c, cost_key(m)), *layout, micro_batches).runs[0].held;
+  };
+  const double message = 2.0 * 2048 * static_cast<double>(c.model.hidden);
+  EXPECT_NEAR((held(8) - held(4)).raw(), 4 * 2 * message, 1.0) << "the output and its gradient";
+  c.tuning.stack.keeps_outputs = false;
+  EXPECT_EQ(held(8), Bytes(0.0));
+}
+
+TEST(Memory, ChunksFreeTheirGradientsInTurn) {
+  Context c = test_context({});
+  Mapping m = shape(1, 4, 4);  // 4 micro-batches, as many as stages
+  m.vp = 2;
+  const Bytes all = memory_of(c, m).gradients;
+  c.tuning.stack.frees_gradients = true;
+  EXPECT_NEAR(memory_of(c, m).gradients / all, 0.5, 0.1);
+  m.dp = 2;  // 8 micro-batches: the chunks take turns, both gather gradients
+  EXPECT_NEAR(memory_of(c, m).gradients / all, 1.0, 0.1);
+}
+
+TEST(Memory, MessagesOfFullShardsStandInPoolsOfTheirOwn) {
+  Context c = test_context({});
+  const Mapping m = shape(1, 4, 4);
+  const Memory before = memory_of(c, m);
+  c.tuning.stack.frees_gradients = true;
+  EXPECT_GE(memory_of(c, m).transient, before.transient + before.gradients / 4);
+  const Mapping flat = shape(1, 1, 16);
+  const Bytes pooled = memory_of(c, flat).transient;
+  c.tuning.stack.frees_gradients = false;
+  EXPECT_EQ(memory_of(c, flat).transient, pooled) << "only under a pipeline";
+}
+
+TEST(Memory, ScoresHandOneGradientOnWithAndWithoutDropout) {
+  Context c = test_context({.stack = "megatron-2022"});
+  const Mapping m = shape(1, 1, 8);
+  const PartCost with = part_cost(c, c.kinds[0], cost_key(m));
+  double scores = 0, rest = 0;
+  for (const workload::SavedTensor& t : c.kinds[0].work.saved) {
+    if (t.kind != workload::TensorKind::attention) continue;
+    scores = std::max(scores, 2048.0 * 2048.0 * static_cast<double>(t.elements_per_key));
+    rest += 2048.0 * static_cast<double>(t.elements);
+  }
+  ASSERT_GT(scores, 0);
+  EXPECT_NEAR(with.beside.raw(), 2 * (scores + rest), 1.0);
 }
 
 TEST(Memory, WideInputsAreKeptWhereTheStackKeepsThem) {

@@ -82,6 +82,7 @@ constexpr FlagField flag_fields[] = {
     {"old_attention", &Stack::old_attention},
     {"keeps_wide_inputs", &Stack::keeps_wide_inputs},
     {"keeps_outputs", &Stack::keeps_outputs},
+    {"frees_gradients", &Stack::frees_gradients},
     {"placeholder_gradients", &Stack::placeholder_gradients},
     {"figure_reserved", &Stack::figure_reserved},
     {"figure_device", &Stack::figure_device},

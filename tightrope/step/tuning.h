@@ -26,6 +26,7 @@ struct Stack {
   bool keeps_wide_inputs = false;   ///< of products below 16 bits it keeps the 16-bit inputs
   bool keeps_outputs = false;  ///< a pipeline's last stage holds the logits of all micro-batches
   bool placeholder_gradients = false;  ///< weights hand empty gradients on, one a shape, cached
+  bool frees_gradients = false;        ///< a chunk's whole gradients go once they are reduced
   bool figure_reserved = false;        ///< its printed peak counts what its allocator holds
   bool figure_device = false;          ///< its printed peak is the device's, runtime included
   bool host_waits = false;             ///< each kernel waits for the one before (launch blocking)

@@ -121,6 +121,28 @@ Result<void> fill(const TrainingRow& given, TrainingForm form, const catalog::Ca
   return {};
 }
 
+// A batch that a row does not say is the largest its users could choose: doubled while the row fits
+// as it is read otherwise.
+Result<void> fill_any(const TrainingRow& row, TrainingForm form, const catalog::Catalog& catalog,
+                      const formula::Calibration& calibration, const step::TuningTable& tuning,
+                      RowCase& out) {
+  TR_TRY_VOID(fill(row, form, catalog, calibration, tuning, out));
+  if (row.global_batch > 0 || row.micro_batch > 0) return {};
+  constexpr int most = 64;
+  for (int local = 2; local <= most; local *= 2) {
+    TrainingRow more = row;
+    more.micro_batch = local;
+    more.global_batch = std::int64_t{local} * out.mapping.dp;
+    RowCase larger;
+    TR_TRY_VOID(fill(more, form, catalog, calibration, tuning, larger));
+    const step::Estimate e = step::estimate(larger.contexts.front(), larger.mapping);
+    if (e.infeasible != step::Infeasible::none || !larger.reading.empty()) break;
+    out = std::move(larger);
+    out.reading = "batch not said: the largest that fits";
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<RowCase> make_cases(const TrainingTable& table, const catalog::Catalog& catalog,
@@ -129,7 +151,7 @@ std::vector<RowCase> make_cases(const TrainingTable& table, const catalog::Catal
   std::vector<RowCase> cases(table.rows.size());
   for_each_index(cases.size(), [&](std::size_t i) {
     RowCase& one = cases[i];
-    auto done = fill(table.rows[i], table.form, catalog, calibration, tuning, one);
+    auto done = fill_any(table.rows[i], table.form, catalog, calibration, tuning, one);
     if (!done) {
       one.refused = short_reason(done.error());
       one.contexts.clear();

@@ -123,6 +123,11 @@ TEST(TrainingRows, StacksFollowWordsAndYears) {
   EXPECT_EQ(stack_of(row, software_of(row, h100), table), "megatron-core-2026");
   row.notes = "torchtitan v9";
   EXPECT_EQ(stack_of(row, software_of(row, h100), table), "torchtitan");
+  row.source = "axlearn comments";
+  row.hardware = "H100";
+  EXPECT_EQ(stack_of(row, software_of(row, h100), table), "jax-gpu");
+  row.hardware = "TPU v5e";
+  EXPECT_EQ(stack_of(row, software_of(row, h100), table), "maxtext");
   EXPECT_EQ(software_of(row, *facts().find_chip("tpu-v5e")), Software::jax)
       << "hardware goes before words";
   row = plain_row();

@@ -13,6 +13,7 @@ using workload::ModuleSet;
 using workload::RecomputeModule;
 
 constexpr int first_offload_year = 2025;
+constexpr int first_full_sharding_year = 2025;  // Megatron-FSDP
 
 bool fits(const step::Context& context, const Mapping& m) {
   const step::Infeasible why = step::estimate(context, m).infeasible;
@@ -100,6 +101,21 @@ std::vector<Mapping> ways_of(const TrainingRow& row, const step::Context& contex
   return ways;
 }
 
+// Tables print full sharding in a column of its own, which some leave out: states that fit in no
+// way as they are said must have been shared.
+bool shard_fully(const TrainingRow& row, const step::Context& context, Software software,
+                 Mapping& m) {
+  const bool offered = software == Software::megatron && year_of(row) >= first_full_sharding_year;
+  if (!offered || m.pp > 1 || m.sharding != step::Sharding::optimizer) return false;
+  Mapping full = m;
+  full.sharding = step::Sharding::full;
+  std::vector<Mapping> ways = ways_of(row, context, software, full);
+  ways.push_back(full);
+  const auto best = fastest(context, ways);
+  if (best) m = *best;
+  return best.has_value();
+}
+
 }  // namespace
 
 std::string fit_unsaid(const TrainingRow& row, Software software, const step::Context& context,
@@ -110,10 +126,11 @@ std::string fit_unsaid(const TrainingRow& row, Software software, const step::Co
   const bool open = words.empty() || (words.starts_with("selective") && torch_blocks(software) &&
                                       !has_any(words, {"per-op", "modules:"}));
   if (open && software != Software::jax) {
-    const auto best = fastest(context, ways_of(row, context, software, m));
-    if (!best) return {};
-    m = *best;
-    return "recompute not said: the least that fits";
+    if (const auto best = fastest(context, ways_of(row, context, software, m))) {
+      m = *best;
+      return "recompute not said: the least that fits";
+    }
+    return shard_fully(row, context, software, m) ? "ZeRO-1 never fits: fully sharded" : "";
   }
   // "Host offload" that does not say of what: the optimizer's states follow the activations.
   if (has_any(words, {"host offload"}) && !m.offload_optimizer) {

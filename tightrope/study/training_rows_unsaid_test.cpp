@@ -79,6 +79,39 @@ TEST(UnsaidMemory, WhatIsSaidStands) {
   EXPECT_FALSE(fits(c));
 }
 
+TEST(UnsaidMemory, ABatchThatIsNotSaidIsTheLargestThatFits) {
+  TrainingRow row = plain_row();
+  row.source = "torchtitan log";
+  row.sharding = "FSDP2 (ZeRO-3)";
+  row.notes = "AC selective";
+  row.global_batch = 0;
+  row.micro_batch = 0;
+  const RowCase c = case_of(row);
+  EXPECT_FALSE(c.reading.empty());
+  EXPECT_TRUE(fits(c));
+  row.micro_batch = 2 * c.mapping.micro_batch;
+  row.global_batch = std::int64_t{8} * c.mapping.micro_batch * 2;
+  const RowCase twice = case_of(row);
+  EXPECT_FALSE(twice.reading.empty() && fits(twice)) << "twice the batch fits as well";
+}
+
+TEST(UnsaidMemory, StatesThatFitInNoWayAreReadAsShared) {
+  TrainingRow row = plain_row();
+  row.model_key = "llama3-70b";
+  row.release = "2026-02";
+  row.accelerators = 64;
+  row.global_batch = 64;
+  row.sharding = "distributed optimizer (ZeRO-1)";
+  const RowCase c = case_of(row);
+  EXPECT_EQ(c.mapping.sharding, step::Sharding::full);
+  EXPECT_TRUE(fits(c));
+  row.release = "2024";
+  EXPECT_EQ(case_of(row).mapping.sharding, step::Sharding::optimizer) << "not offered then";
+  row.release = "2026-02";
+  row.recompute = "none";
+  EXPECT_EQ(case_of(row).mapping.sharding, step::Sharding::optimizer) << "the row says the rest";
+}
+
 TEST(UnsaidMemory, GradientBuffersFollowTheSoftware) {
   TrainingRow row = plain_row();
   EXPECT_EQ(gradient_kept_of(row, Software::megatron), 0.0);

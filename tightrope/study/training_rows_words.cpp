@@ -110,7 +110,7 @@ std::string stack_of(const TrainingRow& row, Software software, const step::Tuni
     case Software::torch_fsdp: return "fsdp";
     case Software::llm_foundry: return "llm-foundry";
     case Software::internevo: return "internevo";
-    case Software::jax: return "maxtext";
+    case Software::jax: return has_any(lower(row.hardware), {"tpu"}) ? "maxtext" : "jax-gpu";
     case Software::neuron: {
       // Neuron 2.16 (December 2023) changed the compiler's generation.
       const auto minor = number_after(lower(row.release), "neuron 2.");
