@@ -16,6 +16,7 @@
 #include "tightrope/cli/session.h"
 #include "tightrope/cli/suggest.h"
 #include "tightrope/cli/trace_command.h"
+#include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/validate_command.h"
 #include "tightrope/core/parallel.h"
 
@@ -151,6 +152,43 @@ void bind_catalog(CLI::App& app, Body& body) {
   });
 }
 
+void bind_validate_serving(CLI::App& validate, Body& body) {
+  const auto asked = std::make_shared<ValidateServingOptions>();
+  CLI::App* serving =
+      validate.add_subcommand("serving", "Times to first and next tokens of published serving runs");
+  serving->add_option("--data", asked->data, "CSV of measured points")->type_name("CSV")->required();
+  serving
+      ->add_option("--calibration", asked->calibration,
+                   "What `calibrate serving` wrote, instead of the numbers in the program")
+      ->type_name("TOML");
+  serving->add_option("--json", asked->json, "Write the report as JSON; - prints it")
+      ->type_name("FILE");
+  serving->add_option("--rows", asked->rows, "Write one line a measured value, with its bands")
+      ->type_name("CSV");
+  serving->add_option("--markdown", asked->markdown, "Write the report as a page")
+      ->type_name("FILE");
+  serving->add_flag("--leave-out", asked->leave_out,
+                    "Also fit without each model and chip, and judge by those rows (minutes)");
+  serving->callback([&body, asked] {
+    body = [asked](const Session& s) { return run_validate_serving(s, *asked); };
+  });
+}
+
+void bind_calibrate_serving(CLI::App& calibrate, Body& body) {
+  const auto asked = std::make_shared<CalibrateServingOptions>();
+  CLI::App* serving = calibrate.add_subcommand("serving", "Serving engines and decoding");
+  serving->add_option("--data", asked->data, "CSV of measured points")->type_name("CSV")->required();
+  serving->add_option("--out", asked->out, "File to write; without it, errors are only reported")
+      ->type_name("TOML");
+  serving
+      ->add_option("--start", asked->start,
+                   "Engines, chips and what is not fitted; those in the program without it")
+      ->type_name("TOML");
+  serving->callback([&body, asked] {
+    body = [asked](const Session& s) { return run_calibrate_serving(s, *asked); };
+  });
+}
+
 void bind_validate(CLI::App& app, Body& body) {
   const auto asked = std::make_shared<ValidateTrainingOptions>();
   CLI::App* validate = app.add_subcommand("validate", "Our models against published measurements");
@@ -179,6 +217,7 @@ void bind_validate(CLI::App& app, Body& body) {
   training->callback([&body, asked] {
     body = [asked](const Session& s) { return run_validate_training(s, *asked); };
   });
+  bind_validate_serving(*validate, body);
 }
 
 void bind_calibrate(CLI::App& app, Body& body) {
@@ -193,6 +232,7 @@ void bind_calibrate(CLI::App& app, Body& body) {
     if (!calibrate->get_subcommands().empty() || all->data.empty()) return;
     body = [all](const Session& s) { return run_calibrate(s, *all); };
   });
+  bind_calibrate_serving(*calibrate, body);
   CLI::App* kernels = calibrate->add_subcommand("kernels", "Kernels and links");
   kernels->add_option("--data", asked->data, "Folder with kernels/*.csv and catalog_*.csv")
       ->type_name("DIR")

@@ -44,6 +44,16 @@ const std::vector<ServingField<ChipHabits>>& chip_habit_fields() {
   return fields;
 }
 
+const std::vector<ServingField<ServingBand>>& band_fields() {
+  static const std::vector<ServingField<ServingBand>> fields = {
+      {"q05", &ServingBand::q05, -10.0, 10.0},
+      {"q25", &ServingBand::q25, -10.0, 10.0},
+      {"q75", &ServingBand::q75, -10.0, 10.0},
+      {"q95", &ServingBand::q95, -10.0, 10.0},
+  };
+  return fields;
+}
+
 const std::vector<ServingField<ServingTuning>>& shared_fields() {
   static const std::vector<ServingField<ServingTuning>> fields = {
       {"draft_acceptance", &ServingTuning::draft_acceptance, 0.0, 1.0},
@@ -136,6 +146,12 @@ Result<ServingTuning> ServingTuning::parse(std::string_view text, const std::str
       out.chips.push_back(std::move(chip));
     }
   }
+  if (const TomlNode* bands = root.find("band")) {
+    for (const TomlNode& item : bands->items) {
+      TR_TRY(ServingBand band, reader.record(item, "name", &ServingBand::name, band_fields()));
+      out.bands.push_back(std::move(band));
+    }
+  }
   if (out.engines.empty() || out.chips.empty()) {
     return fail(ErrorCode::unknown_key, "a serving calibration has [[engine]] and [[chip]] tables",
                 {file, 1, 1});
@@ -174,6 +190,13 @@ Result<Engine> ServingTuning::engine(std::string_view name) const {
   if (newest != nullptr) return *newest;
   return fail(ErrorCode::unsupported, fmt::format("unknown serving engine \"{}\"", name), {},
               fmt::format("known: {}; without a year the newest", fmt::join(names, ", ")));
+}
+
+const ServingBand* ServingTuning::band(std::string_view name) const {
+  for (const ServingBand& b : bands) {
+    if (b.name == name) return &b;
+  }
+  return nullptr;
 }
 
 const ChipHabits& ServingTuning::chip(std::string_view architecture) const {

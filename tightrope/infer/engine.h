@@ -37,9 +37,16 @@ struct ChipHabits {
   double peer_us = 10;              ///< an all-to-all of experts, whatever its size
 };
 
+/// Quantiles of log(predicted / measured) on rows left out; `name`: mode and metric.
+struct ServingBand {
+  std::string name;
+  double q05 = 0, q25 = 0, q75 = 0, q95 = 0;
+};
+
 struct ServingTuning {
   std::vector<Engine> engines;
   std::vector<ChipHabits> chips;
+  std::vector<ServingBand> bands;
   double draft_acceptance = 0.7;  ///< of a draft, those before it having held
   double expert_skew = 1.2;  ///< power of the load's fall from the busiest expert on; 0: even
 
@@ -50,6 +57,8 @@ struct ServingTuning {
 
   /// By name, or without its year the newest. Errors: unsupported, naming the known ones.
   [[nodiscard]] Result<Engine> engine(std::string_view name) const;
+  /// Of "agg_tpot_ms" and the like; null where none was fitted.
+  [[nodiscard]] const ServingBand* band(std::string_view name) const;
   [[nodiscard]] const ChipHabits& chip(std::string_view architecture) const;
 };
 
@@ -59,6 +68,7 @@ struct ServingField {
   double Record::* member;
   double low, high;
 };
+[[nodiscard]] const std::vector<ServingField<ServingBand>>& band_fields();
 [[nodiscard]] const std::vector<ServingField<ServingTuning>>& shared_fields();
 [[nodiscard]] const std::vector<ServingField<Engine>>& engine_fields();
 [[nodiscard]] const std::vector<ServingField<ChipHabits>>& chip_habit_fields();

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "tightrope/core/parallel.h"
+#include "tightrope/serving_study/validate.h"
 #include "tightrope/study/calibrate_fit.h"
 
 namespace tightrope::serving_study {
@@ -206,6 +207,22 @@ ServingFit fit_serving(const ServingTable& table, std::vector<ServingCase> cases
   return fitter.result();
 }
 
+std::vector<bool> fitted_rows(const ServingTable& table) {
+  std::vector<bool> use = repeated_rows(table);
+  use.flip();
+  for (std::size_t i = 0; i < use.size(); ++i) {
+    if (table.rows[i].disaggregated) use[i] = false;
+  }
+  return use;
+}
+
+int fitted_numbers(const infer::ServingTuning& tuning) {
+  // The last chip holds for those that no row was measured on.
+  return static_cast<int>(tuning.engines.size() * std::size(engine_knobs) +
+                          (tuning.chips.size() - 1) * std::size(chip_knobs) +
+                          std::size(shared_knobs));
+}
+
 std::string tuning_text(const ServingFit& fit, const ServingTable& table) {
   std::string out =
       "# What serving adds to kernels: engines' host work and chips' decoding attention. Written by\n"
@@ -235,6 +252,10 @@ std::string tuning_text(const ServingFit& fit, const ServingTable& table) {
     for (const auto& f : infer::chip_habit_fields()) {
       out += fmt::format("{} = {:.4g}\n", f.name, c.*f.member);
     }
+  }
+  for (const infer::ServingBand& b : fit.tuning.bands) {
+    out += fmt::format("\n[[band]]\nname = \"{}\"\n", b.name);
+    for (const auto& f : infer::band_fields()) out += fmt::format("{} = {:.4g}\n", f.name, b.*f.member);
   }
   return out;
 }

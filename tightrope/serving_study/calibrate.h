@@ -28,6 +28,13 @@ struct ServingFit {
                                      const infer::ServingTuning& start, const std::vector<bool>& use,
                                      int sweeps);
 
+inline constexpr int whole_sweeps = 2, left_out_sweeps = 1;
+
+/// Rows that are fitted: aggregated runs, each once.
+[[nodiscard]] std::vector<bool> fitted_rows(const ServingTable& table);
+/// How many numbers of a tuning rows decide.
+[[nodiscard]] int fitted_numbers(const infer::ServingTuning& tuning);
+
 /// The tuning as a file, with how it was made.
 [[nodiscard]] std::string tuning_text(const ServingFit& fit, const ServingTable& table);
 
