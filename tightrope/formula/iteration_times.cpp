@@ -20,7 +20,7 @@ IterationCost IterationTimes::cost(const IterationWork& w) const noexcept {
   c += decode * w.decodes;
   c += decode_key * w.decode_keys;
   c += decode_window_key * w.decode_window_keys;
-  c += prefill * w.prefills;
+  if (w.prefills > 0) c += prefill;
   c += prefill_score * w.prefill_scores;
   c += prefill_window_score * w.prefill_window_scores;
   return c;

@@ -29,6 +29,10 @@ TEST(IterationTimes, Laws) {
   EXPECT_EQ(base, (IterationCost{104 + 7 + 3 + 20, 12 + 1 + 1 + 10}));
   w.decode_keys += 4;
   EXPECT_EQ(t.cost(w), base + t.decode_key * 4);
+  // An iteration that prefills pays the host once, however many prompts it carries.
+  const IterationWork one{.prefills = 1}, three{.prefills = 3};
+  EXPECT_EQ(t.cost(one), t.prefill);
+  EXPECT_EQ(t.cost(three), t.prefill);
   // Beyond a table its last difference goes on.
   const IterationWork far{.tokens = 5};
   EXPECT_EQ(t.cost(far), (IterationCost{110 + 2 * 6, 15 + 2 * 3}));

@@ -243,7 +243,7 @@ Spent Pricing::yields(double sequences) const {
   };
   Spent sum = logits(checked);
   if (deployment_.tp > 1) sum.time += Seconds(context_.habits.reduce_us * 1e-6);
-  sum.time += Seconds(context_.engine.sequence_us * 1e-6 * sequences);
+  sum.time += Seconds(context_.engine.sequence_us * 1e-6 * own);  // each group has its own host
   for (int draft = 0; draft < context_.speculation.drafts; ++draft) {
     sum += layer(context_.parts.back(), sequences, nullptr) + logits(own);
   }

@@ -35,6 +35,15 @@ class Iterations {
            beside_tokens(decodes, decodes + std::max(prompts, 1.0)) + prefill(tokens);
   }
 
+  /// One with such a chunk alone; the last answer is kept, since chunks rarely change.
+  [[nodiscard]] Spent alone(double tokens) const {
+    if (tokens != alone_tokens_) {
+      alone_tokens_ = tokens;
+      alone_ = mixed(0, tokens);
+    }
+    return alone_;
+  }
+
   [[nodiscard]] double chunk(double decodes) const {
     const double room = limits_.mixes_prefill
                             ? limits_.token_budget - decodes * pricing_.decode_tokens()
@@ -51,7 +60,7 @@ class Iterations {
   }
   [[nodiscard]] Spent prefill(double tokens) const {
     const double share = tokens / uncached_;
-    return attention_.prefill * std::max(share, 1.0) + attention_.prefill_score * (scores_ * share) +
+    return attention_.prefill + attention_.prefill_score * (scores_ * share) +
            attention_.prefill_window_score * (window_scores_ * share);
   }
 
@@ -59,6 +68,8 @@ class Iterations {
   const Load& load_;
   const SteadyLimits& limits_;
   const AttentionPrices& attention_;
+  mutable double alone_tokens_ = -1;
+  mutable Spent alone_;
   double uncached_ = 1, scores_ = 0, window_scores_ = 0, keys_ = 0, window_keys_ = 0;
 };
 
@@ -84,7 +95,7 @@ Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, double decodes
   const double tokens = started * prompt;
   const double carried = std::min(1.0, started * r.chunks);
   const double size = carried > 0 ? tokens / carried : prompt / r.chunks;
-  const Spent alone = work.mixed(0, prompt / r.chunks);
+  const Spent alone = work.alone(prompt / r.chunks);
   r.prefill_alone = alone.time * r.chunks;
   const Spent plain = work.decode(decodes);
   if (limits.mixes_prefill) {

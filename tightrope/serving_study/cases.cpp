@@ -13,6 +13,14 @@ namespace {
 // Public benchmarks start all clients at once and send ten requests a client.
 constexpr double benchmark_waves = 10;
 
+std::string too_large(const infer::Context& c, const infer::Deployment& d) {
+  const infer::ServingMemory memory =
+      infer::serving_memory(c, d, c.engine.token_budget * d.dp);
+  if (memory.fits()) return {};
+  return fmt::format("{} {} on {} does not fit as the row has it", c.model.name, to_string(d),
+                     c.chip.name);
+}
+
 Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catalog,
                             const formula::Calibration& calibration,
                             const infer::ServingTuning& tuning) {
@@ -41,6 +49,8 @@ Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catal
   for (const infer::LayerPart& part : c.context.parts) c.routed = c.routed || part.experts > 0;
   std::string reason = infer::why_not(c.context, row.deployment);
   if (reason.empty() && row.disaggregated) reason = infer::why_not(c.context, row.prefill);
+  if (reason.empty()) reason = too_large(c.context, row.deployment);
+  if (reason.empty() && row.disaggregated) reason = too_large(c.prefill_context, row.prefill);
   if (!reason.empty()) return fail(ErrorCode::unsupported, reason);
   const double mean = 1.0 - 0.5 * row.spread;
   c.load = {.input = row.input * mean,
