@@ -39,6 +39,7 @@ struct Family {
 [[nodiscard]] const std::vector<Family>& moe_families();
 [[nodiscard]] const std::vector<Family>& classic_families();
 [[nodiscard]] const std::vector<Family>& hybrid_families();
+[[nodiscard]] const std::vector<Family>& delta_families();
 [[nodiscard]] const std::vector<Family>& generic_families();
 
 /// The size keys of a config, for families that call them otherwise.

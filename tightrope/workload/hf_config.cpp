@@ -76,17 +76,18 @@ constexpr std::array<Refused, 43> refused = {{
 struct Wrapper {
   std::string_view model_type, architecture, inner;
 };
-constexpr std::array<Wrapper, 4> wrappers = {{
+constexpr std::array<Wrapper, 5> wrappers = {{
     {"llama4", "Llama4ForConditionalGeneration", "llama4_text"},
     {"gemma3", "Gemma3ForConditionalGeneration", "gemma3_text"},
     {"mistral3", "Mistral3ForConditionalGeneration", "mistral"},
     {"kimi_k25", "KimiK25ForConditionalGeneration", "kimi_k2"},
+    {"qwen3_5_moe", "Qwen3_5MoeForConditionalGeneration", "qwen3_5_moe_text"},
 }};
 
 std::vector<const Family*> all_families() {
   std::vector<const Family*> all;
   for (const auto* group : {&dense_families(), &moe_families(), &classic_families(),
-                            &hybrid_families(), &generic_families()}) {
+                            &hybrid_families(), &delta_families(), &generic_families()}) {
     for (const Family& family : *group) all.push_back(&family);
   }
   return all;

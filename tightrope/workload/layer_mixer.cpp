@@ -50,7 +50,7 @@ void add_scan(Builder& b) {
 
 void add_mixer(Builder& b) {
   const StateSpace& m = b.kind.mixer;
-  const std::int64_t out = m.inner() + m.channels() + m.heads;
+  const std::int64_t out = m.inner() + m.channels() + std::int64_t{m.gates} * m.heads;
   b.gemm({.name = "mixer_in",
           .in = b.model.hidden,
           .out = out,

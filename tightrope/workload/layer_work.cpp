@@ -60,7 +60,8 @@ void add_softmax_projections(Builder& b) {
   const Attention& a = b.kind.attention;
   const std::int64_t h = b.model.hidden;
   const std::int64_t qk = std::int64_t{a.heads + a.kv_heads} * a.qk_head_dim;
-  const std::int64_t all = qk + std::int64_t{a.kv_heads} * a.v_head_dim;
+  const std::int64_t gate = a.out_gate ? std::int64_t{a.heads} * a.v_head_dim : 0;
+  const std::int64_t all = qk + std::int64_t{a.kv_heads} * a.v_head_dim + gate;
   b.gemm({.name = "qkv",
           .in = h,
           .out = all,
@@ -329,13 +330,14 @@ LayerWork layer_work(const Model& model, const LayerKind& kind, const WorkOption
     add_branch_output(b, true);
   }
   if (kind.feeds()) {
-    add_branch_input(b, !kind.attends(), kind.routed() ? "router" : "ffn_in");
+    const bool alone = !kind.attends() && !kind.mixes();
+    add_branch_input(b, alone, kind.routed() ? "router" : "ffn_in");
     if (kind.routed()) {
       add_routed(b);
     } else {
       add_ffn(b, dense_names, GemmRole::ffn, kind.ffn.hidden, mlp | layer);
     }
-    add_branch_output(b, !kind.attends());
+    add_branch_output(b, alone);
   }
   return std::move(b.work);
 }

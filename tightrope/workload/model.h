@@ -21,17 +21,19 @@ struct Attention {
   bool causal = true;
   bool qkv_bias = false, out_bias = false, sinks = false, qk_norm = false;
   bool qk_norm_full = false;  ///< qk_norm weighs every head's channels (OLMo 2), not one head's
+  bool out_gate = false;      ///< heads' outputs are gated by a projection as wide (Qwen3-Next)
   bool rope = true;           ///< q and k are rotated; false: ALiBi, learned or no positions
   int q_lora_rank = 0, kv_lora_rank = 0, rope_head_dim = 0;  ///< MLA only; q_lora_rank 0 = none
 };
 
-/// A Mamba-2 mixer: each head keeps a state of head_dim x state, scanned over the sequence in
+/// A Mamba-2 or gated-delta mixer: each head keeps a state of head_dim x state, scanned over the sequence in
 /// chunks; groups of heads share the vectors that write and read it.
 struct StateSpace {
   int heads = 0;  ///< 0: the layer has none
   int head_dim = 0, state = 0, groups = 1;
   int conv = 4;     ///< taps of the causal convolution before the scan
   int chunk = 256;  ///< tokens
+  int gates = 1;    ///< scalars a head and token: Mamba-2's step; a delta rule has two
   [[nodiscard]] std::int64_t inner() const { return std::int64_t{heads} * head_dim; }
   /// What the convolution sees: the heads' inputs and the groups' two vectors.
   [[nodiscard]] std::int64_t channels() const { return inner() + std::int64_t{2} * groups * state; }
@@ -52,7 +54,7 @@ struct Ffn {
 };
 
 /// One kind of layer. Transformers have attention and an FFN in each; hybrids have one of
-/// attention, mixer and FFN.
+/// attention, mixer and FFN (Nemotron-H), or attention or mixer and an FFN (Qwen3-Next).
 struct LayerKind {
   std::string name;     ///< "dense", "moe", "dense_local", ...
   Attention attention;  ///< heads 0: none

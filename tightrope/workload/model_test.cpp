@@ -126,6 +126,28 @@ TEST(Model, HybridsCountAsTheirMakersSay) {
   const ParameterCount count = count_parameters(catalog_model("nemotron-3-nano"));
   EXPECT_NEAR(static_cast<double>(count.total()) * 1e-9, 31.6, 0.05);
   EXPECT_NEAR(static_cast<double>(count.active()) * 1e-9, 3.6, 0.05);
+  const ParameterCount delta = count_parameters(catalog_model("qwen3.5-397b-a17b"));
+  EXPECT_NEAR(static_cast<double>(delta.total()) * 1e-9, 397, 1);
+  EXPECT_NEAR(static_cast<double>(delta.active()) * 1e-9, 17, 0.5);
+}
+
+TEST(Model, ADeltaLayerFeedsToo) {
+  const Model model = catalog_model("qwen3.5-397b-a17b");
+  int attends = 0;
+  for (int i = 0; i < model.layer_count(); ++i) {
+    const LayerKind& kind = model.kind_of(i);
+    EXPECT_TRUE(kind.feeds());
+    EXPECT_NE(kind.attends(), kind.mixes());
+    attends += kind.attends() ? 1 : 0;
+    std::int64_t products = 0;
+    for (const Gemm& g : layer_work(model, kind).gemms) {
+      products += g.weights() * (g.role == GemmRole::expert ? kind.ffn.experts : 1);
+    }
+    const LayerParameters p = count_layer(model, kind);
+    EXPECT_LE(products, p.total());
+    EXPECT_GT(static_cast<double>(products), 0.999 * static_cast<double>(p.total()));
+  }
+  EXPECT_EQ(attends, 15);
 }
 
 TEST(Model, AMixerIsItsProjectionsConvolutionAndHeads) {
