@@ -3,8 +3,6 @@
 // after skipping and stepping gave the same answers on a prefix of each.
 //
 // bench_serving [TRACE.csv [REQUESTS]]; without a trace, one of the same shape is generated.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include <fmt/core.h>
+#include <sys/resource.h>
 
 #include "tightrope/serving/simulate.h"
 
@@ -38,8 +37,8 @@ double peak_megabytes() {
 
 IterationCost cost(double microseconds) {
   const Ticks t = serving::ticks_of(Seconds(microseconds * 1e-6));
-  return {t, static_cast<std::int64_t>(static_cast<double>(t) * 5600.0 *
-                                       formula::ticks_per_joule / formula::ticks_per_second)};
+  return {t, static_cast<std::int64_t>(static_cast<double>(t) * 5600.0 * formula::ticks_per_joule /
+                                       formula::ticks_per_second)};
 }
 
 /// About Llama-3.1-70B in bf16 on 8 H100: weights read in 6 ms, host and links beside them.
@@ -47,7 +46,8 @@ serving::ReplicaKind replica_kind() {
   serving::ReplicaKind kind;
   kind.name = "8 H100";
   kind.times.by_tokens.push_back({});
-  for (int i = 1; i <= 8192; ++i) kind.times.by_tokens.push_back(cost(14'000 + 45.0 * std::max(0, i - 256)));
+  for (int i = 1; i <= 8192; ++i)
+    kind.times.by_tokens.push_back(cost(14'000 + 45.0 * std::max(0, i - 256)));
   kind.times.by_yields = {{}, cost(8.0)};
   kind.times.decode = cost(2.0);
   kind.times.decode_key = cost(0.014);

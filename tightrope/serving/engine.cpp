@@ -1,8 +1,7 @@
-#include "tightrope/serving/engine_internal.h"
-
 #include <algorithm>
 
 #include "tightrope/core/check.h"
+#include "tightrope/serving/engine_internal.h"
 
 namespace tightrope::serving {
 namespace {
@@ -95,9 +94,8 @@ bool Engine::is_done() const { return !has_next_ && flights_.in_flight() == 0; }
 bool Engine::is_stuck() const {
   if (ends_.best_key() != never || next_time_ != never || vital_timers_ > 0) return false;
   if (parked_.empty() || !fleet_.autoscaling.is_on) return true;
-  return std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
-    return slot.kind == 0 && slot.state == State::off;
-  });
+  return std::none_of(slots_.begin(), slots_.end(),
+                      [](const Slot& slot) { return slot.kind == 0 && slot.state == State::off; });
 }
 
 bool Engine::is_vital(TimerKind kind) {
@@ -121,8 +119,7 @@ void Engine::watch(Ticks now) {
     is_cancelled_ = true;
   }
   if (options_.on_progress && (events_ & 32767) == 0) {
-    options_.on_progress(
-        {seconds_of(now), tally_.arrived, tally_.finished, flights_.in_flight()});
+    options_.on_progress({seconds_of(now), tally_.arrived, tally_.finished, flights_.in_flight()});
   }
 }
 
@@ -267,15 +264,13 @@ void Engine::complete(std::uint32_t flight, Ticks now) {
 void Engine::hand_over(std::uint32_t flight, std::uint32_t slot, Ticks now) {
   Slot& sender = slots_[slot];
   const formula::ReplicaLimits& limits = kind_of(sender).limits;
-  const Bytes size = limits.kv_token * static_cast<double>(flights_[flight].computed) +
-                     limits.sequence_state;
+  const Bytes size =
+      limits.kv_token * static_cast<double>(flights_[flight].computed) + limits.sequence_state;
   const Ticks begin = std::max(now, sender.link_free);
   sender.link_free = begin + ticks_of(size / limits.transfer);
   ++tally_.transfers;
-  at(sender.link_free, {.kind = TimerKind::sent,
-                        .slot = slot,
-                        .flight = flight,
-                        .incarnation = sender.incarnation});
+  at(sender.link_free,
+     {.kind = TimerKind::sent, .slot = slot, .flight = flight, .incarnation = sender.incarnation});
   at(sender.link_free + ticks_of(limits.transfer_latency),
      {.kind = TimerKind::deliver, .slot = slot, .flight = flight});
 }

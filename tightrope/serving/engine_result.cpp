@@ -67,8 +67,8 @@ ServingResult Engine::result() {
   r.greatest_waiting = recorder_.greatest_waiting;
   r.greatest_in_flight = tally_.greatest_in_flight;
   if (recorder_.prompt_tokens > 0) {
-    r.hit_rate = static_cast<double>(recorder_.hit_tokens) /
-                 static_cast<double>(recorder_.prompt_tokens);
+    r.hit_rate =
+        static_cast<double>(recorder_.hit_tokens) / static_cast<double>(recorder_.prompt_tokens);
   }
   Joules idle{};
   WideTicks provisioned = 0, busy = 0, spent = 0;
@@ -79,7 +79,8 @@ ServingResult Engine::result() {
     busy += slot.replica.busy();
     spent += slot.replica.energy();
     const ReplicaKind& kind = kind_of(slot);
-    idle += kind.times.idle * seconds_of(std::max<Ticks>(0, slot.provisioned - slot.replica.busy()));
+    idle +=
+        kind.times.idle * seconds_of(std::max<Ticks>(0, slot.provisioned - slot.replica.busy()));
     r.cost += kind.limits.rent * seconds_of(slot.provisioned);
   }
   r.provisioned = seconds_of_wide(provisioned);

@@ -154,8 +154,8 @@ void Engine::scale(Ticks now) {
     outstanding += slot.replica.outstanding();
     if (slot.state == State::active || slot.state == State::warming) ++up;
   }
-  const auto wanted = static_cast<std::int64_t>(
-      std::ceil(static_cast<double>(outstanding) / rules.target));
+  const auto wanted =
+      static_cast<std::int64_t>(std::ceil(static_cast<double>(outstanding) / rules.target));
   const std::int64_t target = std::clamp(wanted, rules.least, rules.most);
   for (std::uint32_t i = 0; i < slots_.size() && up < target; ++i) {
     Slot& slot = slots_[i];

@@ -1,4 +1,5 @@
-// A fleet that serves one model: replicas by kind, how requests find them, how their number changes.
+// A fleet that serves one model: replicas by kind, how requests find them, how their number
+// changes.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +35,9 @@ enum class Routing {
   session,       ///< the same replica for a session; least_load for requests without one
 };
 
-/// SGLang's router (sgl-router, cache-aware policy): to the replica whose remembered prompts share at
-/// least `match` of this one, while its load exceeds neither the least by `imbalance` requests nor
-/// the least times `imbalance_ratio`.
+/// SGLang's router (sgl-router, cache-aware policy): to the replica whose remembered prompts share
+/// at least `match` of this one, while its load exceeds neither the least by `imbalance` requests
+/// nor the least times `imbalance_ratio`.
 struct PrefixRouting {
   double match = 0.3;
   std::int64_t imbalance = 64;

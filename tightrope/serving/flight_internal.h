@@ -25,11 +25,11 @@ struct Flight {
   std::int32_t retries = 0, hit_tokens = 0;
 
   Stage stage = Stage::waiting;
-  bool ready = false;            ///< waiting with its keys and values at hand
-  bool swapped = false;          ///< ... in host memory
-  bool saturated = false;        ///< decodes beyond the sliding window
-  std::uint32_t replica = 0;     ///< where it is
-  std::uint32_t epoch = 0;       ///< changes when entries in heaps must be forgotten
+  bool ready = false;                   ///< waiting with its keys and values at hand
+  bool swapped = false;                 ///< ... in host memory
+  bool saturated = false;               ///< decodes beyond the sliding window
+  std::uint32_t replica = 0;            ///< where it is
+  std::uint32_t epoch = 0;              ///< changes when entries in heaps must be forgotten
   std::uint32_t before = 0, after = 0;  ///< neighbours in order of admission
 
   std::int64_t computed = 0;   ///< tokens with keys and values, as of when it last did not decode

@@ -9,15 +9,14 @@ namespace {
 
 constexpr std::int64_t exact_limit = 8192;
 constexpr int mantissa_bits = 7;
-constexpr std::size_t bucket_count = static_cast<std::size_t>(64 - mantissa_bits)
-                                     << mantissa_bits;
+constexpr std::size_t bucket_count = static_cast<std::size_t>(64 - mantissa_bits) << mantissa_bits;
 
 Ticks middle_of(std::size_t bucket) {
   constexpr std::size_t linear = std::size_t{1} << (mantissa_bits + 1);
   if (bucket < linear) return static_cast<Ticks>(bucket);
   const auto shift = static_cast<int>(bucket >> mantissa_bits) - 1;
-  const auto lead = static_cast<Ticks>((bucket & ((1U << mantissa_bits) - 1)) |
-                                       (1U << mantissa_bits));
+  const auto lead =
+      static_cast<Ticks>((bucket & ((1U << mantissa_bits) - 1)) | (1U << mantissa_bits));
   return (lead << shift) + (Ticks{1} << shift) / 2;
 }
 

@@ -127,8 +127,7 @@ IterationCost Replica::cost_of(std::int64_t steps) const {
 
 /// Time of the run's step, from 0.
 Ticks Replica::gap(std::int64_t step) const {
-  return run_.first.time +
-         run_.slope.time * (clock_.at(steps_ + 1 + step) - clock_.at(steps_ + 1));
+  return run_.first.time + run_.slope.time * (clock_.at(steps_ + 1 + step) - clock_.at(steps_ + 1));
 }
 
 /// The fewest steps of the run that end at or after `now`.
@@ -298,6 +297,7 @@ void Replica::fail(Ticks now, std::vector<std::uint32_t>& lost) {
   running_ = moving_ = reserved_ = joined_count_ = 0;
   decoding_ = base_sum_ = due_sum_ = output_sum_ = unsaturated_ = unsaturated_base_ = 0;
   refused_ = ratio_refused_ = decodes_too_ = false;
+  paged_until_ = clock_.at(steps_);
   run_ = {};
   stall_ = {};
   segment_end_ = never;

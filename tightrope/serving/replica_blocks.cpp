@@ -49,8 +49,9 @@ std::int64_t Replica::pages_until(std::int64_t reading) const {
   return pages;
 }
 
-/// Takes the next step's pages. True when sequences had to be put back for it: vLLM goes through the
-/// running ones in order of admission and puts back the last until the one at hand has its page.
+/// Takes the next step's pages. True when sequences had to be put back for it: vLLM goes through
+/// the running ones in order of admission and puts back the last until the one at hand has its
+/// page.
 bool Replica::take_decode_pages() {
   const std::int64_t reading = clock_.at(steps_ + 1);
   if (const std::int64_t pages = pages_until(reading); pages <= pool_.free()) {
@@ -60,8 +61,8 @@ bool Replica::take_decode_pages() {
   }
   for (std::uint32_t at = first_; at != 0;) {
     if (flights_[at].stage == Stage::decoding) {
-      const std::int64_t pages = blocks_of(flights_[at], reading) -
-                                 blocks_of(flights_[at], paged_until_);
+      const std::int64_t pages =
+          blocks_of(flights_[at], reading) - blocks_of(flights_[at], paged_until_);
       std::uint32_t victim = 0;
       while (victim != at && pool_.free() < pages) {
         victim = last_;
@@ -100,8 +101,8 @@ void Replica::put_back(std::uint32_t at) {
   unlink(at);
   if (swaps) {
     f.ready = f.swapped = true;
-    const Bytes size = model_.limits.kv_token * static_cast<double>(f.computed) +
-                       model_.limits.sequence_state;
+    const Bytes size =
+        model_.limits.kv_token * static_cast<double>(f.computed) + model_.limits.sequence_state;
     stall_.time += ticks_of(size / model_.limits.swap);
   } else {
     f.computed = 0;

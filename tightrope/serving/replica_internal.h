@@ -1,9 +1,9 @@
 // One replica: the scheduler of its engine, the pages of its memory, the iteration under way.
 //
-// Time passes in segments. A segment is one iteration with prefills, or a run of iterations in which
-// the same sequences decode and nothing else happens; a run's time, energy and pages have closed
-// forms in whole numbers, so a run of k equals k runs of one to the last bit. The engine ends a
-// segment at its end, cuts a run short when a request arrives, and asks for the next plan.
+// Time passes in segments. A segment is one iteration with prefills, or a run of iterations in
+// which the same sequences decode and nothing else happens; a run's time, energy and pages have
+// closed forms in whole numbers, so a run of k equals k runs of one to the last bit. The engine
+// ends a segment at its end, cuts a run short when a request arrives, and asks for the next plan.
 #pragma once
 
 #include <cstdint>
@@ -162,14 +162,14 @@ class Replica {
   std::uint32_t first_ = 0, last_ = 0;  ///< running ones, in order of admission
   std::int64_t running_ = 0, moving_ = 0, admissions_ = 0;
   std::vector<std::uint32_t> prefilling_;
-  bool refused_ = false;       ///< the first that waits; asked again once pages were released
+  bool refused_ = false;        ///< the first that waits; asked again once pages were released
   bool ratio_refused_ = false;  ///< ... by the token ratio, which falls: asked again each step
   std::int64_t reserved_ = 0;   ///< pages promised under Capacity::whole_output
   double ratio_start_ = 0.0;
   std::int64_t ratio_since_ = 0;
 
   // The group that decodes. Its k-th sequence has base_k + clock keys at a step.
-  std::int64_t steps_ = 0;       ///< decode steps done
+  std::int64_t steps_ = 0;        ///< decode steps done
   std::int64_t paged_until_ = 0;  ///< the reading up to which its pages are taken
   std::int64_t decoding_ = 0, base_sum_ = 0, due_sum_ = 0, output_sum_ = 0;
   std::int64_t unsaturated_ = 0, unsaturated_base_ = 0;

@@ -1,5 +1,5 @@
-// The scheduler of a replica. Rules of vLLM v1 (v1/core/sched/scheduler.py, v0.11 to v0.19) unless an
-// option says otherwise:
+// The scheduler of a replica. Rules of vLLM v1 (v1/core/sched/scheduler.py, v0.11 to v0.19) unless
+// an option says otherwise:
 // - sequences in work first, each decode one token, then the waiting in order of arrival;
 // - an iteration that had to put sequences back admits nobody;
 // - the first that waits is not overtaken.
@@ -108,7 +108,8 @@ double Replica::ratio() const {
 
 /// `fresh` pages would be taken, of which `hits` lie in the queue under their names.
 bool Replica::has_room(const Flight& f, std::int64_t fresh, std::int64_t hits) const {
-  const auto kept = static_cast<std::int64_t>(rules_.watermark * static_cast<double>(pool_.total()));
+  const auto kept =
+      static_cast<std::int64_t>(rules_.watermark * static_cast<double>(pool_.total()));
   const std::int64_t room = pool_.free() - (running_ > 0 ? kept : 0);
   if (fresh + hits > room) return false;
   if (rules_.capacity == Capacity::whole_output) {
@@ -118,8 +119,8 @@ bool Replica::has_room(const Flight& f, std::int64_t fresh, std::int64_t hits) c
   if (rules_.capacity == Capacity::token_ratio && running_ > 0) {
     std::int64_t to_come = due_sum_ - decoding_ * clock_.at(steps_ + 1);
     for (const std::uint32_t at : prefilling_) to_come += flights_[at].output;
-    const std::int64_t own = std::min<std::int64_t>(f.output - f.generated,
-                                                    rules_.ratio.longest_output);
+    const std::int64_t own =
+        std::min<std::int64_t>(f.output - f.generated, rules_.ratio.longest_output);
     const double promised = static_cast<double>(to_come) * ratio() + static_cast<double>(own);
     return static_cast<double>((room - fresh - hits) * page_) >= promised;
   }
@@ -148,8 +149,8 @@ bool Replica::admit_ready(Flight& f) {
   }
   pool_.take(pages);
   if (f.swapped) {
-    const Bytes size = model_.limits.kv_token * static_cast<double>(f.computed) +
-                       model_.limits.sequence_state;
+    const Bytes size =
+        model_.limits.kv_token * static_cast<double>(f.computed) + model_.limits.sequence_state;
     stall_.time += ticks_of(size / model_.limits.swap);
   }
   return true;
@@ -245,8 +246,8 @@ std::int64_t Replica::longest_run() {
   std::int64_t low = 1, high = steps;
   while (low < high) {
     const std::int64_t middle = low + (high - low + 1) / 2;
-    (pages(middle) <= pool_.free() ? low : high) = pages(middle) <= pool_.free() ? middle
-                                                                                : middle - 1;
+    (pages(middle) <= pool_.free() ? low : high) =
+        pages(middle) <= pool_.free() ? middle : middle - 1;
   }
   return low;
 }

@@ -59,7 +59,7 @@ struct ServingResult {
   Distribution e2e;    ///< arrival to last token
   Distribution queue;  ///< arrival to first admission
 
-  Seconds duration{};  ///< first arrival to last completion
+  Seconds duration{};                                ///< first arrival to last completion
   std::int64_t input_tokens = 0, output_tokens = 0;  ///< of finished requests
   double requests_per_second = 0.0, goodput = 0.0;   ///< finished; of them within the SLO
   TokensPerSecond input_rate{}, output_rate{};
@@ -69,7 +69,7 @@ struct ServingResult {
   std::int64_t greatest_waiting = 0, greatest_in_flight = 0;
   std::int64_t blocks_left = 0;  ///< pages still held at the end: 0 when complete
 
-  double replica_hours = 0.0;    // tidy-allow(raw-unit): the trade's unit of provisioned capacity
+  double replica_hours = 0.0;     // tidy-allow(raw-unit): the trade's unit of provisioned capacity
   Seconds busy{}, provisioned{};  ///< summed over replicas
   Joules energy{};                ///< busy and idle
   Dollars cost{};                 ///< rent of what was provisioned

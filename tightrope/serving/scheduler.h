@@ -19,7 +19,8 @@ enum class Preemption {
 };
 
 /// SGLang's estimate of outputs to come (managers/schedule_policy.py, v0.5): the share starts at
-/// `first`, falls to `least` over `steps` decode steps, and is set anew when a sequence is put back.
+/// `first`, falls to `least` over `steps` decode steps, and is set anew when a sequence is put
+/// back.
 struct TokenRatio {
   double first = 0.7, least = 0.098;
   std::int64_t steps = 600;
@@ -45,8 +46,8 @@ struct SchedulerOptions {
   TokenRatio ratio;
 };
 
-/// vLLM v1, `Scheduler.schedule` of v0.11 to v0.19: running ones first, then the waiting in order of
-/// arrival; chunked prefill beside decodes; the last that entered is put back, by recompute.
+/// vLLM v1, `Scheduler.schedule` of v0.11 to v0.19: running ones first, then the waiting in order
+/// of arrival; chunked prefill beside decodes; the last that entered is put back, by recompute.
 [[nodiscard]] SchedulerOptions vllm_v1();
 /// SGLang v0.5: prefills go first and alone, pages of one token, admission by token ratio.
 [[nodiscard]] SchedulerOptions sglang();

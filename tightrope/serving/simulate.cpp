@@ -15,8 +15,8 @@ Result<void> check_times(const ReplicaKind& kind) {
   Ticks before = 0;
   for (std::size_t i = 1; i < t.by_tokens.size(); ++i) {
     if (t.by_tokens[i].time < std::max<Ticks>(before, 1)) {
-      return fail(ErrorCode::range, "replica '" + kind.name +
-                                        "': times of an iteration must be above 0 and rise");
+      return fail(ErrorCode::range,
+                  "replica '" + kind.name + "': times of an iteration must be above 0 and rise");
     }
     before = t.by_tokens[i].time;
   }
@@ -33,8 +33,7 @@ Result<void> check_kind(const ReplicaKind& kind, const Load& load) {
   if (s.token_budget < 1 + s.draft_tokens || s.max_sequences < 1 || s.block_tokens < 1) {
     return fail(ErrorCode::range, name + "token budget, sequences and block must be above 0");
   }
-  if (s.draft_tokens < 0 || s.accepted < 0.0 ||
-      s.accepted > static_cast<double>(s.draft_tokens)) {
+  if (s.draft_tokens < 0 || s.accepted < 0.0 || s.accepted > static_cast<double>(s.draft_tokens)) {
     return fail(ErrorCode::range, name + "accepted drafts must lie in [0, draft tokens]");
   }
   if (s.watermark < 0.0 || s.watermark >= 1.0) {
@@ -70,8 +69,9 @@ Result<void> check_fleet(const Fleet& fleet, const Load& load) {
   const Autoscaling& a = fleet.autoscaling;
   if (a.is_on && (a.least < 1 || a.most < a.least || a.target <= 0.0 || a.interval.raw() <= 0.0 ||
                   fleet.kinds[0].count > a.most)) {
-    return fail(ErrorCode::range, "autoscaling needs 1 <= least <= most, count <= most, "
-                                  "a target and an interval above 0");
+    return fail(ErrorCode::range,
+                "autoscaling needs 1 <= least <= most, count <= most, "
+                "a target and an interval above 0");
   }
   if (a.is_on) replicas += a.most - fleet.kinds[0].count;
   for (const ReplicaFailure& f : fleet.failures.listed) {
