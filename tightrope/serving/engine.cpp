@@ -212,6 +212,7 @@ void Engine::load_changes(std::uint32_t slot) {
 
 void Engine::end_segment(std::uint32_t slot, Ticks now) {
   left_.clear();
+  if (options_.on_work) options_.on_work(slots_[slot].replica.work());
   slots_[slot].replica.end_segment(left_);
   ends_.set(slot, never);
   plan_soon(slot);

@@ -93,6 +93,7 @@ class Engine {
 
   // engine_result.cpp
   [[nodiscard]] ServingResult result();
+  void tell_of_kinds(ServingResult& r);
   [[nodiscard]] Saturation saturation() const;
 
   const Fleet& fleet_;

@@ -42,6 +42,32 @@ Saturation Engine::saturation() const {
   return s;
 }
 
+/// What the replicas drew, and what they cost, up to the last completion.
+void Engine::tell_of_kinds(ServingResult& r) {
+  for (const ReplicaKind& kind : fleet_.kinds) r.kinds.push_back({.name = kind.name});
+  for (Slot& slot : slots_) {
+    const Ticks end = tally_.last_end;
+    if (slot.state != State::off && end > slot.up_since) slot.provisioned += end - slot.up_since;
+    const ReplicaKind& kind = kind_of(slot);
+    const Ticks busy = slot.replica.busy();
+    const Seconds idle = seconds_of(std::max<Ticks>(0, slot.provisioned - busy));
+    const Joules drawn{static_cast<double>(slot.replica.energy()) / formula::ticks_per_joule};
+    KindResult& k = r.kinds[slot.kind];
+    k.busy += seconds_of(busy);
+    k.provisioned += seconds_of(slot.provisioned);
+    k.energy += drawn + kind.times.idle * idle;
+    k.cost += kind.limits.rent * seconds_of(slot.provisioned);
+    r.blocks_left += slot.replica.blocks_total() - slot.replica.blocks_free();
+  }
+  for (const KindResult& k : r.kinds) {
+    r.busy += k.busy;
+    r.provisioned += k.provisioned;
+    r.energy += k.energy;
+    r.cost += k.cost;
+  }
+  r.replica_hours = r.provisioned.raw() / 3600.0;
+}
+
 ServingResult Engine::result() {
   ServingResult r;
   const Ticks end = tally_.last_end;
@@ -70,23 +96,7 @@ ServingResult Engine::result() {
     r.hit_rate =
         static_cast<double>(recorder_.hit_tokens) / static_cast<double>(recorder_.prompt_tokens);
   }
-  Joules idle{};
-  WideTicks provisioned = 0, busy = 0, spent = 0;
-  for (Slot& slot : slots_) {
-    if (slot.state != State::off && end > slot.up_since) slot.provisioned += end - slot.up_since;
-    r.blocks_left += slot.replica.blocks_total() - slot.replica.blocks_free();
-    provisioned += slot.provisioned;
-    busy += slot.replica.busy();
-    spent += slot.replica.energy();
-    const ReplicaKind& kind = kind_of(slot);
-    idle +=
-        kind.times.idle * seconds_of(std::max<Ticks>(0, slot.provisioned - slot.replica.busy()));
-    r.cost += kind.limits.rent * seconds_of(slot.provisioned);
-  }
-  r.provisioned = seconds_of_wide(provisioned);
-  r.replica_hours = r.provisioned.raw() / 3600.0;
-  r.busy = seconds_of_wide(busy);
-  r.energy = idle + Joules(static_cast<double>(spent) / formula::ticks_per_joule);
+  tell_of_kinds(r);
   if (r.finished > 0 && end > tally_.first_arrival) {
     r.duration = seconds_of(end - tally_.first_arrival);
     r.requests_per_second = static_cast<double>(r.finished) / r.duration.raw();

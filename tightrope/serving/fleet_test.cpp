@@ -58,6 +58,27 @@ TEST(Fleet, Conserves) {
   EXPECT_EQ(r.itl.count, output - 5000);
 }
 
+// The stretches of work of a replica follow each other, and add up to its busy time.
+TEST(Fleet, WorkAddsUp) {
+  std::int64_t iterations = 0, prefill_tokens = 0;
+  Seconds busy{}, before{};
+  RunOptions options;
+  options.on_work = [&](const WorkRecord& w) {
+    EXPECT_LE(before, w.begin);
+    EXPECT_LT(w.begin, w.end);
+    before = w.end;
+    busy += w.end - w.begin;
+    iterations += w.iterations;
+    prefill_tokens += w.prefill_tokens;
+  };
+  const ServingResult r = run(fleet_of(1), {.source = poisson(5.0, 500)}, options);
+  EXPECT_EQ(r.iterations, iterations);
+  EXPECT_EQ(r.prefill_tokens, prefill_tokens);
+  EXPECT_NEAR(busy / r.busy, 1.0, 1e-9);
+  ASSERT_EQ(r.kinds.size(), 1U);
+  EXPECT_EQ(r.kinds[0].energy, r.energy);
+}
+
 // So many clients keep so many requests in flight, not more.
 TEST(Fleet, ClosedLoop) {
   const ServingResult r = run(fleet_of(2), {.source = poisson(1.0, 2000), .concurrency = 24});

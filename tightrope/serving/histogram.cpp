@@ -98,6 +98,14 @@ Distribution Histogram::distribution() const {
   if (count_ == 0) return d;
   const Rows sorted = rows();
   d.mean = seconds_of_wide(sum_) / static_cast<double>(count_);
+  double squares = 0.0;
+  for (const auto& [value, count] : sorted) {
+    const double distance = (seconds_of(value) - d.mean).raw();
+    squares += static_cast<double>(count) * distance * distance;
+  }
+  const Seconds spread{1.959964 * std::sqrt(squares) / static_cast<double>(count_)};
+  d.mean_low = d.mean - spread;
+  d.mean_high = d.mean + spread;
   d.least = seconds_of(least_);
   d.greatest = seconds_of(greatest_);
   d.p50 = percentile(sorted, 0.50);

@@ -22,6 +22,7 @@ struct Percentile {
 struct Distribution {
   std::int64_t count = 0;
   Seconds mean{}, least{}, greatest{};
+  Seconds mean_low{}, mean_high{};  ///< 95 % band, under the same proviso
   Percentile p50, p90, p95, p99;
 };
 

@@ -24,6 +24,9 @@ TEST(Histogram, PercentilesAreClose) {
   const Distribution d = histogram.distribution();
   EXPECT_FALSE(histogram.is_exact());
   EXPECT_EQ(d.mean, seconds_of_wide(sum) / 50'000.0);
+  EXPECT_LT(d.mean_low.raw(), 0.01);
+  EXPECT_GT(d.mean_high.raw(), 0.01);
+  EXPECT_NEAR((d.mean_high - d.mean_low).raw(), 2 * 1.96 * 0.01 / std::sqrt(50'000.0), 2e-6);
   EXPECT_EQ(d.least, seconds_of(values.front()));
   EXPECT_EQ(d.greatest, seconds_of(values.back()));
   for (const Percentile& p : {d.p50, d.p90, d.p95, d.p99}) {

@@ -6,6 +6,15 @@
 #include "tightrope/serving/replica_internal.h"
 
 namespace tightrope::serving {
+namespace {
+
+std::int64_t state_pages(const formula::ReplicaLimits& limits, std::int64_t page) {
+  if (limits.sequence_state.raw() <= 0.0 || limits.kv_token.raw() <= 0.0) return 0;
+  const double tokens = limits.sequence_state / limits.kv_token;
+  return static_cast<std::int64_t>(std::ceil(tokens / static_cast<double>(page)));
+}
+
+}  // namespace
 
 Replica::Replica(const ReplicaModel& model, std::uint32_t index, FlightTable& flights,
                  Recorder& recorder, bool stepping)
@@ -17,6 +26,7 @@ Replica::Replica(const ReplicaModel& model, std::uint32_t index, FlightTable& fl
       stepping_(stepping),
       page_(rules_.block_tokens),
       lookahead_(rules_.draft_tokens),
+      state_pages_(state_pages(model.limits, page_)),
       clock_(1.0 + rules_.accepted),
       pool_(model_.limits.kv_tokens / page_),
       ratio_start_(rules_.ratio.first),
@@ -24,7 +34,7 @@ Replica::Replica(const ReplicaModel& model, std::uint32_t index, FlightTable& fl
 
 bool Replica::fits(const Flight& f) const {
   if (!rules_.chunked_prefill && f.input + f.output > rules_.token_budget) return false;
-  return blocks_for(f.input + f.output + 2 * (1 + lookahead_)) <= pool_.total();
+  return blocks_for(f.input + f.output + 2 * (1 + lookahead_)) + state_pages_ <= pool_.total();
 }
 
 void Replica::enqueue(std::uint32_t flight, Ticks now) {

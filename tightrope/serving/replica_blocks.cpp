@@ -22,6 +22,11 @@ std::uint64_t mixed(std::uint64_t x) {
 
 std::int64_t Replica::blocks_for(std::int64_t tokens) const { return (tokens + page_ - 1) / page_; }
 
+/// All that a request will ever take, under Capacity::whole_output.
+std::int64_t Replica::whole_pages(const Flight& f) const {
+  return blocks_for(f.input + f.output + lookahead_) + state_pages_;
+}
+
 /// Pages of a sequence that decodes, up to this reading of the clock.
 std::int64_t Replica::blocks_of(const Flight& f, std::int64_t reading) const {
   return blocks_for(f.base + reading + lookahead_);
@@ -124,12 +129,13 @@ void Replica::release(Flight& f, std::int64_t blocks, bool keeps_content) {
   } else {
     pool_.give(own);
   }
+  pool_.give(state_pages_);
   for (std::size_t i = f.held.size(); i-- > 0;) pool_.drop(f.held[i]);
   f.held.clear();
   f.matched = f.blocks = 0;
   f.next_unit = f.partial = 0;
   if (rules_.capacity == Capacity::whole_output) {
-    reserved_ -= blocks_for(f.input + f.output + lookahead_);
+    reserved_ -= whole_pages(f);
   }
   refused_ = false;
 }

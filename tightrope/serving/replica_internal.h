@@ -16,6 +16,7 @@
 #include "tightrope/serving/decode_clock_internal.h"
 #include "tightrope/serving/flight_internal.h"
 #include "tightrope/serving/recorder_internal.h"
+#include "tightrope/serving/result.h"
 #include "tightrope/serving/scheduler.h"
 
 namespace tightrope::serving {
@@ -62,6 +63,8 @@ class Replica {
   [[nodiscard]] std::int64_t outstanding() const {
     return running_ + static_cast<std::int64_t>(waiting_.size());
   }
+  /// What the segment under way does.
+  [[nodiscard]] WorkRecord work() const;
   [[nodiscard]] std::int64_t running() const { return running_; }
   /// Pages that hold keys and values of requests, as the iteration under way at `now` needs them.
   [[nodiscard]] std::int64_t blocks_used(Ticks now) const;
@@ -117,6 +120,7 @@ class Replica {
 
   // replica_blocks.cpp: pages, content, preemption
   [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const;
+  [[nodiscard]] std::int64_t whole_pages(const Flight& f) const;
   [[nodiscard]] std::int64_t blocks_of(const Flight& f, std::int64_t reading) const;
   [[nodiscard]] std::int64_t prefill_blocks(const Flight& f, std::int64_t end) const;
   [[nodiscard]] std::int64_t pages_until(std::int64_t reading) const;
@@ -155,6 +159,7 @@ class Replica {
   Recorder& recorder_;
   const bool stepping_;
   const std::int64_t page_, lookahead_;  ///< tokens of a page; of a step and sequence
+  const std::int64_t state_pages_;       ///< room of a sequence's state, whatever its length
   const DecodeClock clock_;
 
   BlockPool pool_;

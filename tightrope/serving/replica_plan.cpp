@@ -111,9 +111,9 @@ bool Replica::has_room(const Flight& f, std::int64_t fresh, std::int64_t hits) c
   const auto kept =
       static_cast<std::int64_t>(rules_.watermark * static_cast<double>(pool_.total()));
   const std::int64_t room = pool_.free() - (running_ > 0 ? kept : 0);
-  if (fresh + hits > room) return false;
+  if (fresh + hits + state_pages_ > room) return false;
   if (rules_.capacity == Capacity::whole_output) {
-    const std::int64_t promised = reserved_ + blocks_for(f.input + f.output + lookahead_);
+    const std::int64_t promised = reserved_ + whole_pages(f);
     return promised <= pool_.total() - (running_ > 0 ? kept : 0);
   }
   if (rules_.capacity == Capacity::token_ratio && running_ > 0) {
@@ -134,7 +134,7 @@ void Replica::enter(Flight& f, std::uint32_t at) {
   if (f.admitted < 0) f.admitted = now_;
   f.ready = f.swapped = false;
   if (rules_.capacity == Capacity::whole_output) {
-    reserved_ += blocks_for(f.input + f.output + lookahead_);
+    reserved_ += whole_pages(f);
   }
 }
 
@@ -147,7 +147,7 @@ bool Replica::admit_ready(Flight& f) {
     ratio_refused_ = !refused_;
     return false;
   }
-  pool_.take(pages);
+  pool_.take(pages + state_pages_);
   if (f.swapped) {
     const Bytes size =
         model_.limits.kv_token * static_cast<double>(f.computed) + model_.limits.sequence_state;
@@ -182,6 +182,7 @@ bool Replica::admit(Flight& f, std::uint32_t at, std::int64_t budget, std::int64
   }
   enter(f, at);
   hold(f, m);
+  pool_.take(state_pages_);
   const std::int64_t pages = prefill_blocks(f, start + tokens) - f.blocks;
   pool_.take(pages);
   f.blocks += pages;
@@ -275,6 +276,15 @@ void Replica::start_run(std::int64_t steps) {
   run_.slope = model_.times.decode_key * decoding_ + model_.times.decode_window_key * unsaturated_;
   stall_ = {};
   segment_end_ = now_ + cost_of(steps).time;
+}
+
+WorkRecord Replica::work() const {
+  WorkRecord w{index_, seconds_of(now_), seconds_of(segment_end_)};
+  w.iterations = std::max<std::int64_t>(run_.steps, 1);
+  w.decodes = run_.steps > 0 || decodes_too_ ? decoding_ : 0;
+  w.prefills = static_cast<std::int64_t>(chunks_.size());
+  for (const Chunk& chunk : chunks_) w.prefill_tokens += chunk.tokens;
+  return w;
 }
 
 /// Counts from scratch, sequence by sequence, what the closed forms keep as sums.

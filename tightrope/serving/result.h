@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "tightrope/core/units.h"
@@ -45,6 +46,21 @@ struct Saturation {
   Seconds drain{};  ///< from the last arrival to the last completion
 };
 
+/// What one kind of replicas did.
+struct KindResult {
+  std::string name;
+  Seconds busy{}, provisioned{};
+  Joules energy{};
+  Dollars cost{};
+};
+
+/// A stretch of work of one replica: an iteration with prefills, or a run of decode steps.
+struct WorkRecord {
+  std::uint32_t replica = 0;
+  Seconds begin{}, end{};
+  std::int64_t iterations = 0, decodes = 0, prefills = 0, prefill_tokens = 0;
+};
+
 struct ServingResult {
   bool is_complete = true;  ///< false: cancelled, or requests were left that nobody could serve
   std::int64_t arrived = 0, finished = 0;
@@ -73,6 +89,7 @@ struct ServingResult {
   Seconds busy{}, provisioned{};  ///< summed over replicas
   Joules energy{};                ///< busy and idle
   Dollars cost{};                 ///< rent of what was provisioned
+  std::vector<KindResult> kinds;  ///< in the fleet's order
   Saturation saturation;
   std::vector<SeriesPoint> series;
 };

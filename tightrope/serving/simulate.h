@@ -47,6 +47,7 @@ struct RunOptions {
   std::size_t series_points = 512;    ///< at most; resolution halves when they are used up
   const std::atomic<bool>* cancel = nullptr;  ///< set: the answer so far, `is_complete` false
   std::function<void(const Progress&)> on_progress;     ///< every few ten thousand events
+  std::function<void(const WorkRecord&)> on_work;       ///< in order of ends, for timelines
   std::function<void(const RequestRecord&)> on_finish;  ///< in order of completion
 };
 

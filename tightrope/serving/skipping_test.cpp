@@ -73,6 +73,7 @@ Fleet random_fleet(Chance& chance) {
   const std::int64_t kv = chance.in(0, 1) == 0 ? chance.in(520, 900) : chance.in(900, 6000);
   fleet.kinds.push_back(kind_of_shape(random_shape(chance), kv, rules));
   fleet.kinds[0].count = chance.in(1, 3);
+  if (chance.in(0, 3) == 0) fleet.kinds[0].limits.sequence_state = Bytes(2.5e6);
   fleet.routing = static_cast<Routing>(chance.in(0, 3));
   fleet.prefix.memory = chance.in(4, 100);
   if (chance.in(0, 2) == 0) {
@@ -96,6 +97,8 @@ Fleet random_fleet(Chance& chance) {
 void expect_same(const Distribution& a, const Distribution& b) {
   RC_ASSERT(a.count == b.count);
   RC_ASSERT(a.mean == b.mean);
+  RC_ASSERT(a.mean_low == b.mean_low);
+  RC_ASSERT(a.mean_high == b.mean_high);
   RC_ASSERT(a.least == b.least);
   RC_ASSERT(a.greatest == b.greatest);
   for (auto p : {&Distribution::p50, &Distribution::p90, &Distribution::p95, &Distribution::p99}) {
