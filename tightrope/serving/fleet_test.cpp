@@ -1,4 +1,5 @@
 #include <atomic>
+#include <functional>
 #include <map>
 
 #include <gtest/gtest.h>
@@ -16,19 +17,38 @@ Fleet fleet_of(std::int64_t count, const SchedulerOptions& rules = vllm_v1()) {
   return fleet;
 }
 
-Source poisson(double rate, std::int64_t count, std::uint64_t seed = 1) {
-  return [=, chance = Chance(seed), now = 0.0, left = count](Arrival& next) mutable {
-    if (left-- <= 0) return false;
-    now += chance.exponential(1.0 / rate);
-    next.request = {.arrival_ns = static_cast<std::int64_t>(now * 1e9),
-                    .input = static_cast<std::int32_t>(chance.in(50, 500)),
-                    .output = static_cast<std::int32_t>(chance.in(1, 200)),
-                    .session = static_cast<std::int32_t>(chance.in(0, 40))};
+/// Poisson arrivals of short requests.
+class Poisson {
+ public:
+  Poisson(double rate, std::int64_t count) : rate_(rate), left_(count) {}
+  bool operator()(Arrival& next) {
+    if (left_-- <= 0) return false;
+    now_ += chance_.exponential(1.0 / rate_);
+    next.request = {.arrival_ns = static_cast<std::int64_t>(now_ * 1e9),
+                    .input = static_cast<std::int32_t>(chance_.in(50, 500)),
+                    .output = static_cast<std::int32_t>(chance_.in(1, 200)),
+                    .session = static_cast<std::int32_t>(chance_.in(0, 40))};
     return true;
-  };
+  }
+
+ private:
+  double rate_, now_ = 0.0;
+  std::int64_t left_;
+  Chance chance_{1};
+};
+
+ServingResult serve(const Fleet& fleet, double rate, std::int64_t count,
+                    const RunOptions& options = {}, std::int64_t concurrency = 0) {
+  Poisson poisson(rate, count);
+  Load load;
+  load.source = std::ref(poisson);  // small: nothing is allocated
+  load.concurrency = concurrency;
+  const auto result = simulate(fleet, load, options);
+  EXPECT_TRUE(result.has_value());
+  return *result;
 }
 
-ServingResult run(const Fleet& fleet, Load load, const RunOptions& options = {}) {
+ServingResult run(const Fleet& fleet, const Load& load, const RunOptions& options = {}) {
   const auto result = simulate(fleet, load, options);
   EXPECT_TRUE(result.has_value());
   return *result;
@@ -37,9 +57,9 @@ ServingResult run(const Fleet& fleet, Load load, const RunOptions& options = {})
 // Every request is done once, every token is counted once, no page is left behind.
 TEST(Fleet, Conserves) {
   std::int64_t input = 0, output = 0;
-  const Source source = poisson(40.0, 5000);
+  Poisson source(40.0, 5000);
   Load load;
-  load.source = [&, source](Arrival& next) mutable {
+  load.source = [&](Arrival& next) {
     if (!source(next)) return false;
     input += next.request.input;
     output += next.request.output;
@@ -71,7 +91,7 @@ TEST(Fleet, WorkAddsUp) {
     iterations += w.iterations;
     prefill_tokens += w.prefill_tokens;
   };
-  const ServingResult r = run(fleet_of(1), {.source = poisson(5.0, 500)}, options);
+  const ServingResult r = serve(fleet_of(1), 5.0, 500, options);
   EXPECT_EQ(r.iterations, iterations);
   EXPECT_EQ(r.prefill_tokens, prefill_tokens);
   EXPECT_NEAR(busy / r.busy, 1.0, 1e-9);
@@ -81,7 +101,7 @@ TEST(Fleet, WorkAddsUp) {
 
 // So many clients keep so many requests in flight, not more.
 TEST(Fleet, ClosedLoop) {
-  const ServingResult r = run(fleet_of(2), {.source = poisson(1.0, 2000), .concurrency = 24});
+  const ServingResult r = serve(fleet_of(2), 1.0, 2000, {}, 24);
   EXPECT_EQ(r.finished, 2000);
   EXPECT_EQ(r.greatest_in_flight, 24);
   // Little: concurrency is rate times time in the system, but for the end.
@@ -92,10 +112,10 @@ TEST(Fleet, ClosedLoop) {
 
 // Too many requests are called so, and their tails are open; fewer are not.
 TEST(Fleet, SaysWhenItIsSaturated) {
-  const ServingResult low = run(fleet_of(1), {.source = poisson(2.0, 4000)});
+  const ServingResult low = serve(fleet_of(1), 2.0, 4000);
   EXPECT_FALSE(low.saturation.is_saturated);
   EXPECT_NEAR(low.saturation.arrival_rate, low.saturation.completion_rate, 0.1);
-  const ServingResult high = run(fleet_of(1), {.source = poisson(200.0, 4000)});
+  const ServingResult high = serve(fleet_of(1), 200.0, 4000);
   EXPECT_TRUE(high.saturation.is_saturated);
   EXPECT_GT(high.saturation.arrival_rate, 1.5 * high.saturation.completion_rate);
   EXPECT_TRUE(high.ttft.p50.high_is_open);
@@ -108,7 +128,7 @@ TEST(Fleet, CancelLeavesAnAnswer) {
   std::int64_t done = 0;
   options.cancel = &cancel;
   options.on_finish = [&](const RequestRecord&) { cancel = ++done >= 100; };
-  const ServingResult r = run(fleet_of(1), {.source = poisson(20.0, 100'000)}, options);
+  const ServingResult r = serve(fleet_of(1), 20.0, 100'000, options);
   EXPECT_FALSE(r.is_complete);
   EXPECT_GE(r.finished, 100);
   EXPECT_LT(r.finished, 100'000);
@@ -118,10 +138,7 @@ TEST(Fleet, CancelLeavesAnAnswer) {
 // The same seed, the same bytes: twice, and beside other runs on other threads.
 TEST(Fleet, IsDeterministic) {
   std::vector<ServingResult> results(4);
-  for_each_index(4, [&](std::size_t i) {
-    const auto r = simulate(fleet_of(4), {.source = poisson(40.0, 3000)});
-    if (r) results[i] = *r;
-  });
+  for_each_index(4, [&](std::size_t i) { results[i] = serve(fleet_of(4), 40.0, 3000); });
   for (const ServingResult& r : results) {
     EXPECT_EQ(r.finished, 3000);
     EXPECT_EQ(r.ttft.mean, results[0].ttft.mean);
@@ -156,26 +173,26 @@ TEST(Disaggregated, TransfersAreSerialised) {
 TEST(Failures, RequestsAreSentAgain) {
   Fleet fleet = fleet_of(2);
   fleet.failures.listed.push_back({0, Seconds(5.0), Seconds(3.0)});
-  const ServingResult r = run(fleet, {.source = poisson(10.0, 500)});
-  const ServingResult calm = run(fleet_of(2), {.source = poisson(10.0, 500)});
+  const ServingResult r = serve(fleet, 10.0, 500);
+  const ServingResult calm = serve(fleet_of(2), 10.0, 500);
   EXPECT_EQ(r.finished, 500);
   EXPECT_GT(r.retries, 0);
   EXPECT_GT(r.e2e.mean, calm.e2e.mean);
   fleet.failures.most_retries = 0;
-  const ServingResult strict = run(fleet, {.source = poisson(10.0, 500)});
+  const ServingResult strict = serve(fleet, 10.0, 500);
   EXPECT_EQ(strict.given_up, r.retries);
   fleet.failures.listed.clear();
   fleet.failures.mean_time_between = Seconds(20.0);
   fleet.failures.repair = Seconds(1.0);
   fleet.failures.most_retries = 100;
-  EXPECT_EQ(run(fleet, {.source = poisson(10.0, 2000)}).finished, 2000);
+  EXPECT_EQ(serve(fleet, 10.0, 2000).finished, 2000);
 }
 
 // Replicas come when load comes, after warming up, and go when it goes; only those are paid for.
 TEST(Autoscaling, FollowsTheLoad) {
   Fleet fleet = fleet_of(1);
   fleet.autoscaling = {true, Seconds(5.0), 8.0, 1, 8, Seconds(10.0), Seconds(20.0)};
-  const ServingResult r = run(fleet, {.source = poisson(20.0, 4000)});
+  const ServingResult r = serve(fleet, 20.0, 4000);
   std::int64_t most = 0;
   for (const SeriesPoint& p : r.series) most = std::max(most, p.replicas);
   EXPECT_EQ(r.finished, 4000);
@@ -228,14 +245,16 @@ TEST(Routing, LeastLoadBeatsTurns) {
     rules.max_sequences = 8;
     Fleet fleet = fleet_of(4, rules);
     fleet.routing = routing;
-    return run(fleet, {.source = poisson(20.0, 4000)}).queue.mean;
+    return serve(fleet, 20.0, 4000).queue.mean;
   };
   EXPECT_LT(queue(Routing::least_load), queue(Routing::round_robin));
 }
 
 // A fleet that cannot work is refused in words.
 TEST(Fleet, RefusesNonsense) {
-  const Load load{.source = poisson(1.0, 1)};
+  Poisson poisson(1.0, 1);
+  Load load;
+  load.source = std::ref(poisson);
   Fleet fleet = fleet_of(1);
   fleet.kinds[0].role = Role::decode;
   EXPECT_FALSE(simulate(fleet, load).has_value());

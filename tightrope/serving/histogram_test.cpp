@@ -43,8 +43,8 @@ TEST(Histogram, FewAreExact) {
   Histogram histogram;
   for (Ticks i = 100; i > 0; --i) histogram.add(i * 1'000'003);
   const Distribution d = histogram.distribution();
-  EXPECT_EQ(d.p50.value, seconds_of(50 * 1'000'003));
-  EXPECT_EQ(d.p99.value, seconds_of(99 * 1'000'003));
+  EXPECT_EQ(d.p50.value, seconds_of(Ticks{50} * 1'000'003));
+  EXPECT_EQ(d.p99.value, seconds_of(Ticks{99} * 1'000'003));
   EXPECT_TRUE(d.p99.high_is_open);
   EXPECT_FALSE(d.p50.high_is_open);
 }
