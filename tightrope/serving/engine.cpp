@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "tightrope/core/check.h"
 #include "tightrope/serving/engine_internal.h"
@@ -138,9 +139,12 @@ void Engine::step(Ticks now) {
       break;
     }
   }
+  // By index: who pulls first from a sender must not depend on who came to its boundary first.
+  std::sort(to_plan_.begin(), to_plan_.end());
   for (const std::uint32_t slot : to_plan_) {
     slots_[slot].plans = false;
     slots_[slot].replica.plan(now);
+    for (const std::uint32_t flight : slots_[slot].replica.pulls()) transfer(flight, slot, now);
     ends_.set(slot, slots_[slot].replica.segment_end());
   }
   to_plan_.clear();
@@ -261,19 +265,55 @@ void Engine::complete(std::uint32_t flight, Ticks now) {
   if (load_.concurrency > 0) ++clients_ready_;
 }
 
-/// A sender's link carries one request after the other; its pages are free once it is read out.
+/// A prefilled request waits for room where it shall decode; its pages stay where they are.
 void Engine::hand_over(std::uint32_t flight, std::uint32_t slot, Ticks now) {
+  const std::uint32_t parcel = parcels_.add();
+  Flight &f = flights_[flight], &p = parcels_[parcel];
+  p.serial = f.serial;
+  p.input = f.input;
+  p.output = f.output;
+  p.computed = f.computed;
+  p.blocks = std::exchange(f.blocks, 0);
+  p.matched = std::exchange(f.matched, 0);
+  p.held.swap(f.held);
+  p.replica = slot;
+  p.join_step = slots_[slot].incarnation;
+  f.parcel = parcel;
+  f.ready = f.remote = true;
+  ++tally_.transfers;
+  to_taker(flight, now);
+}
+
+void Engine::to_taker(std::uint32_t flight, Ticks now) {
+  Flight& f = flights_[flight];
+  const std::uint32_t taker = takers_.pick(f);
+  if (taker == Router::nobody) {
+    parked_.push_back(flight);
+  } else if (slots_[taker].replica.fits(f)) {
+    hand_to(flight, taker, now);
+  } else {
+    drop_parcel(f);
+    ++tally_.rejected;
+    flights_.remove(flight);
+    if (load_.concurrency > 0) ++clients_ready_;
+  }
+}
+
+/// A sender's link carries one request after the other; its pages are free once it is read out.
+void Engine::transfer(std::uint32_t flight, std::uint32_t taker, Ticks now) {
+  const std::uint32_t parcel = std::exchange(flights_[flight].parcel, 0);
+  const std::uint32_t slot = parcels_[parcel].replica;
   Slot& sender = slots_[slot];
   const formula::ReplicaLimits& limits = kind_of(sender).limits;
   const Bytes size =
       limits.kv_token * static_cast<double>(flights_[flight].computed) + limits.sequence_state;
-  const Ticks begin = std::max(now, sender.link_free);
-  sender.link_free = begin + ticks_of(size / limits.transfer);
-  ++tally_.transfers;
-  at(sender.link_free,
-     {.kind = TimerKind::sent, .slot = slot, .flight = flight, .incarnation = sender.incarnation});
+  sender.link_free = std::max(now, sender.link_free) + ticks_of(size / limits.transfer);
+  at(sender.link_free, {.kind = TimerKind::sent, .slot = slot, .flight = parcel});
   at(sender.link_free + ticks_of(limits.transfer_latency),
-     {.kind = TimerKind::deliver, .slot = slot, .flight = flight});
+     {.kind = TimerKind::deliver,
+      .slot = taker,
+      .flight = flight,
+      .incarnation = slots_[taker].incarnation});
 }
 
 }  // namespace tightrope::serving

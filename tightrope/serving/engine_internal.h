@@ -69,6 +69,9 @@ class Engine {
   void end_segment(std::uint32_t slot, Ticks now);
   void complete(std::uint32_t flight, Ticks now);
   void hand_over(std::uint32_t flight, std::uint32_t slot, Ticks now);
+  void to_taker(std::uint32_t flight, Ticks now);
+  void transfer(std::uint32_t flight, std::uint32_t taker, Ticks now);
+  void drop_parcel(Flight& f);
   void plan_soon(std::uint32_t slot);
   void load_changes(std::uint32_t slot);
   [[nodiscard]] bool is_within_slo(const Flight& f, Ticks now) const;
@@ -83,7 +86,7 @@ class Engine {
   void open(std::uint32_t slot, Ticks now);
   void close(std::uint32_t slot, Ticks now, State state);
   void turn_off_if_drained(std::uint32_t slot, Ticks now);
-  void delivered(std::uint32_t flight, Ticks now);
+  void delivered(const Timer& timer);
   void fail(const Timer& timer);
   void lose(std::uint32_t flight, Ticks now);
   void next_failure(std::uint32_t slot, Ticks now);
@@ -101,6 +104,7 @@ class Engine {
   const RunOptions& options_;
   std::vector<ReplicaModel> models_;
   FlightTable flights_;
+  FlightTable parcels_;  ///< what replicas keep of requests that they have prefilled
   Recorder recorder_;
   std::deque<Slot> slots_;
   Router entry_, takers_;  ///< of new requests; of keys and values

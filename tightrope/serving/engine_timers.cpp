@@ -1,6 +1,7 @@
 // What happens to a fleet at set times: transfers, failures, scaling, samples.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "tightrope/serving/engine_internal.h"
 
@@ -18,14 +19,17 @@ void Engine::fire(const Timer& timer) {
   Slot& slot = slots_[timer.slot];
   switch (timer.kind) {
     case TimerKind::sample: sample(now); break;
-    case TimerKind::sent:
-      if (timer.incarnation == slot.incarnation) {
-        slot.replica.sent(timer.flight);
+    case TimerKind::sent: {
+      Flight& parcel = parcels_[timer.flight];
+      if (parcel.join_step == slot.incarnation) {
+        slot.replica.sent(parcel);
         if (slot.replica.idle()) plan_soon(timer.slot);
         turn_off_if_drained(timer.slot, now);
       }
+      parcels_.remove(timer.flight);
       break;
-    case TimerKind::deliver: delivered(timer.flight, now); break;
+    }
+    case TimerKind::deliver: delivered(timer); break;
     case TimerKind::resend: dispatch(timer.flight, now); break;
     case TimerKind::fail: fail(timer); break;
     case TimerKind::repair:
@@ -67,28 +71,37 @@ void Engine::call_parked(Ticks now) {
   parked.swap(parked_);
   for (const std::uint32_t flight : parked) {
     if (flights_[flight].ready) {
-      delivered(flight, now);
+      to_taker(flight, now);
     } else {
       dispatch(flight, now);
     }
   }
 }
 
-void Engine::delivered(std::uint32_t flight, Ticks now) {
-  Flight& f = flights_[flight];
-  f.held.clear();
-  f.matched = f.blocks = 0;
-  f.ready = true;
-  const std::uint32_t taker = takers_.pick(f);
-  if (taker == Router::nobody) {
-    parked_.push_back(flight);
-  } else if (!slots_[taker].replica.fits(f)) {
-    ++tally_.rejected;
-    flights_.remove(flight);
-    if (load_.concurrency > 0) ++clients_ready_;
+void Engine::delivered(const Timer& timer) {
+  Slot& taker = slots_[timer.slot];
+  if (timer.incarnation != taker.incarnation) return;  // it failed, the request went elsewhere
+  taker.replica.received(timer.flight, timer.time);
+  if (taker.replica.idle()) {
+    plan_soon(timer.slot);
+  } else if (taker.replica.segment_end() == timer.time) {
+    end_segment(timer.slot, timer.time);
   } else {
-    hand_to(flight, taker, now);
+    ends_.set(timer.slot, taker.replica.segment_end());
   }
+}
+
+/// Nobody will ask for these keys and values any more.
+void Engine::drop_parcel(Flight& f) {
+  const std::uint32_t parcel = std::exchange(f.parcel, 0);
+  if (parcel == 0) return;
+  const std::uint32_t index = parcels_[parcel].replica;
+  Slot& slot = slots_[index];
+  if (parcels_[parcel].join_step == slot.incarnation) {
+    slot.replica.sent(parcels_[parcel]);
+    if (slot.replica.idle()) plan_soon(index);
+  }
+  parcels_.remove(parcel);
 }
 
 void Engine::fail(const Timer& timer) {
@@ -111,11 +124,12 @@ void Engine::fail(const Timer& timer) {
 /// What a failed replica had done of a request is gone; its clock goes on.
 void Engine::lose(std::uint32_t flight, Ticks now) {
   Flight& f = flights_[flight];
+  drop_parcel(f);
   f.held.clear();
   f.matched = f.blocks = f.computed = 0;
   f.next_unit = f.partial = f.generated = 0;
   f.first_token = -1;
-  f.ready = f.swapped = f.saturated = false;
+  f.ready = f.swapped = f.remote = f.saturated = false;
   f.stage = Stage::waiting;
   ++f.epoch;
   ++f.retries;

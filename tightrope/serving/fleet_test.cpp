@@ -169,6 +169,29 @@ TEST(Disaggregated, TransfersAreSerialised) {
   EXPECT_NEAR((records[0].e2e - records[0].ttft).raw(), 0.1 + 1e-4 + 0.010, 2e-3);
 }
 
+// Where decoding has no room, prompts keep theirs where they were prefilled, and new ones wait.
+TEST(Disaggregated, FullTakersHoldSendersUp) {
+  const auto last_ttft = [](std::int64_t decode_tokens) {
+    Fleet fleet = fleet_of(1);
+    fleet.kinds.push_back(fleet.kinds[0]);
+    fleet.kinds[0].role = Role::prefill;
+    fleet.kinds[1].role = Role::decode;
+    fleet.kinds[0].limits.kv_tokens = 256;
+    fleet.kinds[1].limits.kv_tokens = decode_tokens;
+    traffic::Trace trace;
+    for (int i = 0; i < 5; ++i) trace.requests.push_back({.input = 100, .output = 50});
+    Seconds last{};
+    RunOptions options;
+    options.on_finish = [&](const RequestRecord& r) { last = max(last, r.ttft); };
+    const ServingResult r = run(fleet, open_load(trace), options);
+    EXPECT_EQ(r.finished, 5);
+    EXPECT_EQ(r.blocks_left, 0);
+    return last;
+  };
+  EXPECT_LT(last_ttft(2000).raw(), 0.1);
+  EXPECT_GT(last_ttft(160).raw(), 0.5);  // one decodes at a time, 50 steps of 10 ms
+}
+
 // A failed replica's requests are served by others, and their time goes on.
 TEST(Failures, RequestsAreSentAgain) {
   Fleet fleet = fleet_of(2);

@@ -13,7 +13,7 @@ enum class Stage : std::uint8_t {
   waiting,
   prefilling,  ///< admitted, its prompt is not done
   decoding,
-  moving,  ///< its keys and values are on their way to another replica
+  moving,  ///< its keys and values are on their way from another replica
 };
 
 struct Flight {
@@ -27,7 +27,9 @@ struct Flight {
   Stage stage = Stage::waiting;
   bool ready = false;                   ///< waiting with its keys and values at hand
   bool swapped = false;                 ///< ... in host memory
+  bool remote = false;                  ///< ... at the replica that prefilled it
   bool saturated = false;               ///< decodes beyond the sliding window
+  std::uint32_t parcel = 0;             ///< what that replica keeps for it
   std::uint32_t replica = 0;            ///< where it is
   std::uint32_t epoch = 0;              ///< changes when entries in heaps must be forgotten
   std::uint32_t before = 0, after = 0;  ///< neighbours in order of admission

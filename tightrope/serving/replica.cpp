@@ -154,8 +154,12 @@ std::int64_t Replica::steps_until(Ticks now) const {
 }
 
 void Replica::cut(Ticks now) {
+  if (waiting_.size() > 1 || admitted() >= rules_.max_sequences) return;
+  shorten(now);
+}
+
+void Replica::shorten(Ticks now) {
   if (idle() || run_.steps <= 1) return;
-  if (waiting_.size() > 1 || running_ >= rules_.max_sequences) return;
   run_.steps = steps_until(now);
   segment_end_ = now_ + cost_of(run_.steps).time;
 }
@@ -280,10 +284,15 @@ void Replica::end_segment(std::vector<Leaving>& left) {
   }
 }
 
-void Replica::sent(std::uint32_t flight) {
-  Flight& f = flights_[flight];
-  release(f, f.blocks, false);
+void Replica::sent(Flight& parcel) {
+  release(parcel, parcel.blocks, false);
   --moving_;
+}
+
+void Replica::received(std::uint32_t flight, Ticks now) {
+  std::erase(receiving_, flight);
+  received_.push_back(flight);
+  shorten(now);
 }
 
 void Replica::fail(Ticks now, std::vector<std::uint32_t>& lost) {
@@ -293,10 +302,13 @@ void Replica::fail(Ticks now, std::vector<std::uint32_t>& lost) {
     commit_steps(steps);
   }
   for (std::uint32_t at = first_; at != 0; at = flights_[at].after) lost.push_back(at);
+  for (const auto* flights : {&receiving_, &received_}) {
+    lost.insert(lost.end(), flights->begin(), flights->end());
+  }
   lost.insert(lost.end(), waiting_.begin(), waiting_.end());
   recorder_.waiting_changes(now, -static_cast<std::int64_t>(waiting_.size()));
   waiting_.clear();
-  prefilling_.clear();
+  for (auto* flights : {&prefilling_, &pulls_, &receiving_, &received_}) flights->clear();
   chunks_.clear();
   joined_.clear();
   finishes_ = {};

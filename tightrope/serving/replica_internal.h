@@ -53,15 +53,19 @@ class Replica {
   /// Schedules the next segment; idle when there is none.
   void plan(Ticks now);
   /// Frees the pages of a request whose keys and values have been sent.
-  void sent(std::uint32_t flight);
+  void sent(Flight& parcel);
+  /// Requests that got room in the last plan and wait for their keys and values.
+  [[nodiscard]] const std::vector<std::uint32_t>& pulls() const { return pulls_; }
+  /// They are here: the request decodes from the next boundary on.
+  void received(std::uint32_t flight, Ticks now);
   /// Stops where it is: whole iterations count, the one under way is lost with all requests.
   void fail(Ticks now, std::vector<std::uint32_t>& lost);
 
   [[nodiscard]] Ticks segment_end() const { return segment_end_; }
   [[nodiscard]] bool idle() const { return segment_end_ == never; }
-  [[nodiscard]] bool empty() const { return running_ == 0 && waiting_.empty() && moving_ == 0; }
+  [[nodiscard]] bool empty() const { return outstanding() == 0 && moving_ == 0; }
   [[nodiscard]] std::int64_t outstanding() const {
-    return running_ + static_cast<std::int64_t>(waiting_.size());
+    return admitted() + static_cast<std::int64_t>(waiting_.size());
   }
   /// What the segment under way does.
   [[nodiscard]] WorkRecord work() const;
@@ -104,6 +108,11 @@ class Replica {
 
   // replica_plan.cpp: the scheduler
   [[nodiscard]] bool may_admit() const;
+  [[nodiscard]] std::int64_t admitted() const {
+    return running_ + static_cast<std::int64_t>(receiving_.size() + received_.size());
+  }
+  void join_received();
+  void shorten(Ticks now);
   void plan_chunks(bool was_put_back);
   void continue_prefills(std::int64_t& budget);
   void admit_waiting(std::int64_t& budget);
@@ -111,7 +120,7 @@ class Replica {
   [[nodiscard]] bool admit_ready(Flight& f);
   [[nodiscard]] bool has_room(const Flight& f, std::int64_t fresh, std::int64_t hits) const;
   [[nodiscard]] double ratio() const;
-  void enter(Flight& f, std::uint32_t at);
+  void enter(Flight& f);
   void plan_run();
   [[nodiscard]] std::int64_t longest_run();
   void start_run(std::int64_t steps);
@@ -167,6 +176,7 @@ class Replica {
   std::uint32_t first_ = 0, last_ = 0;  ///< running ones, in order of admission
   std::int64_t running_ = 0, moving_ = 0, admissions_ = 0;
   std::vector<std::uint32_t> prefilling_;
+  std::vector<std::uint32_t> pulls_, receiving_, received_;
   bool refused_ = false;        ///< the first that waits; asked again once pages were released
   bool ratio_refused_ = false;  ///< ... by the token ratio, which falls: asked again each step
   std::int64_t reserved_ = 0;   ///< pages promised under Capacity::whole_output

@@ -26,7 +26,7 @@ std::int64_t window_scores(std::int64_t start, std::int64_t tokens, std::int64_t
 }  // namespace
 
 bool Replica::may_admit() const {
-  return !waiting_.empty() && !refused_ && running_ < rules_.max_sequences &&
+  return !waiting_.empty() && !refused_ && admitted() < rules_.max_sequences &&
          (!rules_.mixed || decoding_ * (1 + lookahead_) < rules_.token_budget);
 }
 
@@ -34,7 +34,10 @@ void Replica::plan(Ticks now) {
   now_ = now;
   ratio_refused_ = false;
   chunks_.clear();
+  pulls_.clear();
   decodes_too_ = false;
+  if (decoding_ == 0) paged_until_ = clock_.at(steps_);
+  join_received();
   bool was_put_back = false;
   if (!prefilling_.empty() || may_admit()) {
     if (rules_.mixed) was_put_back = take_decode_pages();
@@ -78,14 +81,21 @@ void Replica::continue_prefills(std::int64_t& budget) {
 }
 
 void Replica::admit_waiting(std::int64_t& budget) {
-  while (budget > 0 && !waiting_.empty() && !refused_ && running_ < rules_.max_sequences) {
+  while (budget > 0 && !waiting_.empty() && !refused_ && admitted() < rules_.max_sequences) {
     const std::uint32_t at = waiting_.front();
     Flight& f = flights_[at];
     if (f.ready) {
       if (!admit_ready(f)) return;
-      enter(f, at);
-      join(at);
-      budget -= 1 + lookahead_;
+      enter(f);
+      if (f.remote) {
+        f.stage = Stage::moving;
+        receiving_.push_back(at);
+        pulls_.push_back(at);
+      } else {
+        link(at);
+        join(at);
+        budget -= 1 + lookahead_;
+      }
       continue;
     }
     if (rules_.max_prefills > 0 &&
@@ -127,10 +137,9 @@ bool Replica::has_room(const Flight& f, std::int64_t fresh, std::int64_t hits) c
   return true;
 }
 
-void Replica::enter(Flight& f, std::uint32_t at) {
+void Replica::enter(Flight& f) {
   waiting_.pop_front();
   recorder_.waiting_changes(now_, -1);
-  link(at);
   if (f.admitted < 0) f.admitted = now_;
   f.ready = f.swapped = false;
   if (rules_.capacity == Capacity::whole_output) {
@@ -138,22 +147,37 @@ void Replica::enter(Flight& f, std::uint32_t at) {
   }
 }
 
-/// A request whose keys and values are at hand, here in host memory or sent by another replica.
+/// A request whose keys and values are at hand, in host memory or at another replica. As vLLM does,
+/// those from elsewhere get their pages before they are sent, those of a first step too.
 bool Replica::admit_ready(Flight& f) {
   const std::int64_t base = f.computed + 1 - clock_.at(steps_ + 1);
-  const std::int64_t pages = blocks_for(base + paged_until_ + lookahead_);
+  const std::int64_t reading = f.remote ? clock_.at(steps_ + 1) : paged_until_;
+  const std::int64_t pages = blocks_for(base + reading + lookahead_);
   if (!has_room(f, pages, 0)) {
     refused_ = rules_.capacity != Capacity::token_ratio;
     ratio_refused_ = !refused_;
     return false;
   }
   pool_.take(pages + state_pages_);
+  f.blocks = pages;
   if (f.swapped) {
     const Bytes size =
         model_.limits.kv_token * static_cast<double>(f.computed) + model_.limits.sequence_state;
     stall_.time += ticks_of(size / model_.limits.swap);
   }
   return true;
+}
+
+void Replica::join_received() {
+  for (const std::uint32_t at : received_) {
+    Flight& f = flights_[at];
+    link(at);
+    join(at);
+    pool_.give(f.blocks - blocks_of(f, paged_until_));
+    f.remote = false;
+  }
+  if (!received_.empty()) refused_ = false;
+  received_.clear();
 }
 
 bool Replica::admit(Flight& f, std::uint32_t at, std::int64_t budget, std::int64_t& used) {
@@ -180,7 +204,8 @@ bool Replica::admit(Flight& f, std::uint32_t at, std::int64_t budget, std::int64
     recorder_.hit_tokens += start;
     f.hit_tokens = static_cast<std::int32_t>(start);
   }
-  enter(f, at);
+  enter(f);
+  link(at);
   hold(f, m);
   pool_.take(state_pages_);
   const std::int64_t pages = prefill_blocks(f, start + tokens) - f.blocks;
@@ -262,7 +287,8 @@ void Replica::plan_run() {
     static_cast<void>(take_decode_pages());
     asks_again = true;
   }
-  TR_CHECK(decoding_ > 0, running_);
+  // The only one was put back for pages that are kept for what is on its way: wait for that.
+  if (decoding_ == 0) return;
   saturate();
   // Who was put back asks for admission after one step, and so does whoever was not asked yet.
   start_run(asks_again || may_admit() ? 1 : longest_run());
