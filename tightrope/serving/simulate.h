@@ -43,7 +43,7 @@ struct Progress {
 struct RunOptions {
   Slo slo;
   bool stepping = false;              ///< every iteration by itself; the same answer, for tests
-  std::int64_t warm_up_requests = 0;  ///< the first ones, left out of distributions and goodput
+  std::int64_t warm_up_requests = 0;  ///< left out of distributions (but itl) and goodput
   std::size_t series_points = 512;    ///< at most; resolution halves when they are used up
   const std::atomic<bool>* cancel = nullptr;  ///< set: the answer so far, `is_complete` false
   std::function<void(const Progress&)> on_progress;     ///< every few ten thousand events
