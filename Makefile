@@ -17,12 +17,15 @@ ready:
 test: all
 	ctest --preset $(PRESET) -j $(JOBS)
 
-# Measured speed, answers compared first. CALCULON=<checkout> runs that peer beside us.
+# Measured speed, answers compared first. CALCULON=<checkout> runs that peer beside us;
+# AZURE_TRACE=<csv> is the trace that serving is timed on, else one of its shape is generated.
+AZURE_TRACE ?= ../shared/traces/AzureLLMInferenceTrace_conv.csv
 bench: ready
 	cmake --preset bench >/dev/null
 	cmake --build --preset bench -j $(JOBS)
 	build/bench/bench_search
 	build/bench/bench_plan
+	build/bench/bench_serving $(wildcard $(AZURE_TRACE))
 	@if command -v valgrind >/dev/null; then bench/search/instructions.sh build/bench; \
 	  else echo "instructions a mapping: skipped, valgrind is not installed (./setup --dev)"; fi
 

@@ -1,0 +1,105 @@
+#include "tightrope/serving/simulate.h"
+
+#include <string>
+
+#include "tightrope/serving/engine_internal.h"
+
+namespace tightrope::serving {
+namespace {
+
+Result<void> check_times(const ReplicaKind& kind) {
+  const formula::IterationTimes& t = kind.times;
+  if (t.by_tokens.size() < 2 || t.by_yields.size() < 2) {
+    return fail(ErrorCode::range, "replica '" + kind.name + "': tables of times need two entries");
+  }
+  Ticks before = 0;
+  for (std::size_t i = 1; i < t.by_tokens.size(); ++i) {
+    if (t.by_tokens[i].time < std::max<Ticks>(before, 1)) {
+      return fail(ErrorCode::range,
+                  "replica '" + kind.name + "': times of an iteration must be above 0 and rise");
+    }
+    before = t.by_tokens[i].time;
+  }
+  return {};
+}
+
+Result<void> check_kind(const ReplicaKind& kind, const Load& load) {
+  const SchedulerOptions& s = kind.scheduler;
+  const std::string name = "replica '" + kind.name + "': ";
+  TR_TRY_VOID(check_times(kind));
+  if (kind.count < 0 || kind.weight <= 0.0) {
+    return fail(ErrorCode::range, name + "count must not be negative, weight must be above 0");
+  }
+  if (s.token_budget < 1 + s.draft_tokens || s.max_sequences < 1 || s.block_tokens < 1) {
+    return fail(ErrorCode::range, name + "token budget, sequences and block must be above 0");
+  }
+  if (s.draft_tokens < 0 || s.accepted < 0.0 || s.accepted > static_cast<double>(s.draft_tokens)) {
+    return fail(ErrorCode::range, name + "accepted drafts must lie in [0, draft tokens]");
+  }
+  if (s.watermark < 0.0 || s.watermark >= 1.0) {
+    return fail(ErrorCode::range, name + "watermark must lie in [0, 1)");
+  }
+  if (kind.limits.kv_tokens < s.block_tokens) {
+    return fail(ErrorCode::range, name + "no block of keys and values fits");
+  }
+  if (load.content_tokens % s.block_tokens != 0 && s.block_tokens % load.content_tokens != 0) {
+    return fail(ErrorCode::conflict, name + "blocks of content and pages do not divide", {},
+                "choose a block of tokens that divides the trace's, or is a multiple of it");
+  }
+  if (kind.role == Role::prefill && kind.limits.transfer.raw() <= 0.0) {
+    return fail(ErrorCode::conflict, name + "hands over keys and values but cannot send them");
+  }
+  return {};
+}
+
+Result<void> check_fleet(const Fleet& fleet, const Load& load) {
+  bool prefills = false, decodes = false, takes_requests = false;
+  std::int64_t replicas = 0;
+  for (const ReplicaKind& kind : fleet.kinds) {
+    TR_TRY_VOID(check_kind(kind, load));
+    prefills = prefills || kind.role == Role::prefill;
+    decodes = decodes || kind.role == Role::decode;
+    takes_requests = takes_requests || kind.role != Role::decode;
+    replicas += kind.count;
+  }
+  if (!takes_requests) return fail(ErrorCode::conflict, "no replica takes requests");
+  if (prefills != decodes) {
+    return fail(ErrorCode::conflict, "replicas that prefill and that decode need each other");
+  }
+  const Autoscaling& a = fleet.autoscaling;
+  if (a.is_on && (a.least < 1 || a.most < a.least || a.target <= 0.0 || a.interval.raw() <= 0.0 ||
+                  fleet.kinds[0].count > a.most)) {
+    return fail(ErrorCode::range,
+                "autoscaling needs 1 <= least <= most, count <= most, "
+                "a target and an interval above 0");
+  }
+  if (a.is_on) replicas += a.most - fleet.kinds[0].count;
+  for (const ReplicaFailure& f : fleet.failures.listed) {
+    if (f.replica >= 0 && f.replica < replicas) continue;
+    return fail(ErrorCode::range, "failure of a replica that is not there");
+  }
+  return {};
+}
+
+}  // namespace
+
+Source trace_source(const traffic::Trace& trace) {
+  return [&trace, at = std::size_t{0}](Arrival& next) mutable {
+    if (at >= trace.requests.size()) return false;
+    next.request = trace.requests[at++];
+    next.content = std::span<const std::uint32_t>(trace.blocks)
+                       .subspan(next.request.first_block, next.request.block_count);
+    return true;
+  };
+}
+
+Result<ServingResult> simulate(const Fleet& fleet, const Load& load, const RunOptions& options) {
+  TR_TRY_VOID(check_fleet(fleet, load));
+  if (!load.source || load.concurrency < 0 || load.content_tokens < 1) {
+    return fail(ErrorCode::range, "a load needs a source, and no negative concurrency");
+  }
+  Engine engine(fleet, load, options);
+  return engine.run();
+}
+
+}  // namespace tightrope::serving
