@@ -3,6 +3,8 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -12,8 +14,10 @@
 #include "tightrope/cli/calibrate_training_command.h"
 #include "tightrope/cli/catalog_command.h"
 #include "tightrope/cli/explain_command.h"
+#include "tightrope/cli/option_rows.h"
 #include "tightrope/cli/plan_command.h"
 #include "tightrope/cli/session.h"
+#include "tightrope/cli/simulate_command.h"
 #include "tightrope/cli/suggest.h"
 #include "tightrope/cli/trace_command.h"
 #include "tightrope/cli/serving_tables_command.h"
@@ -400,6 +404,35 @@ void bind_trace(CLI::App& app, Body& body) {
   });
 }
 
+// Adds a table's options to a command.
+void add_rows(CLI::App& command, const std::vector<OptionRow>& rows) {
+  for (const OptionRow& row : rows) {
+    std::visit(
+        [&](auto* target) {
+          using Value = std::remove_pointer_t<decltype(target)>;
+          if constexpr (std::is_same_v<Value, bool>) {
+            command.add_flag(row.names, *target, row.help);
+          } else {
+            CLI::Option* option = command.add_option(row.names, *target, row.help);
+            option->type_name(row.type);
+            if (std::is_arithmetic_v<Value>) option->check(CLI::NonNegativeNumber.description(""));
+          }
+        },
+        row.target);
+  }
+}
+
+void bind_simulate(CLI::App& app, Body& body) {
+  const auto asked = std::make_shared<SimulateServingOptions>();
+  CLI::App* simulate = app.add_subcommand("simulate", "What happens, event by event");
+  CLI::App* serving =
+      simulate->add_subcommand("serving", "A served fleet, request by request: latency and cost");
+  add_rows(*serving, option_rows(*asked));
+  serving->callback([&body, asked] {
+    body = [asked](const Session& s) { return run_simulate_serving(s, *asked); };
+  });
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
@@ -414,6 +447,7 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   bind_validate(app, body);
   bind_calibrate(app, body);
   bind_trace(app, body);
+  bind_simulate(app, body);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -115,4 +115,12 @@ Distribution Histogram::distribution() const {
   return d;
 }
 
+std::vector<Seconds> Histogram::quantiles(std::span<const double> shares) const {
+  std::vector<Seconds> values;
+  if (count_ == 0) return values;
+  const Rows sorted = rows();
+  for (const double share : shares) values.push_back(percentile(sorted, share).value);
+  return values;
+}
+
 }  // namespace tightrope::serving

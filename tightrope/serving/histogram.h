@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -44,6 +45,8 @@ class Histogram {
   [[nodiscard]] std::int64_t count() const { return count_; }
   [[nodiscard]] WideTicks sum() const { return sum_; }
   [[nodiscard]] Distribution distribution() const;
+  /// Values below which these shares lie, each in (0, 1]; empty without samples.
+  [[nodiscard]] std::vector<Seconds> quantiles(std::span<const double> shares) const;
 
  private:
   using Rows = std::vector<std::pair<Ticks, std::int64_t>>;  ///< rising values, their counts

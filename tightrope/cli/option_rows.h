@@ -1,0 +1,24 @@
+// Options as a table, for commands with many: app.cpp binds them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "tightrope/cli/simulate_command.h"
+
+namespace tightrope::cli {
+
+/// One option and where its value goes; a bool is a flag, numbers must not be negative.
+struct OptionRow {
+  const char* names;  ///< "--region,--regions"
+  const char* type;   ///< "FILE", "N"
+  const char* help;
+  std::variant<std::string*, int*, std::int64_t*, double*, bool*> target;
+};
+
+/// Those of `simulate serving`; `options` must outlive them.
+[[nodiscard]] std::vector<OptionRow> option_rows(SimulateServingOptions& options);
+
+}  // namespace tightrope::cli

@@ -1,0 +1,173 @@
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "tightrope/infer/pricing.h"
+#include "tightrope/infer/steady.h"
+#include "tightrope/serving_study/simulate.h"
+#include "tightrope/serving_study/simulate_files.h"
+
+namespace tightrope::serving_study {
+namespace {
+
+const catalog::Catalog& facts() { return catalog::Catalog::embedded(); }
+
+SimulateRequest request_of(const std::string& model, const std::string& system, int tp) {
+  SimulateRequest r;
+  r.model = *find_served_model(model);
+  PoolRequest pool;
+  pool.system = system;
+  pool.mapping.tp = tp;
+  r.pools = {pool};
+  return r;
+}
+
+SimulateResult run(const SimulateRequest& request, const RunHooks& hooks = {}) {
+  auto done = simulate_serving(request, facts(), hooks);
+  EXPECT_TRUE(done.has_value()) << (done ? "" : done.error().what);
+  return *std::move(done);
+}
+
+// One model has one shape, whatever it is called.
+TEST(Simulate, FindsModelsByTheirNames) {
+  const std::string wanted = find_served_model("llama3-70b")->config;
+  for (const char* name : {"llama-3.1-70b", "Llama-3.1-70B", "meta-llama/Llama-3.1-70B",
+                           "Meta-Llama-3-70B", "LLAMA3_70B"}) {
+    const auto found = find_served_model(name);
+    ASSERT_TRUE(found.has_value()) << name;
+    EXPECT_EQ(found->origin, "llama3-70b") << name;
+    EXPECT_EQ(found->config, wanted);
+  }
+  EXPECT_EQ(find_served_model("deepseek-ai/DeepSeek-V3")->origin, "deepseek-v3");
+  const auto none = find_served_model("llama-9-70b");
+  ASSERT_FALSE(none.has_value());
+  EXPECT_EQ(none.error().code, ErrorCode::not_found);
+}
+
+// Clients that wait for their answers: the simulator and the closed form price the same iterations,
+// so that their means agree where neither queue nor cache is short.
+TEST(Simulate, AgreesWithTheClosedForm) {
+  for (const std::int64_t clients : {1, 8, 32, 96}) {
+    SimulateRequest r = request_of("llama3-70b", "p5.48xlarge", 8);
+    r.load.concurrency = clients;
+    r.load.requests = std::max<std::int64_t>(40, 12 * clients);
+    r.load.warm_up = 2 * clients;
+    r.load.spec = plain_spec({.rate = 1, .input = 1024, .output = 256});
+    // Lengths that vary keep clients from going in step, as the closed form assumes.
+    r.load.spec->output = {.shape = traffic::Shape::uniform, .min = 128, .max = 384};
+    const SimulateResult told = run(r);
+
+    infer::ContextRequest wanted;
+    wanted.model = r.model.model;
+    const auto context = infer::make_context(wanted, *facts().find_system("p5.48xlarge"), facts(),
+                                             formula::embedded_calibration());
+    ASSERT_TRUE(context.has_value());
+    const infer::Pricing pricing(*context, {.tp = 8});
+    infer::Load load;
+    load.input = 1024;
+    load.output = 256;
+    load.concurrency = static_cast<double>(clients);
+    infer::SteadyLimits limits;
+    limits.token_budget = context->engine.token_budget;
+    limits.mixes_prefill = context->engine.mixes_prefill;
+    limits.cache_tokens = told.fleet.pools[0].memory.tokens;
+    const infer::Steady steady = infer::closed_loop(pricing, load, limits);
+    EXPECT_NEAR(told.served.tpot.mean / steady.tpot, 1.0, 0.05) << clients;
+    EXPECT_NEAR(told.served.ttft.mean / steady.ttft, 1.0, 0.30) << clients;
+    EXPECT_NEAR(told.served.requests_per_second / steady.requests_a_s, 1.0, 0.10) << clients;
+  }
+}
+
+// A promise counts from the user's arrival, of which the scheduler sees nothing before its delay.
+TEST(Simulate, DelaysCountInFirstTokensAndPromises) {
+  SimulateRequest r = request_of("llama3-8b", "p5.48xlarge", 1);
+  r.load.requests = 200;
+  r.load.spec = plain_spec({.rate = 2, .input = 500, .output = 20});
+  const SimulateResult free = run(r);
+  const Seconds delay = free.fleet.request_delay;
+  EXPECT_GT(delay, Seconds(0.0));
+  EXPECT_GT(free.served.ttft.least, delay);
+  EXPECT_EQ(free.served.within_slo, free.served.finished);
+  r.slo.ttft = delay;  // nothing is left for the work itself
+  EXPECT_EQ(run(r).served.within_slo, 0);
+  r.slo.ttft = free.served.ttft.greatest + Seconds(1e-6);
+  EXPECT_EQ(run(r).served.within_slo, 200);
+}
+
+// Whole units are paid, and shared by the replicas that fit into one.
+TEST(Simulate, PaysWholeUnits) {
+  SimulateRequest r = request_of("llama3-8b", "p5.48xlarge", 2);
+  r.pools[0].count = 3;
+  const auto three = make_fleet(r, facts());
+  ASSERT_TRUE(three.has_value());
+  EXPECT_DOUBLE_EQ(three->pools[0].rented_chips * 3, 8);
+  r.pools[0].count = 5;
+  EXPECT_DOUBLE_EQ(make_fleet(r, facts())->pools[0].rented_chips * 5, 16);
+  r.pools[0].mapping = {.tp = 8, .pp = 2};
+  r.pools[0].count = 1;
+  EXPECT_DOUBLE_EQ(make_fleet(r, facts())->pools[0].rented_chips, 16);
+}
+
+// What is stopped is told as far as it came, and says so.
+TEST(Simulate, StopsWhole) {
+  SimulateRequest r = request_of("llama3-8b", "p5.48xlarge", 1);
+  r.load.requests = 20000;
+  r.load.spec = plain_spec({.rate = 20, .input = 500, .output = 50});
+  std::atomic<bool> stop = false;
+  std::int64_t seen = 0;
+  RunHooks hooks;
+  hooks.cancel = &stop;
+  hooks.on_finish = [&](const serving::RequestRecord&) { stop = ++seen >= 3000; };
+  const SimulateResult told = run(r, hooks);
+  EXPECT_TRUE(told.cancelled);
+  EXPECT_FALSE(told.served.is_complete);
+  EXPECT_GE(told.served.finished, 3000);
+  EXPECT_LT(told.served.finished, 20000);
+  EXPECT_EQ(told.served.ttft.count, told.served.finished);
+}
+
+TEST(Simulate, RefusesWhatDoesNotRun) {
+  SimulateRequest r = request_of("llama3-70b", "p5.48xlarge", 1);
+  EXPECT_EQ(make_fleet(r, facts()).error().code, ErrorCode::conflict);
+  r.pools[0].mapping.tp = 3;
+  EXPECT_EQ(make_fleet(r, facts()).error().code, ErrorCode::conflict);
+  r.pools[0].mapping.tp = 8;
+  r.pools[0].scheduler = "orca";
+  EXPECT_EQ(make_fleet(r, facts()).error().code, ErrorCode::not_found);
+  r.pools[0].scheduler.clear();
+  r.pools[0].drafts = 2;
+  r.pools[0].accepted = 3.5;
+  EXPECT_EQ(make_fleet(r, facts()).error().code, ErrorCode::range);
+}
+
+// A plan's pools, budgets a group of ranks, its demand and its promises.
+TEST(Simulate, ReadsPlans) {
+  const std::string config = find_served_model("llama3-8b")->config;
+  const auto pool = [](const char* workers, const char* tp) {
+    return std::string(R"({"system":"p5.48xlarge","engine":"vllm-2026","numerics":"fp8","tp":)") +
+           tp + R"(,"pp":1,"dp":2,"ep":1,"workers":)" + workers + R"(,"token_budget":16384})";
+  };
+  const std::string text =
+      R"({"schema":"tightrope.serve_plan/1","request":{"model":{"origin":"mine","config":)" + config +
+      R"(},"input_tokens":900,"output_tokens":90,"requests_per_s":null,"ttft_limit_s":2,)"
+      R"("tpot_limit_s":null,"e2e_limit_s":null,"regions":["us-east-1"],"term":"spot",)"
+      R"("drafts":0,"accepted_tokens":0},"plans":[{"mode":"disaggregated","requests_per_s":7,)"
+      R"("prefill":)" + pool("3", "1") + R"(,"decode":)" + pool("2", "4") + "}]}";
+  const auto read = parse_serve_plan(text, "plan.json", 1);
+  ASSERT_TRUE(read.has_value()) << read.error().what;
+  ASSERT_EQ(read->pools.size(), 2U);
+  EXPECT_EQ(read->pools[0].role, serving::Role::prefill);
+  EXPECT_EQ(read->pools[0].count, 3);
+  EXPECT_EQ(read->pools[1].mapping, (infer::Deployment{.tp = 4, .pp = 1, .dp = 2, .ep = 1}));
+  EXPECT_EQ(read->pools[1].token_budget, 8192);
+  EXPECT_EQ(read->load.spec->arrivals.rate.raw(), 7);
+  EXPECT_EQ(read->slo.ttft, Seconds(2.0));
+  EXPECT_EQ(read->term, catalog::Term::spot);
+  EXPECT_TRUE(make_fleet(*read, facts()).has_value());
+  EXPECT_EQ(parse_serve_plan(text, "plan.json", 2).error().code, ErrorCode::range);
+  EXPECT_EQ(parse_serve_plan("{}", "plan.json", 1).error().code, ErrorCode::unsupported);
+  EXPECT_EQ(parse_serve_plan("[", "plan.json", 1).error().code, ErrorCode::syntax);
+}
+
+}  // namespace
+}  // namespace tightrope::serving_study
