@@ -24,7 +24,7 @@ void add_replicas(SimulateServingOptions& o, Rows& rows) {
         "without it",
         &w.scheduler},
        {"--drafts", "N", "Tokens guessed an iteration", &o.drafts},
-       {"--accepted", "X", "Tokens an iteration yields on average, the guessed ones that hold and 1",
+       {"--accepted", "X", "Tokens an iteration yields on average: guesses that hold, and one",
         &o.accepted},
        {"--token-budget", "N", "Tokens of an iteration at most, a group of tp ranks",
         &o.token_budget},

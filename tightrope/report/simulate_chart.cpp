@@ -33,9 +33,10 @@ std::string curves(const serving_study::SimulateResult& result) {
   std::string text;
   for (std::size_t i = 0; i < result.curves.size(); ++i) {
     if (result.curves[i].values.empty()) continue;
-    text += fmt::format("{}$curve{} using ($1 > 0 ? $1 : 1e-6):2 with lines lw 2 lc rgb \"{}\" title \"{}\"",
-                        text.empty() ? "plot " : ", \\\n  ", i, colours[i % colours.size()],
-                        result.curves[i].name);
+    text += text.empty() ? "plot " : ", \\\n  ";
+    text += fmt::format(
+        "$curve{} using ($1 > 0 ? $1 : 1e-6):2 with lines lw 2 lc rgb \"{}\" title \"{}\"", i,
+        colours[i % colours.size()], result.curves[i].name);
   }
   return text.empty() ? text : text + "\n";
 }

@@ -54,13 +54,15 @@ std::string rates(const SimulateRequest& request, const SimulateResult& r) {
 std::string money(const SimulateResult& r) {
   if (!r.cost) return "cost: no price in the catalog for what was asked";
   const serving::ServingResult& s = r.served;
-  std::string text = fmt::format("cost: {:.2f} USD", r.cost->raw());
+  std::string text = fmt::format("cost: {} USD", with_thousands(r.cost->raw(), 2));
   if (s.output_tokens > 0) {
     text += fmt::format(", {:.3g} USD a million output tokens",
                         per_output_token(r.cost->raw(), s) * million);
   }
   const double hours = s.duration.raw() / 3600.0;
-  if (hours > 0) text += fmt::format(", {:.4g} USD an hour", r.cost->raw() / hours);
+  if (hours > 0) {
+    text += fmt::format(", {} USD an hour", with_thousands(r.cost->raw() / hours, 2));
+  }
   std::vector<std::string> tags;
   for (const SimulatedPool& p : r.fleet.pools) {
     tags.push_back(fmt::format("{} {:.3g} USD a chip and hour, {}, {}, {} {}", p.asked.system,
@@ -97,8 +99,8 @@ std::string cache(const SimulateResult& r) {
       "cache: {:.1f} % of pages in use on average, {:.1f} % at most; {:.1f} % of prompt tokens "
       "found in it; {} put back",
       100 * use.mean, 100 * use.greatest, 100 * s.hit_rate, whole(s.preemptions));
-  text += fmt::format("; queue {:.3g} on average, {} at most; {} under way at most",
-                      s.mean_waiting, whole(s.greatest_waiting), whole(s.greatest_in_flight));
+  text += fmt::format("; queue {} on average, {} at most; {} under way at most",
+                      short_number(s.mean_waiting), whole(s.greatest_waiting), whole(s.greatest_in_flight));
   if (s.transfers > 0) text += fmt::format("; {} transfers of keys and values", whole(s.transfers));
   if (s.retries > 0) text += fmt::format("; {} sent again after failures", whole(s.retries));
   return text;
@@ -156,14 +158,19 @@ double per_output_token(double amount, const serving::ServingResult& served) {
 }
 
 std::vector<Named> distributions(const serving::ServingResult& s) {
-  return {{"TTFT", &s.ttft}, {"TPOT", &s.tpot}, {"ITL", &s.itl}, {"E2E", &s.e2e},
-          {"queue", &s.queue}};
+  const bool tails = !s.saturation.is_saturated;
+  return {{"TTFT", &s.ttft, tails},
+          {"TPOT", &s.tpot},
+          {"ITL", &s.itl},
+          {"E2E", &s.e2e, tails},
+          {"queue", &s.queue, tails}};
 }
 
 std::vector<std::string> latency_cells(const Named& row) {
   const serving::Distribution& d = *row.distribution;
   if (d.count == 0) return {row.name, "-", "-", "-", "-", "-", "-"};
   const auto cell = [](const serving::Percentile& p) { return to_text(p.value); };
+  if (!row.has_tail) return {row.name, to_text(d.mean), cell(d.p50), "-", "-", "-", "-"};
   const std::string high = d.p99.high_is_open ? "open" : to_text(d.p99.high);
   return {row.name,    to_text(d.mean), cell(d.p50), cell(d.p90), cell(d.p95), cell(d.p99),
           fmt::format("{} to {}", to_text(d.p99.low), high)};
@@ -188,9 +195,9 @@ std::vector<std::string> pool_words(const SimulatedPool& p) {
   const infer::ServingMemory& m = p.memory;
   const serving::SchedulerOptions& s = p.scheduler;
   std::string what = fmt::format(
-      "{}: {} x {} of {} ({}), {} chips each, {}, {}", p.asked.name,
+      "{}: {} x {} of {} ({}), {} {} each, {}, {}", p.asked.name,
       with_thousands(static_cast<double>(p.asked.count)), infer::to_string(p.asked.mapping),
-      p.asked.system, p.chip, p.chips, p.numerics, p.engine);
+      p.asked.system, p.chip, p.chips, p.chips == 1 ? "chip" : "chips", p.numerics, p.engine);
   if (s.draft_tokens > 0) {
     what += fmt::format(", {} drafts that yield {:.3g} tokens an iteration", s.draft_tokens,
                         s.accepted + 1.0);

@@ -12,6 +12,7 @@ namespace tightrope::report::simulate_internal {
 struct Named {
   const char* name;
   const serving::Distribution* distribution;
+  bool has_tail = true;  ///< false past saturation, where waiting has no stationary distribution
 };
 [[nodiscard]] std::vector<Named> distributions(const serving::ServingResult& served);
 

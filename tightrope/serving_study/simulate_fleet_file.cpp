@@ -37,7 +37,8 @@ class Table {
   }
 
   void refuse(ErrorCode code, catalog::Spot at, std::string what, std::string hint = {}) {
-    if (!fault_) fault_ = Error{code, std::move(what), {file_, at.line, at.column}, std::move(hint)};
+    if (fault_) return;
+    fault_ = Error{code, std::move(what), {file_, at.line, at.column}, std::move(hint)};
   }
 
   [[nodiscard]] std::string text(std::string_view key, std::string absent) {
@@ -103,7 +104,8 @@ class Table {
     const TomlNode* node = find(key);
     if (node == nullptr) return out;
     for (const TomlNode& item : node->items) {
-      if (item.kind == TomlNode::Kind::table) out.emplace_back(item, std::string(key), file_, fault_);
+      if (item.kind != TomlNode::Kind::table) continue;
+      out.emplace_back(item, std::string(key), file_, fault_);
     }
     if (node->kind != TomlNode::Kind::array || out.size() != node->items.size()) {
       refuse(ErrorCode::type, node->where, fmt::format("write tables of \"{0}\" as [[{0}]]", key));
@@ -155,7 +157,8 @@ void read_role(Table& keys, PoolRequest& pool) {
 PoolRequest read_pool(Table& keys) {
   PoolRequest pool;
   read_role(keys, pool);
-  pool.name = keys.text("name", pool.role == serving::Role::whole ? "replica" : to_string(pool.role));
+  const bool is_whole = pool.role == serving::Role::whole;
+  pool.name = keys.text("name", is_whole ? "replica" : to_string(pool.role));
   pool.system = keys.text("system", "");
   if (pool.system.empty()) keys.missing("system");
   pool.numerics = keys.text("numerics", pool.numerics);

@@ -148,7 +148,8 @@ TEST(Simulate, ReadsPlans) {
            tp + R"(,"pp":1,"dp":2,"ep":1,"workers":)" + workers + R"(,"token_budget":16384})";
   };
   const std::string text =
-      R"({"schema":"tightrope.serve_plan/1","request":{"model":{"origin":"mine","config":)" + config +
+      R"({"schema":"tightrope.serve_plan/1","request":{"model":{"origin":"mine","config":)" +
+      config +
       R"(},"input_tokens":900,"output_tokens":90,"requests_per_s":null,"ttft_limit_s":2,)"
       R"("tpot_limit_s":null,"e2e_limit_s":null,"regions":["us-east-1"],"term":"spot",)"
       R"("drafts":0,"accepted_tokens":0},"plans":[{"mode":"disaggregated","requests_per_s":7,)"
