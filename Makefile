@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 SOURCES = $(shell git ls-files '*.cpp' '*.h')
 
-.PHONY: all ready test bench validate accuracy calibrate ratchet golden determinism tidy lint docs clean
+.PHONY: all ready test bench validate accuracy accuracy-serving calibrate calibrate-serving ratchet golden determinism tidy lint docs clean
 
 all: ready
 	cmake --build --preset $(PRESET) -j $(JOBS)
@@ -43,6 +43,16 @@ accuracy: all
 	docs/readme_figures.sh
 	$(if $(GRID),$(BUILD)/tightrope validate training --data $(GRID) \
 	  --markdown docs/accuracy_grid.md >build/accuracy_grid.txt)
+
+# The same for serving, whose table is not committed: docs/accuracy_serving.md. Ten minutes.
+SERVING ?= ../shared/data/serving_points.csv
+accuracy-serving: all
+	$(BUILD)/tightrope validate serving --data $(SERVING) --leave-out \
+	  --markdown docs/accuracy_serving.md >build/accuracy_serving.txt
+
+# Serving engines and decoding again, from measured points.
+calibrate-serving: all
+	$(BUILD)/tightrope calibrate serving --data $(SERVING) --out calibration/serving.toml
 
 # Every fitted coefficient again, from a folder of measured tables, into calibration/. Takes minutes.
 CALIBRATION_DATA ?= ../shared/data

@@ -15,8 +15,7 @@ Result<infer::ServingTuning> read_tuning(const std::string& path) {
 
 Result<void> validate(const Session& session, const ValidateServingOptions& options) {
   TR_TRY(const catalog::Catalog catalog, load_catalog(session));
-  TR_TRY(const serving_study::ServingTable table,
-         serving_study::read_serving_table(options.data));
+  TR_TRY(const serving_study::ServingTable table, serving_study::read_serving_table(options.data));
   TR_TRY(const infer::ServingTuning tuning, read_tuning(options.calibration));
   const formula::Calibration& kernels = formula::embedded_calibration();
   serving_study::ServingReport report =
@@ -43,8 +42,7 @@ Result<void> validate(const Session& session, const ValidateServingOptions& opti
 
 Result<void> calibrate(const Session& session, const CalibrateServingOptions& options) {
   TR_TRY(const catalog::Catalog catalog, load_catalog(session));
-  TR_TRY(const serving_study::ServingTable table,
-         serving_study::read_serving_table(options.data));
+  TR_TRY(const serving_study::ServingTable table, serving_study::read_serving_table(options.data));
   TR_TRY(const infer::ServingTuning start, read_tuning(options.start));
   const formula::Calibration& kernels = formula::embedded_calibration();
   serving_study::ServingFit fit = serving_study::fit_serving(

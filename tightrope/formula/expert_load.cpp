@@ -6,16 +6,20 @@
 namespace tightrope::formula {
 namespace {
 
-// Mean and mean square of (i - 1/2)^(-a) over i = 1..n, by integrals: exact enough beyond ten.
+// Mean and mean square of (i - 1/2)^(-a) over i = 1..n: the first two terms, then the integral.
 struct Moments {
   double mean, square;
 };
 
 Moments popularity(double n, double a) noexcept {
+  constexpr double head = 2.0;
   const auto sum = [n](double power) {
-    return std::fabs(power - 1.0) < 1e-9 ? std::log(2.0 * n)
-                                         : (std::pow(n, 1.0 - power) - std::pow(0.25, 1.0 - power)) /
-                                               (1.0 - power);
+    const double first = std::pow(0.5, -power) + std::pow(1.5, -power);
+    const double rest =
+        std::fabs(power - 1.0) < 1e-9
+            ? std::log(n / head)
+            : (std::pow(n, 1.0 - power) - std::pow(head, 1.0 - power)) / (1.0 - power);
+    return first + std::max(0.0, rest);
   };
   return {sum(a) / n, sum(2.0 * a) / n};
 }
@@ -26,15 +30,16 @@ ExpertSpread expert_spread(const ExpertLoad& load) noexcept {
   ExpertSpread out{0.0, 1.0};
   if (!(load.tokens > 0.0)) return out;
   constexpr double skew_scale = 0.25;
-  constexpr int buckets = 16;
+  constexpr int buckets = 8;
   const double a = load.skew * skew_scale;
   const Moments m = popularity(load.experts, a);
   // Experts in buckets of like popularity: cheap, and smooth in all arguments.
   for (int b = 0; b < buckets; ++b) {
     const double rank = load.experts * (b + 0.5) / buckets;
-    const double p = std::min(1.0, load.experts_per_token / load.experts *
-                                       std::pow(std::max(rank, 0.5), -a) / m.mean);
-    out.active += load.experts / buckets * -std::expm1(load.tokens * std::log1p(-std::min(p, 0.999999)));
+    const double p = std::min(
+        1.0, load.experts_per_token / load.experts * std::pow(std::max(rank, 0.5), -a) / m.mean);
+    out.active +=
+        load.experts / buckets * -std::expm1(load.tokens * std::log1p(-std::min(p, 0.999999)));
   }
   out.active = std::clamp(out.active, std::min(load.experts, load.experts_per_token), load.experts);
   if (load.ranks > 1.0) {

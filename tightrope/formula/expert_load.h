@@ -4,11 +4,11 @@
 namespace tightrope::formula {
 
 struct ExpertLoad {
-  double experts = 1;           ///< routed experts of the layer
+  double experts = 1;  ///< routed experts of the layer
   double experts_per_token = 1;
-  double tokens = 1;            ///< tokens routed in this iteration
-  double ranks = 1;             ///< places that hold experts / ranks of them each
-  double skew = 0;  ///< popularity of the i-th expert falls as i^(-skew/4); 0: even
+  double tokens = 1;  ///< tokens routed in this iteration
+  double ranks = 1;   ///< places that hold experts / ranks of them each
+  double skew = 0;    ///< popularity of the i-th expert falls as i^(-skew/4); 0: even
 };
 
 struct ExpertSpread {
@@ -17,7 +17,8 @@ struct ExpertSpread {
 };
 
 /// What: experts that receive a token, and the busiest rank's load, under uneven popularity.
-/// Formula: p_i = (i - 1/2)^(-a) / sum, a = skew / 4; active = sum (1 - (1 - min(1, k p_i))^T); busiest =
+/// Formula: p_i = (i - 1/2)^(-a) / sum, a = skew / 4; active = sum (1 - (1 - min(1, k p_i))^T);
+/// busiest =
 ///   1 + (sd of a rank's share over its mean) sqrt(2 ln ranks), of popularity and of chance
 /// Source: mean number of occupied boxes; extreme of `ranks` normal variables.
 /// Valid: all >= 0, experts >= ranks >= 1; placement in random order.

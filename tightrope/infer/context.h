@@ -57,8 +57,8 @@ struct ContextRequest {
   workload::Model model;
   std::string numerics = "bf16";
   std::string engine = "vllm";
-  int drafts = 0;        ///< tokens guessed an iteration
-  double accepted = 0;   ///< tokens an iteration yields; 0: as the tuning says
+  int drafts = 0;                         ///< tokens guessed an iteration
+  double accepted = 0;                    ///< tokens an iteration yields; 0: as the tuning says
   const ServingTuning* tuning = nullptr;  ///< the embedded one when null
 };
 

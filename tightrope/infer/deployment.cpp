@@ -25,8 +25,8 @@ struct Known {
   double kv_bytes;
 };
 constexpr Known known[] = {
-    {"bf16", wide, false, 2},   {"fp8", fp8, false, 1},     {"fp8-block", fp8_block, false, 2},
-    {"nvfp4", nvfp4, true, 1},  {"mxfp4", mxfp4, true, 2},  {"int8", int8, false, 2},
+    {"bf16", wide, false, 2},  {"fp8", fp8, false, 1},    {"fp8-block", fp8_block, false, 2},
+    {"nvfp4", nvfp4, true, 1}, {"mxfp4", mxfp4, true, 2}, {"int8", int8, false, 2},
     {"int4", int4, false, 2},
 };
 

@@ -36,10 +36,10 @@ struct WeightFormat {
 /// The formats a served model is kept and computed in.
 struct Numerics {
   std::string name;
-  WeightFormat attention;  ///< projections of attention and mixers
+  WeightFormat attention;      ///< projections of attention and mixers
   WeightFormat attention_out;  ///< attention's output projection
-  WeightFormat feed;       ///< dense FFNs, experts, shared experts
-  double kv_bytes = 2;     ///< an element of the key-value cache takes
+  WeightFormat feed;           ///< dense FFNs, experts, shared experts
+  double kv_bytes = 2;         ///< an element of the key-value cache takes
 };
 
 /// bf16, fp8 (one scale a tensor), fp8-block, nvfp4, mxfp4, int8, int4 (weights only); a suffix

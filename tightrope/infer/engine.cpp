@@ -110,7 +110,7 @@ class Reader {
       }
       if (!known) {
         return fail(ErrorCode::unknown_key, fmt::format("unknown key \"{}\"", key),
-                    at(table.key_where[i]), "see docs/guide/serving.md for the keys");
+                    at(table.key_where[i]), "see docs/guide/serving_model.md for the keys");
       }
     }
     return out;

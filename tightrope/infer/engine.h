@@ -12,23 +12,24 @@ namespace tightrope::infer {
 
 /// An engine's own numbers (calibration/serving.toml).
 struct Engine {
-  std::string name;     ///< with its year: "vllm-2026", "sglang-2025", "tensorrt-llm-2026"
-  double step_us = 0;       ///< host work an iteration that the device waits for
-  double sequence_us = 0;   ///< the same, for each sequence that yields a token (sampling, output)
-  double request_ms = 0;    ///< from a request's arrival to its first schedule, nothing else running
+  std::string name;        ///< with its year: "vllm-2026", "sglang-2025", "tensorrt-llm-2026"
+  double step_us = 0;      ///< host work an iteration that the device waits for
+  double sequence_us = 0;  ///< the same, for each sequence that yields a token (sampling, output)
+  double request_ms = 0;   ///< from a request's arrival to its first schedule, nothing else running
   double kernel_share = 1;  ///< of the kernels' fixed times that remain under graphs and fusion
-  double prefill_kernel_us = 0;  ///< further host work a kernel of an iteration that prefills (no graph)
-  double cast_share = 1;  ///< of quantising passes before products with dynamic scales that stay
+  double prefill_kernel_us =
+      0;                    ///< further host work a kernel of an iteration that prefills (no graph)
+  double cast_share = 1;    ///< of quantising passes before products with dynamic scales that stay
   double expert_share = 1;  ///< time of routed experts' products against the kernel tables
   double reserve_gib = 2;   ///< device memory beside weights, cache and activations
-  double memory_share = 0.9;    ///< of the device's memory that the engine may fill
-  bool mixes_prefill = true;    ///< prefill chunks and decodes share an iteration
-  double token_budget = 8192;   ///< tokens of one iteration, at most
+  double memory_share = 0.9;   ///< of the device's memory that the engine may fill
+  bool mixes_prefill = true;   ///< prefill chunks and decodes share an iteration
+  double token_budget = 8192;  ///< tokens of one iteration, at most
 };
 
 /// A chip family's numbers that only serving shows.
 struct ChipHabits {
-  std::string architecture;   ///< kin; empty: all others
+  std::string architecture;         ///< kin; empty: all others
   double decode_read_share = 0.85;  ///< of HBM bandwidth that decoding attention reaches
   double decode_head_ns = 8;        ///< a sequence and kv head of decoding attention, a kernel
   double decode_kernel_us = 6;      ///< one decoding attention, whatever its size
@@ -48,7 +49,7 @@ struct ServingTuning {
   std::vector<ChipHabits> chips;
   std::vector<ServingBand> bands;
   double draft_acceptance = 0.7;  ///< of a draft, those before it having held
-  double expert_skew = 1.2;  ///< power of the load's fall from the busiest expert on; 0: even
+  double expert_skew = 1.2;       ///< power of the load's fall from the busiest expert on; 0: even
 
   [[nodiscard]] static Result<ServingTuning> read(const std::string& path);
   [[nodiscard]] static Result<ServingTuning> parse(std::string_view text, const std::string& file);

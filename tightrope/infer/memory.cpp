@@ -23,10 +23,10 @@ double layer_weights(const Context& c, const LayerPart& part, const Deployment& 
       continue;
     }
     const bool feed = g.role == GemmRole::ffn || g.role == GemmRole::shared;
-    const double element = g.role == GemmRole::router ? half_precision
-                           : feed                     ? c.numerics.feed.weight_bytes
+    const double element = g.role == GemmRole::router  ? half_precision
+                           : feed                      ? c.numerics.feed.weight_bytes
                            : g.name == "attention_out" ? c.numerics.attention_out.weight_bytes
-                                                      : c.numerics.attention.weight_bytes;
+                                                       : c.numerics.attention.weight_bytes;
     bytes += weights * element / (g.split == Split::none ? 1 : d.tp);
   }
   return bytes;
@@ -63,9 +63,11 @@ ServingMemory serving_memory(const Context& c, const Deployment& d, double itera
       widest = std::max(widest, out);
     }
   }
-  const double ends = (c.embedding_parameters + (c.model.tied_embeddings ? 0 : c.head_parameters)) / d.tp;
+  const double ends =
+      (c.embedding_parameters + (c.model.tied_embeddings ? 0 : c.head_parameters)) / d.tp;
   weights += ends * half_precision;
-  if (c.speculation.drafts > 0) weights += c.mtp_parameters / d.tp * c.numerics.feed.weight_bytes / d.dp;
+  if (c.speculation.drafts > 0)
+    weights += c.mtp_parameters / d.tp * c.numerics.feed.weight_bytes / d.dp;
   m.weights = Bytes(weights);
   const auto hidden = static_cast<double>(c.model.hidden);
   m.activations = Bytes(iteration_tokens / d.dp * (4 * hidden + 2 * widest) * half_precision);

@@ -8,7 +8,7 @@ namespace tightrope::infer {
 
 /// Device memory of the fullest rank.
 struct ServingMemory {
-  Bytes device{};       ///< what the rank has
+  Bytes device{};  ///< what the rank has
   Bytes weights{};
   Bytes activations{};  ///< of the largest iteration
   Bytes reserve{};      ///< engine, graphs, links; and what it leaves unused

@@ -20,7 +20,7 @@ using workload::Shard;
 using workload::Split;
 
 constexpr double half_precision = 2.0;
-constexpr double typical_chunk = 2048;  // queries at which the attention kernel's ramp is taken
+constexpr double typical_chunk = 2048;     // queries at which the attention kernel's ramp is taken
 constexpr double latent_math_share = 0.6;  // of the 16-bit peak, MLA's decoding products
 
 Spent spent(const KernelTime& t) { return {t.time, max(t.math, t.memory)}; }
@@ -53,8 +53,8 @@ double kernels_of(const LayerPart& part) {
 Pricing::Pricing(const Context& context, const Deployment& deployment)
     : context_(context), deployment_(deployment), kernels_(context.kernels) {
   const Deployment& d = deployment_;
-  TR_CHECK(d.tp >= 1 && d.pp >= 1 && d.dp >= 1 && d.ep >= 1 && (d.tp * d.dp) % d.ep == 0, d.tp, d.pp, d.dp,
-           d.ep);
+  TR_CHECK(d.tp >= 1 && d.pp >= 1 && d.dp >= 1 && d.ep >= 1 && (d.tp * d.dp) % d.ep == 0, d.tp,
+           d.pp, d.dp, d.ep);
   kernels_.launch *= context.engine.kernel_share;
   for (DType t : all_dtypes) {
     kernels_.gemm[t].launch *= context.engine.kernel_share;
@@ -63,7 +63,8 @@ Pricing::Pricing(const Context& context, const Deployment& deployment)
   price_attention();
 }
 
-Spent Pricing::products(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const {
+Spent Pricing::products(const LayerPart& part, double tokens,
+                        std::vector<PricedItem>* items) const {
   const double rows = tokens / deployment_.dp;
   Spent sum;
   for (const Gemm& g : part.work.gemms) {
@@ -137,7 +138,9 @@ Spent Pricing::passes(const LayerPart& part, double tokens, std::vector<PricedIt
     switch (p.shard) {
       case Shard::tensor: elements *= rows / deployment_.tp; break;
       case Shard::sequence: elements *= rows; break;
-      case Shard::expert_tokens: elements *= tokens * part.experts_per_token / deployment_.ep; break;
+      case Shard::expert_tokens:
+        elements *= tokens * part.experts_per_token / deployment_.ep;
+        break;
       case Shard::expert_tensor:
         elements *= tokens * part.experts_per_token / (deployment_.tp * deployment_.dp);
         break;
@@ -162,8 +165,8 @@ Spent Pricing::links(const LayerPart& part, double tokens, std::vector<PricedIte
         formula::collective({kind, Bytes(bytes), group}, context_.fabric);
     // Engines bring their own kernels for small messages inside a domain; beyond it NCCL's hold.
     const bool inside = group.ranks == group.per_domain;
-    const Seconds whole = inside ? max(t.time - t.latency, Seconds(0.0)) + Seconds(fixed_us * 1e-6)
-                                 : t.time;
+    const Seconds whole =
+        inside ? max(t.time - t.latency, Seconds(0.0)) + Seconds(fixed_us * 1e-6) : t.time;
     note(items, name, "link", whole, part.layers);
     sum += {whole, Seconds(0.0)};
   };
@@ -177,9 +180,8 @@ Spent Pricing::links(const LayerPart& part, double tokens, std::vector<PricedIte
   }
   if (part.experts > 0 && deployment_.dp > 1) {
     const int ranks = tp * deployment_.dp;
-    const double places = formula::places_of_token(
-        {static_cast<double>(ranks), part.experts_per_token,
-         0.0, 0.0});
+    const double places =
+        formula::places_of_token({static_cast<double>(ranks), part.experts_per_token, 0.0, 0.0});
     const double width = bytes_of(context_.numerics.feed.product);
     add("dispatch", Collective::all_to_all, rows / tp * places * hidden * width, ranks, 1,
         context_.habits.peer_us);
@@ -217,10 +219,10 @@ Spent Pricing::tokens(double tokens, std::vector<PricedItem>* items) const {
     const auto hidden = static_cast<double>(context_.model.hidden);
     const double bytes = batch / deployment_.dp * hidden * half_precision;
     const int stride = deployment_.tp * deployment_.dp;
-    const formula::CollectiveTime hop = formula::collective(
-        {Collective::send_recv, Bytes(bytes),
-         topology::group_of(2, stride, context_.fabric.fabric.domain_ranks)},
-        context_.fabric);
+    const formula::CollectiveTime hop =
+        formula::collective({Collective::send_recv, Bytes(bytes),
+                             topology::group_of(2, stride, context_.fabric.fabric.domain_ranks)},
+                            context_.fabric);
     sum += {hop.time * static_cast<double>(deployment_.pp), Seconds(0.0)};
   }
   const Seconds host(context_.engine.step_us * 1e-6);
@@ -265,16 +267,18 @@ void Pricing::price_attention() {
     if (a.heads == 0) continue;
     const bool latent = a.kind == workload::AttentionKind::latent;
     const double heads = static_cast<double>(a.heads) / deployment_.tp;
-    const double kv_heads = latent ? 1.0 : std::max(1.0, static_cast<double>(a.kv_heads) / deployment_.tp);
+    const double kv_heads =
+        latent ? 1.0 : std::max(1.0, static_cast<double>(a.kv_heads) / deployment_.tp);
     const double elements = latent ? part.kv_elements : part.kv_elements / a.kv_heads * kv_heads;
     const double share = latent ? habits.latent_read_share : habits.decode_read_share;
     const double read = elements * context_.numerics.kv_bytes / (bandwidth * share);
-    const double products = 2.0 * heads * decode_tokens() *
-                            (latent ? 2.0 * a.kv_lora_rank + a.rope_head_dim : a.qk_head_dim + a.v_head_dim);
+    const double products =
+        2.0 * heads * decode_tokens() *
+        (latent ? 2.0 * a.kv_lora_rank + a.rope_head_dim : a.qk_head_dim + a.v_head_dim);
     const double key = std::max(read, products / (peak * latent_math_share)) * part.layers / groups;
     const double score = heads * (2.0 * (a.qk_head_dim + a.v_head_dim) + forward.softmax.raw()) *
-                         (1.0 + forward.q_half / typical_chunk) / (peak * forward.peak_share) * part.layers /
-                         groups;
+                         (1.0 + forward.q_half / typical_chunk) / (peak * forward.peak_share) *
+                         part.layers / groups;
     attention_.decode += all(kv_heads * habits.decode_head_ns * 1e-9 * part.layers / groups);
     const bool windowed = a.window > 0;
     (windowed ? attention_.decode_window_key : attention_.decode_key) += all(key);
@@ -340,7 +344,8 @@ formula::IterationTimes iteration_times(const Pricing& pricing, int max_tokens, 
   t.prefill_window_score = cost(a.prefill_window_score);
   t.window = a.window;
   const Context& c = pricing.context();
-  t.idle = pricing.chips() * (c.chip.power.value_or(Watts(0.0)) * 0.5 * c.power.waiting + c.host_share);
+  t.idle =
+      pricing.chips() * (c.chip.power.value_or(Watts(0.0)) * 0.5 * c.power.waiting + c.host_share);
   return t;
 }
 

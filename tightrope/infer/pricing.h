@@ -1,4 +1,5 @@
-// Time and energy of one iteration of one serving replica: weights, experts, links, attention, host.
+// Time and energy of one iteration of one serving replica: weights, experts, links, attention,
+// host.
 #pragma once
 
 #include <string_view>

@@ -75,13 +75,14 @@ class Iterations {
 
 double held_at_once(const Load& load, const SteadyLimits& limits) {
   const double length = load.input + 0.5 * load.output;
-  return std::max(1.0, std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
+  return std::max(1.0,
+                  std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
 }
 
 struct Rhythm {
-  Spent iteration;   // mean
-  Spent with_chunk;  // of one that carries a chunk
-  double chunks = 1;       // a request
+  Spent iteration;          // mean
+  Spent with_chunk;         // of one that carries a chunk
+  double chunks = 1;        // a request
   Seconds prefill_alone{};  // of one request's chunks, nothing else running
   double lockstep = 0;      // share of requests that queue for their prefill together
 };
@@ -124,7 +125,7 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   Rhythm r;
   Seconds first{};
   constexpr int most_rounds = 24;
-  constexpr double settled = 1e-4;
+  constexpr double settled = 5e-4;
   for (int i = 0; i < most_rounds; ++i) {
     r = rhythm(work, limits, decodes, steps, load.spread);
     first = r.with_chunk.time * r.chunks + r.prefill_alone * (0.5 * r.lockstep * held);
@@ -146,7 +147,8 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const Seconds queue = r.prefill_alone * (0.5 * load_share / (1.0 - load_share));
   Seconds wave{};
   if (load.waves > 0) wave = r.prefill_alone * (0.5 * (held - 1.0) / load.waves);
-  const Seconds service = r.iteration.time * 0.5 + first + min(queue, r.prefill_alone * (0.5 * held));
+  const Seconds service =
+      r.iteration.time * 0.5 + first + min(queue, r.prefill_alone * (0.5 * held));
   s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service + wave;
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
   s.requests_a_s = held / in_place.raw();
@@ -181,11 +183,12 @@ Steady disaggregated_loop(const Disaggregated& fleet, const Load& load) {
   for (int i = 0; i < rounds; ++i) {
     const double in_decode = 0.5 * (low + high);
     const double each = std::min(in_decode / fleet.decode_workers, room);
-    const double rate = each * fleet.decode_workers /
-                        std::max(1e-12, (decode.decode(each).time * steps).raw());
+    const double rate =
+        each * fleet.decode_workers / std::max(1e-12, (decode.decode(each).time * steps).raw());
     const double used = std::min(0.98, rate / prefill_rate);
     const double queue = one.time.raw() * (1.0 + 0.5 * used / (1.0 - used)) + moved.raw();
-    const bool too_many = rate >= 0.98 * prefill_rate || in_decode + rate * queue > load.concurrency;
+    const bool too_many =
+        rate >= 0.98 * prefill_rate || in_decode + rate * queue > load.concurrency;
     (too_many ? high : low) = in_decode;
   }
   const double each = std::min(low / fleet.decode_workers, room);
@@ -198,7 +201,8 @@ Steady disaggregated_loop(const Disaggregated& fleet, const Load& load) {
   s.requests_a_s = s.decoding / std::max(1e-12, decoding.raw());
   const Context& front = fleet.prefill->context();
   s.ttft = Seconds(front.engine.request_ms * 1e-3) + one.time + moved;
-  const double rest = load.concurrency / s.requests_a_s - decoding.raw() - one.time.raw() - moved.raw();
+  const double rest =
+      load.concurrency / s.requests_a_s - decoding.raw() - one.time.raw() - moved.raw();
   s.ttft += Seconds(std::max(0.0, rest));
   if (load.waves > 0) s.ttft += Seconds(0.5 * load.concurrency / prefill_rate / load.waves);
   s.waiting = std::max(0.0, load.concurrency - s.decoding);

@@ -27,12 +27,12 @@ struct SteadyLimits {
 /// What the replica does then.
 struct Steady {
   Seconds ttft{}, tpot{}, e2e{};
-  Seconds iteration{};        ///< mean
-  double decoding = 0;        ///< sequences that decode, on average
-  double waiting = 0;         ///< requests without room in the cache
+  Seconds iteration{};  ///< mean
+  double decoding = 0;  ///< sequences that decode, on average
+  double waiting = 0;   ///< requests without room in the cache
   double requests_a_s = 0;
-  double busy_share = 0;      ///< of the time in which chips compute or move bytes
-  Joules request_energy{};    ///< of one request, machines only
+  double busy_share = 0;    ///< of the time in which chips compute or move bytes
+  Joules request_energy{};  ///< of one request, machines only
   [[nodiscard]] double output_tokens_a_s(const Load& load) const {
     return requests_a_s * load.output;
   }
@@ -55,8 +55,8 @@ struct Disaggregated {
   const Pricing* decode = nullptr;
   double prefill_workers = 1, decode_workers = 1;
   SteadyLimits prefill_limits, decode_limits;  ///< a worker
-  Bytes kv_token{};               ///< moved for each token of the prompt
-  BytesPerSecond transfer{};      ///< of one prefill worker; 0: free
+  Bytes kv_token{};                            ///< moved for each token of the prompt
+  BytesPerSecond transfer{};                   ///< of one prefill worker; 0: free
 };
 
 /// What: the same with prefills on other replicas, keys and values sent over.

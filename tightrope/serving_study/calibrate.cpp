@@ -21,18 +21,25 @@ struct Knob {
   double low, high;
 };
 constexpr Knob engine_knobs[] = {
-    {"step_us", 0, 6000},      {"sequence_us", 0, 60},   {"kernel_share", 0.2, 2.5},
-    {"expert_share", 0.6, 3.0}, {"request_ms", 0, 400},  {"cast_share", 0, 2},  {"prefill_kernel_us", 0, 200},
+    {"step_us", 0, 6000},          {"sequence_us", 0, 60}, {"kernel_share", 0.2, 2.5},
+    {"expert_share", 0.6, 3.0},    {"request_ms", 0, 400}, {"cast_share", 0, 2},
+    {"prefill_kernel_us", 0, 200},
 };
 constexpr Knob shared_knobs[] = {{"draft_acceptance", 0.3, 0.95}, {"expert_skew", 0, 3}};
 constexpr Knob chip_knobs[] = {
-    {"decode_read_share", 0.3, 1.0}, {"latent_read_share", 0.1, 1.0}, {"decode_kernel_us", 1, 25},
-    {"reduce_us", 1, 30},            {"peer_us", 1, 80},              {"decode_head_ns", 0, 40},
+    {"decode_read_share", 0.3, 1.0},
+    {"latent_read_share", 0.1, 1.0},
+    {"decode_kernel_us", 1, 25},
+    {"reduce_us", 1, 30},
+    {"peer_us", 1, 80},
+    {"decode_head_ns", 0, 40},
 };
 
 // How much a member of a family is drawn to it: in rows, and what counts as near zero.
 constexpr double kin_weight = 2.0;
 constexpr double kin_offset = 0.05;
+// Further sweeps start a block again anyway.
+constexpr int restarts = 0;
 
 std::string base_name(const std::string& engine) { return engine.substr(0, engine.rfind('-')); }
 
@@ -51,7 +58,7 @@ struct Block {
   std::vector<Record*> records;  ///< that share the numbers
   const Knob (&knobs)[N];
   const std::vector<infer::ServingField<Record>>& fields;
-  std::string owner;  ///< under which the numbers are reported; empty: not reported
+  std::string owner;   ///< under which the numbers are reported; empty: not reported
   bool drawn = false;  ///< to where they start: a member of a family with few rows stays near it
 };
 
@@ -91,8 +98,7 @@ class Fitter {
     }
     Block<infer::ServingTuning, std::size(shared_knobs)> shared{
         {&tuning_}, shared_knobs, infer::shared_fields(), "all", false};
-    fit_block(shared,
-              [&](std::size_t i) { return cases_[i].routed || table_.rows[i].drafts > 0; });
+    fit_block(shared, [&](std::size_t i) { return cases_[i].routed || table_.rows[i].drafts > 0; });
   }
 
   ServingFit result() { return {tuning_, knobs_}; }
@@ -139,7 +145,7 @@ class Fitter {
       }
       return answers[at];
     };
-    const study::FitResult result = study::fit(targets, parameters, predictor, 0);
+    const study::FitResult result = study::fit(targets, parameters, predictor, 0, restarts);
     set(block, result.values());
     for (std::size_t k = 0; k < N; ++k) {
       if (!block.owner.empty()) {
@@ -225,14 +231,15 @@ int fitted_numbers(const infer::ServingTuning& tuning) {
 
 std::string tuning_text(const ServingFit& fit, const ServingTable& table) {
   std::string out =
-      "# What serving adds to kernels: engines' host work and chips' decoding attention. Written by\n"
+      "# What serving adds to kernels: engines' host work and chips' decoding attention. Written "
+      "by\n"
       "# `tightrope calibrate serving`; do not edit: run it again. Keys are explained in\n"
       "# tightrope/infer/engine.h.\nversion = 1\n";
   for (const auto& f : infer::shared_fields()) {
     out += fmt::format("{} = {:.4g}\n", f.name, fit.tuning.*f.member);
   }
-  out += fmt::format("\n[provenance]\nfile = \"{}\"\nrows = {}\nfnv1a = \"{}\"\n", table.file,
-                     table.rows.size(), table.hash);
+  out += fmt::format("\n[provenance]\nfile = \"{}\"\nrows = {}\nfnv1a = \"{}\"\n",
+                     table.file.substr(table.file.rfind('/') + 1), table.rows.size(), table.hash);
   const auto rows_of = [&](const std::string& owner) {
     for (const FittedKnob& k : fit.knobs) {
       if (k.owner == owner) return k.rows;
@@ -255,7 +262,8 @@ std::string tuning_text(const ServingFit& fit, const ServingTable& table) {
   }
   for (const infer::ServingBand& b : fit.tuning.bands) {
     out += fmt::format("\n[[band]]\nname = \"{}\"\n", b.name);
-    for (const auto& f : infer::band_fields()) out += fmt::format("{} = {:.4g}\n", f.name, b.*f.member);
+    for (const auto& f : infer::band_fields())
+      out += fmt::format("{} = {:.4g}\n", f.name, b.*f.member);
   }
   return out;
 }

@@ -25,8 +25,8 @@ struct ServingFit {
 /// block and in `sweeps` rounds: an engine over all its years, then each year drawn to it; chips
 /// alike; what all share. `start` gives the engines, chips and what is not fitted. Deterministic.
 [[nodiscard]] ServingFit fit_serving(const ServingTable& table, std::vector<ServingCase> cases,
-                                     const infer::ServingTuning& start, const std::vector<bool>& use,
-                                     int sweeps);
+                                     const infer::ServingTuning& start,
+                                     const std::vector<bool>& use, int sweeps);
 
 inline constexpr int whole_sweeps = 2, left_out_sweeps = 1;
 

@@ -14,8 +14,7 @@ namespace {
 constexpr double benchmark_waves = 10;
 
 std::string too_large(const infer::Context& c, const infer::Deployment& d) {
-  const infer::ServingMemory memory =
-      infer::serving_memory(c, d, c.engine.token_budget * d.dp);
+  const infer::ServingMemory memory = infer::serving_memory(c, d, c.engine.token_budget * d.dp);
   if (memory.fits()) return {};
   return fmt::format("{} {} on {} does not fit as the row has it", c.model.name, to_string(d),
                      c.chip.name);
@@ -84,8 +83,8 @@ infer::Steady run(const infer::Context& context, const infer::Context& prefill,
   fleet.decode_workers = row.decode_workers;
   fleet.prefill_limits = limits_of(prefill, row.prefill);
   fleet.decode_limits = limits;
-  const formula::ReplicaLimits worker = infer::replica_limits(
-      prefill, row.prefill, infer::serving_memory(prefill, row.prefill, 1));
+  const formula::ReplicaLimits worker =
+      infer::replica_limits(prefill, row.prefill, infer::serving_memory(prefill, row.prefill, 1));
   fleet.kv_token = worker.kv_token;
   fleet.transfer = worker.transfer;
   return infer::disaggregated_loop(fleet, load);
@@ -98,8 +97,14 @@ void idealise(infer::Context& c) {
   k.hbm_half = Bytes(0.0);
   for (auto table : {&formula::RankKernels::gemm, &formula::RankKernels::gemm_block}) {
     for (DType t : all_dtypes) {
-      (k.*table)[t] = {.peak_share = 1.0, .tile_m = 1, .tile_n = 1, .small_tile_share = 1.0,
-                       .k_half = 0, .wave_share = 0, .split_share = 0, .overlap_loss = 0,
+      (k.*table)[t] = {.peak_share = 1.0,
+                       .tile_m = 1,
+                       .tile_n = 1,
+                       .small_tile_share = 1.0,
+                       .k_half = 0,
+                       .wave_share = 0,
+                       .split_share = 0,
+                       .overlap_loss = 0,
                        .launch = Seconds(0.0)};
     }
   }

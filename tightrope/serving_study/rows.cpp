@@ -34,13 +34,20 @@ std::string model_of(const std::string& path) {
     std::string_view piece, model;
   };
   static constexpr Spelling spellings[] = {
-      {"deepseek", "deepseek-v3"},       {"gpt-oss-120b", "gpt-oss-120b"},
-      {"llama-3.1-70b", "llama3-70b"},   {"llama-3.1-8b", "llama3-8b"},
-      {"llama-3-8b", "llama3-8b"},       {"llama-3-70b", "llama3-70b"},
-      {"llama-2-70b", "llama2-70b"},     {"llama-2-13b", "llama2-13b"},
-      {"llama-2-7b", "llama2-7b"},       {"mistral-7b", "mistral-7b"},
-      {"qwen3-32b", "qwen3-32b"},        {"qwen3-235b", "qwen3-235b-a22b"},
-      {"qwen3.5-397b", "qwen3.5-397b-a17b"}, {"llama-3.3/3.1-70b", "llama3-70b"},
+      {"deepseek", "deepseek-v3"},
+      {"gpt-oss-120b", "gpt-oss-120b"},
+      {"llama-3.1-70b", "llama3-70b"},
+      {"llama-3.1-8b", "llama3-8b"},
+      {"llama-3-8b", "llama3-8b"},
+      {"llama-3-70b", "llama3-70b"},
+      {"llama-2-70b", "llama2-70b"},
+      {"llama-2-13b", "llama2-13b"},
+      {"llama-2-7b", "llama2-7b"},
+      {"mistral-7b", "mistral-7b"},
+      {"qwen3-32b", "qwen3-32b"},
+      {"qwen3-235b", "qwen3-235b-a22b"},
+      {"qwen3.5-397b", "qwen3.5-397b-a17b"},
+      {"llama-3.3/3.1-70b", "llama3-70b"},
   };
   for (const Spelling& s : spellings) {
     if (holds(name, s.piece)) return std::string(s.model);
@@ -130,7 +137,8 @@ class PointReader {
   Result<double> concurrency(std::size_t at, const std::string& from, const ServingRow& r) const {
     const std::string said = after(from, "silicon_concurrency=");
     if (!said.empty()) return std::strtod(said.c_str(), nullptr);
-    TR_TRY(const double batch, table_.number(at, r.disaggregated ? "decode_batch_size" : "batch_size", 0));
+    TR_TRY(const double batch,
+           table_.number(at, r.disaggregated ? "decode_batch_size" : "batch_size", 0));
     return batch * (r.disaggregated ? r.decode_workers : 1) * r.deployment.dp;
   }
 

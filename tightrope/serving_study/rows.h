@@ -12,8 +12,8 @@ namespace tightrope::serving_study {
 /// One measured operating point of a serving fleet.
 struct ServingRow {
   std::string id, source, chip, engine, version, model, numerics;
-  std::string stack;            ///< the engine with its year, as calibration/serving.toml names it
-  std::string date;             ///< YYYY-MM-DD as measured; empty when not said
+  std::string stack;  ///< the engine with its year, as calibration/serving.toml names it
+  std::string date;   ///< YYYY-MM-DD as measured; empty when not said
   bool disaggregated = false;
   infer::Deployment deployment;  ///< of the replica, or of a decode worker
   infer::Deployment prefill;     ///< of a prefill worker, when disaggregated

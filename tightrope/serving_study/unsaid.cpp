@@ -82,7 +82,8 @@ int unsaid_year(const ServingRow& row) {
     }
   }
   if (year > 0) return year;
-  return !row.version.empty() || row.date.empty() ? first : std::atoi(row.date.substr(0, 4).c_str());
+  return !row.version.empty() || row.date.empty() ? first
+                                                  : std::atoi(row.date.substr(0, 4).c_str());
 }
 
 }  // namespace tightrope::serving_study

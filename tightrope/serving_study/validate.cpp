@@ -120,8 +120,8 @@ void summarise(ServingReport& report) {
     if (!o.refused.empty() || o.repeat) continue;
     const Judged j{o.measured, o.predicted, o.plain, o.low50, o.high50, o.low90, o.high90};
     const std::pair<const char*, const std::string&> dimensions[] = {
-        {"gpu", o.chip},   {"engine", o.stack},   {"model", o.model},
-        {"kind", o.kind},  {"source", o.source},
+        {"gpu", o.chip},  {"engine", o.stack},  {"model", o.model},
+        {"kind", o.kind}, {"source", o.source},
     };
     by[{o.mode, o.metric, "all", ""}].push_back(j);
     for (const auto& [dimension, value] : dimensions) {
@@ -137,10 +137,9 @@ std::vector<bool> repeated_rows(const ServingTable& table) {
   std::set<std::string> seen;
   std::vector<bool> repeats;
   for (const ServingRow& r : table.rows) {
-    const std::string key =
-        fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", r.chip, r.engine, r.model, r.numerics,
-                    r.disaggregated, r.input, r.output, r.concurrency, r.ttft_ms, r.tpot_ms,
-                    r.output_tokens_a_s);
+    const std::string key = fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", r.chip, r.engine,
+                                        r.model, r.numerics, r.disaggregated, r.input, r.output,
+                                        r.concurrency, r.ttft_ms, r.tpot_ms, r.output_tokens_a_s);
     repeats.push_back(!seen.insert(key).second);
   }
   return repeats;
@@ -247,7 +246,8 @@ void add_left_out(const ServingTable& table, const catalog::Catalog& catalog,
     for (const std::string& name : names) {
       std::vector<bool> use = fitted_rows(table);
       for (std::size_t i = 0; i < cases.size(); ++i) {
-        const std::string& of = group == &ServingOutcome::model ? table.rows[i].model : cases[i].chip;
+        const std::string& of =
+            group == &ServingOutcome::model ? table.rows[i].model : cases[i].chip;
         if (of == name) use[i] = false;
       }
       const ServingFit fit = fit_serving(table, cases, tuning, use, left_out_sweeps);

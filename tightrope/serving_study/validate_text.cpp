@@ -12,8 +12,9 @@ namespace tightrope::serving_study {
 namespace {
 
 std::string figures_line(const ServingFigures& f) {
-  std::string line = fmt::format("n {:4d}  median {:5.1f}  mean {:6.1f}  p90 {:6.1f}  bias {:+6.1f}",
-                                 f.n, f.median_ape, f.mape, f.p90_ape, f.bias);
+  std::string line =
+      fmt::format("n {:4d}  median {:5.1f}  mean {:6.1f}  p90 {:6.1f}  bias {:+6.1f}", f.n,
+                  f.median_ape, f.mape, f.p90_ape, f.bias);
   if (f.banded > 0) line += fmt::format("  in bands {:3.0f}/{:3.0f}", f.in50, f.in90);
   return line;
 }
@@ -55,10 +56,11 @@ std::string group_title(const ServingGroup& g) {
 }  // namespace
 
 std::string to_text(const ServingReport& report) {
-  std::string out = fmt::format("{} (fnv1a {}): {} of {} rows expressed, {} of them repeat others\n",
-                                report.file, report.hash, report.expressed, report.rows,
-                                report.repeats);
-  for (const auto& [reason, n] : report.refused) out += fmt::format("  {:4d} refused: {}\n", n, reason);
+  std::string out =
+      fmt::format("{} (fnv1a {}): {} of {} rows expressed, {} of them repeat others\n", report.file,
+                  report.hash, report.expressed, report.rows, report.repeats);
+  for (const auto& [reason, n] : report.refused)
+    out += fmt::format("  {:4d} refused: {}\n", n, reason);
   out += fmt::format(
       "{} numbers fitted. Errors in percent, |predicted / measured - 1|; every run once.\n",
       report.fitted_numbers);
@@ -115,12 +117,14 @@ std::string to_markdown(const ServingReport& report) {
       "# Accuracy of the serving model\n\n"
       "What `tightrope validate serving` says about `{}` ({} rows, fnv1a {}). Written by the "
       "program; do not edit.\n\n"
-      "Errors are |predicted / measured - 1| in percent, of means over a benchmark run; bias is the "
+      "Errors are |predicted / measured - 1| in percent, of means over a benchmark run; bias is "
+      "the "
       "median of predicted / measured - 1. A run that stands in several dumps of its source counts "
       "once. {} numbers are fitted to serving points, beside the coefficients of kernels and "
       "links. TPOT is the time between output tokens without the first, TTFT counts from the "
       "request's arrival. What rows leave unsaid (drafts, years) is read from "
-      "`calibration/serving_runs.toml`.\n\n{} of {} rows are expressed. Refused:\n\n| rows | reason "
+      "`calibration/serving_runs.toml`.\n\n{} of {} rows are expressed. Refused:\n\n| rows | "
+      "reason "
       "|\n|---:|---|\n",
       report.file, report.rows, report.hash, report.fitted_numbers, report.expressed, report.rows);
   for (const auto& [reason, n] : report.refused) out += fmt::format("| {} | {} |\n", n, reason);
@@ -139,10 +143,13 @@ std::string to_markdown(const ServingReport& report) {
       }
       const bool whole = g.dimension == "all" || g.value.empty();
       const ServingFigures& f = g.figures;
-      const std::string bands = f.banded > 0 ? fmt::format("{:.0f} | {:.0f}", f.in50, f.in90) : " | ";
+      const std::string bands =
+          f.banded > 0 ? fmt::format("{:.0f} | {:.0f}", f.in50, f.in90) : " | ";
       out += fmt::format("| {} | {} | {:.1f} | {:.1f} | {:.1f} | {:+.1f} | {:.1f} | {} |\n",
-                         whole ? "**all**" : left_out ? g.value : group_title(g), f.n, f.median_ape,
-                         f.mape, f.p90_ape, f.bias, f.plain_median, bands);
+                         whole      ? "**all**"
+                         : left_out ? g.value
+                                    : group_title(g),
+                         f.n, f.median_ape, f.mape, f.p90_ape, f.bias, f.plain_median, bands);
     }
   };
   rows(report.groups, false);
@@ -152,9 +159,10 @@ std::string to_markdown(const ServingReport& report) {
       constexpr std::size_t shown = 10;
       const auto list = worst(report, mode, metric, shown);
       if (list.empty()) continue;
-      out += fmt::format("\n## Furthest off: {} {}\n\n| row | gpu | engine | model | run | measured "
-                         "| predicted |\n|---|---|---|---|---|---:|---:|\n",
-                         mode, metric);
+      out += fmt::format(
+          "\n## Furthest off: {} {}\n\n| row | gpu | engine | model | run | measured "
+          "| predicted |\n|---|---|---|---|---|---:|---:|\n",
+          mode, metric);
       for (const ServingOutcome* o : list) {
         out += fmt::format("| {} | {} | {} | {} | {} | {:.1f} | {:.1f} |\n", o->id, o->chip,
                            o->stack, o->model, o->text, o->measured, o->predicted);

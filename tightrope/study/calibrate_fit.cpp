@@ -41,7 +41,7 @@ double nlopt_loss(const std::vector<double>& x, std::vector<double>&, void* data
 
 /// The optimum from `x`; leaves the loss in `loss`.
 std::vector<double> minimise(const std::vector<FitParameter>& parameters, std::vector<double> x,
-                             Problem problem, double& loss) {
+                             Problem problem, int restarts, double& loss) {
   loss = loss_of(x, problem);
   if (parameters.empty()) return x;
   std::vector<double> low, high, step;
@@ -50,7 +50,7 @@ std::vector<double> minimise(const std::vector<FitParameter>& parameters, std::v
     high.push_back(p.high);
     step.push_back(std::max(0.1 * (p.high - p.low), 1e-12));
   }
-  for (int round = 0; round < 6; ++round) {
+  for (int round = 0; round <= restarts; ++round) {
     nlopt::opt search(nlopt::LN_SBPLX, static_cast<unsigned>(parameters.size()));
     search.set_min_objective(nlopt_loss, &problem);
     search.set_lower_bounds(low);
@@ -88,14 +88,14 @@ double quantile(std::vector<double>& values, double p) {
 
 /// Jackknife over folds: standard errors, and the error on the rows left out.
 void cross_validate(const std::vector<FitRow>& rows, const std::vector<FitParameter>& parameters,
-                    const Predictor& predict, int folds, FitResult& result) {
+                    const Predictor& predict, int folds, int restarts, FitResult& result) {
   const std::vector<double> whole = result.values();
   std::vector<double> squares(parameters.size(), 0.0);
   std::vector<double> errors;
   for (int fold = 0; fold < folds; ++fold) {
     double loss = 0.0;
     const Problem problem{rows, predict, folds, fold};
-    const std::vector<double> x = minimise(parameters, whole, problem, loss);
+    const std::vector<double> x = minimise(parameters, whole, problem, restarts, loss);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (!problem.uses(i)) errors.push_back(std::abs(predict(i, x) / rows[i].measured - 1.0));
     }
@@ -136,7 +136,7 @@ FitQuality judge(const std::vector<FitRow>& rows, const Predictor& predict,
 }
 
 FitResult fit(const std::vector<FitRow>& rows, const std::vector<FitParameter>& parameters,
-              const Predictor& predict, int folds) {
+              const Predictor& predict, int folds, int restarts) {
   TR_CHECK(!rows.empty());
   std::vector<double> start;
   for (const FitParameter& p : parameters) {
@@ -145,12 +145,12 @@ FitResult fit(const std::vector<FitRow>& rows, const std::vector<FitParameter>& 
   }
   FitResult result;
   const std::vector<double> x =
-      minimise(parameters, start, {rows, predict, 1, no_fold}, result.loss);
+      minimise(parameters, start, {rows, predict, 1, no_fold}, restarts, result.loss);
   for (std::size_t p = 0; p < x.size(); ++p) {
     result.numbers.push_back({parameters[p].name, x[p], 0.0});
   }
   result.quality = judge(rows, predict, x);
-  if (folds > 1) cross_validate(rows, parameters, predict, folds, result);
+  if (folds > 1) cross_validate(rows, parameters, predict, folds, restarts, result);
   return result;
 }
 

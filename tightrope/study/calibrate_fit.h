@@ -45,11 +45,12 @@ struct FitResult {
 };
 
 /// Minimises the weighted mean absolute log error (NLopt's Subplex, deterministic), restarted from
-/// its own optimum until that no longer helps. With folds > 1 the fit is repeated without each
-/// fold, for standard errors and the error on rows left out. A row belongs to fold `i % folds`.
+/// its own optimum until that no longer helps, at most `restarts` times. With folds > 1 the fit is
+/// repeated without each fold, for standard errors and the error on rows left out. A row belongs to
+/// fold `i % folds`.
 [[nodiscard]] FitResult fit(const std::vector<FitRow>& rows,
                             const std::vector<FitParameter>& parameters, const Predictor& predict,
-                            int folds);
+                            int folds, int restarts = 5);
 
 /// Quality of fixed coefficients on rows.
 [[nodiscard]] FitQuality judge(const std::vector<FitRow>& rows, const Predictor& predict,

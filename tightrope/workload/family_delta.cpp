@@ -39,8 +39,7 @@ Model read_qwen_delta(const ConfigObject& c, const Family& family) {
   const std::string_view count = c.first_of({"num_experts", "num_local_experts"});
   if (c.has(count)) {
     read_experts(c, count, "moe_intermediate_size", attention.ffn);
-    attention.ffn.shared_hidden =
-        c.integer_or("shared_expert_intermediate_size", 0, {0, 1 << 22});
+    attention.ffn.shared_hidden = c.integer_or("shared_expert_intermediate_size", 0, {0, 1 << 22});
     attention.ffn.shared_gate = attention.ffn.shared_hidden > 0;
   } else {
     attention.ffn.hidden = ffn_width(c, "intermediate_size");

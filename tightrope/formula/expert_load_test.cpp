@@ -1,0 +1,43 @@
+#include "tightrope/formula/expert_load.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+namespace tightrope::formula {
+namespace {
+
+TEST(ExpertLoads, Laws) {
+  // An even choice is the mean number of occupied boxes.
+  const ExpertSpread even = expert_spread({256, 8, 32, 8, 0.0});
+  EXPECT_NEAR(even.active, 256 * (1 - std::pow(1 - 8.0 / 256, 32)), 0.2);
+  // One token wakes exactly its experts; very many wake all.
+  EXPECT_NEAR(expert_spread({128, 4, 1, 1, 1.0}).active, 4, 0.01);
+  EXPECT_NEAR(expert_spread({128, 4, 1e6, 1, 1.0}).active, 128, 0.01);
+  // One place holds all the load.
+  EXPECT_EQ(expert_spread({128, 4, 10, 1, 1.0}).busiest, 1.0);
+  // Nothing to route wakes nobody.
+  EXPECT_EQ(expert_spread({128, 4, 0, 4, 1.0}).active, 0.0);
+}
+
+RC_GTEST_PROP(ExpertLoads, MoreTokensWakeMoreAndLoadMoreEvenly, ()) {
+  ExpertLoad load;
+  load.experts = *rc::gen::inRange(8, 513);
+  load.experts_per_token = *rc::gen::inRange(1, 9);
+  load.ranks = *rc::gen::element(1.0, 2.0, 4.0, 8.0);
+  load.skew = *rc::gen::inRange(0, 30) / 10.0;
+  load.tokens = *rc::gen::inRange(1, 5000);
+  const ExpertSpread few = expert_spread(load);
+  load.tokens *= 2;
+  const ExpertSpread many = expert_spread(load);
+  RC_ASSERT(few.active <= many.active + 1e-9);
+  RC_ASSERT(many.active <= load.experts + 1e-9);
+  RC_ASSERT(many.busiest <= few.busiest + 1e-9);
+  RC_ASSERT(many.busiest >= 1.0);
+  load.skew += 0.5;
+  RC_ASSERT(expert_spread(load).busiest >= many.busiest - 1e-9);
+}
+
+}  // namespace
+}  // namespace tightrope::formula

@@ -1,0 +1,136 @@
+#include "tightrope/infer/pricing.h"
+
+#include <gtest/gtest.h>
+
+#include "tightrope/infer/memory.h"
+#include "tightrope/infer/test_contexts_internal.h"
+
+namespace tightrope::infer {
+namespace {
+
+struct Case {
+  std::string model, chip, numerics;
+  Deployment deployment;
+};
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all = {
+      {"llama3-70b", "h100", "fp8", {.tp = 8}},
+      {"llama3-8b", "trainium2", "bf16", {.tp = 4}},
+      {"gpt-oss-120b", "h200", "mxfp4", {.tp = 2}},
+      {"deepseek-v3", "b200", "nvfp4", {.dp = 8, .ep = 8}},
+      {"deepseek-v3", "gb200", "fp8-block", {.tp = 8, .pp = 2, .ep = 8}},
+      {"qwen3.5-397b-a17b", "b200", "bf16", {.tp = 8}},
+  };
+  return all;
+}
+
+TEST(Pricing, MoreTokensNeverTakeLess) {
+  for (const Case& c : cases()) {
+    const Context context = test_context(c.model, c.chip, c.numerics);
+    const formula::IterationTimes t = iteration_times(Pricing(context, c.deployment), 4096, 512);
+    EXPECT_EQ(t.by_tokens.front(), formula::IterationCost{}) << "no work costs nothing";
+    for (std::size_t i = 1; i < t.by_tokens.size(); ++i) {
+      ASSERT_GE(t.by_tokens[i].time, t.by_tokens[i - 1].time) << c.model << " " << i;
+      ASSERT_GE(t.by_tokens[i].energy, t.by_tokens[i - 1].energy) << c.model << " " << i;
+    }
+    EXPECT_GT(t.by_tokens[1].time, 0);
+    EXPECT_GT(t.by_yields[1].time, 0);
+  }
+}
+
+TEST(Pricing, TablesAreThePricesUpTo64Tokens) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  const formula::IterationTimes t = iteration_times(pricing, 256, 64);
+  for (const int n : {1, 7, 33, 64}) {
+    EXPECT_NEAR(static_cast<double>(t.by_tokens[static_cast<std::size_t>(n)].time) /
+                    formula::ticks_per_second,
+                pricing.tokens(n).time.raw(), 1e-9)
+        << n;
+  }
+}
+
+TEST(Pricing, ItemsSumToTheIteration) {
+  for (const Case& c : cases()) {
+    const Context context = test_context(c.model, c.chip, c.numerics);
+    std::vector<PricedItem> items;
+    const Pricing pricing(context,
+                          {.tp = c.deployment.tp, .dp = c.deployment.dp, .ep = c.deployment.ep});
+    const Spent whole = pricing.tokens(48, &items);
+    Seconds sum{};
+    for (const PricedItem& item : items) sum += item.time * static_cast<double>(item.layers);
+    EXPECT_NEAR(sum / whole.time, 1.0, 1e-9) << c.model;
+    EXPECT_LE(whole.busy, whole.time);
+  }
+}
+
+TEST(Pricing, MoreBandwidthIsNeverSlower) {
+  for (const Case& c : cases()) {
+    Context context = test_context(c.model, c.chip, c.numerics);
+    const Pricing before(context, c.deployment);
+    const Seconds tokens = before.tokens(64).time, key = before.attention().decode_key.time;
+    context.kernels.hbm_bandwidth *= 1.5;
+    context.fabric.scaleup.bandwidth *= 1.5;
+    context.fabric.scaleout.bandwidth *= 1.5;
+    const Pricing after(context, c.deployment);
+    EXPECT_LE(after.tokens(64).time, tokens) << c.model;
+    EXPECT_LE(after.attention().decode_key.time, key) << c.model;
+  }
+}
+
+TEST(Pricing, DraftsCostTokensAndYieldMore) {
+  const Context plain = test_context("deepseek-v3", "b200", "fp8-block");
+  const Context drafted = test_context("deepseek-v3", "b200", "fp8-block", 3);
+  EXPECT_EQ(plain.speculation.accepted, 1.0);
+  EXPECT_GT(drafted.speculation.accepted, 1.0);
+  EXPECT_LT(drafted.speculation.accepted, 4.0);
+  const Deployment d{.tp = 8};
+  EXPECT_EQ(Pricing(drafted, d).decode_tokens(), 4.0);
+  EXPECT_GT(Pricing(drafted, d).yields(8).time, Pricing(plain, d).yields(8).time);
+}
+
+TEST(Numerics, ChipsWithoutAFormatWidenProductsAndKeepWeightsNarrow) {
+  const Context hopper = test_context("gpt-oss-120b", "h100", "mxfp4");
+  EXPECT_EQ(hopper.numerics.feed.product, DType::bf16);
+  EXPECT_LT(hopper.numerics.feed.weight_bytes, 0.6);
+  const Context blackwell = test_context("gpt-oss-120b", "b200", "mxfp4");
+  EXPECT_EQ(blackwell.numerics.feed.product, DType::fp4);
+  EXPECT_EQ(blackwell.numerics.attention.product, DType::bf16) << "experts only";
+  const Result<Numerics> unknown = find_numerics("fp7", false);
+  ASSERT_FALSE(unknown.has_value());
+  EXPECT_EQ(unknown.error().what, "unknown weight format \"fp7\"");
+  EXPECT_EQ(find_numerics("fp8+kv4", false).error().what, "unknown cache format \"kv4\"");
+  EXPECT_EQ(find_numerics("bf16+kv8", false)->kv_bytes, 1.0);
+}
+
+TEST(Memory, PartsSumToTheDevice) {
+  for (const Case& c : cases()) {
+    const Context context = test_context(c.model, c.chip, c.numerics);
+    const ServingMemory m = serving_memory(context, c.deployment, 8192);
+    EXPECT_NEAR((m.weights + m.activations + m.reserve + m.cache) / m.device, 1.0, 1e-12)
+        << c.model;
+    EXPECT_TRUE(m.fits()) << c.model;
+    EXPECT_EQ(why_not(context, c.deployment), "");
+  }
+}
+
+TEST(Memory, TensorParallelismDividesWeightsAndCacheUpToItsHeads) {
+  const Context context = test_context("llama3-70b", "h200", "bf16");
+  const ServingMemory two = serving_memory(context, {.tp = 2}, 1024);
+  const ServingMemory eight = serving_memory(context, {.tp = 8}, 1024);
+  const ServingMemory wide = serving_memory(context, {.tp = 16}, 1024);
+  EXPECT_NEAR(two.weights / eight.weights, 4.0, 0.01);
+  EXPECT_EQ(two.token.raw(), 4 * eight.token.raw());
+  EXPECT_EQ(wide.token.raw(), eight.token.raw()) << "8 heads are not divided by 16";
+  EXPECT_FALSE(serving_memory(context, {}, 1024).fits());
+}
+
+TEST(Memory, WhatDoesNotDivideSaysSo) {
+  const Context context = test_context("deepseek-v3", "b200", "fp8-block");
+  EXPECT_EQ(why_not(context, {.tp = 24}), "128 attention heads do not divide by tp 24");
+  EXPECT_EQ(why_not(context, {.tp = 8, .dp = 3, .ep = 24}), "256 experts do not divide by ep 24");
+}
+
+}  // namespace
+}  // namespace tightrope::infer

@@ -1,0 +1,86 @@
+#include "tightrope/infer/steady.h"
+
+#include <gtest/gtest.h>
+
+#include "tightrope/infer/test_contexts_internal.h"
+
+namespace tightrope::infer {
+namespace {
+
+TEST(Steady, Laws) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  const SteadyLimits limits;
+  double before_rate = 0;
+  Seconds before_tpot{};
+  for (const double clients : {1.0, 2.0, 8.0, 32.0, 128.0}) {
+    const Load load{.input = 1024, .output = 512, .concurrency = clients};
+    const Steady s = closed_loop(pricing, load, limits);
+    // More clients: never less throughput, never faster tokens.
+    EXPECT_GE(s.requests_a_s, before_rate);
+    EXPECT_GE(s.tpot, before_tpot);
+    // Little's law over those that decode.
+    const double decoding = s.requests_a_s * (s.tpot * (load.output - 1)).raw();
+    EXPECT_NEAR(decoding / s.decoding, 1.0, 0.05) << clients;
+    EXPECT_NEAR(s.e2e / (s.ttft + s.tpot * (load.output - 1)), 1.0, 1e-12);
+    EXPECT_GT(s.busy_share, 0.0);
+    EXPECT_LE(s.busy_share, 1.0);
+    before_rate = s.requests_a_s;
+    before_tpot = s.tpot;
+  }
+}
+
+TEST(Steady, ACachedPrefixIsNotPrefilledAgain) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  const Load whole{.input = 8192, .output = 256, .concurrency = 16};
+  Load cached = whole;
+  cached.cached = 6144;
+  EXPECT_LT(closed_loop(pricing, cached, {}).ttft, closed_loop(pricing, whole, {}).ttft);
+  EXPECT_LT(closed_loop(pricing, cached, {}).tpot, closed_loop(pricing, whole, {}).tpot);
+}
+
+TEST(Steady, TheCacheBoundsHowManyRun) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  const Load load{.input = 1000, .output = 1000, .concurrency = 64};
+  const Steady s = closed_loop(pricing, load, {.cache_tokens = 15000});
+  EXPECT_LE(s.decoding, 10.0);
+  EXPECT_DOUBLE_EQ(s.waiting, 54.0);
+  EXPECT_GT(s.ttft, closed_loop(pricing, load, {}).ttft);
+}
+
+// Engines that prefill alone keep equal requests in step: their prefills queue.
+TEST(Steady, EqualLengthsQueueWherePrefillStopsDecode) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  Load load{.input = 4096, .output = 128, .concurrency = 32, .spread = 0.0};
+  const SteadyLimits alone{.mixes_prefill = false};
+  const Steady equal = closed_loop(pricing, load, alone);
+  load.spread = 1.0;
+  const Steady spread = closed_loop(pricing, load, alone);
+  EXPECT_GT(equal.ttft, spread.ttft);
+  EXPECT_LT(equal.tpot, spread.tpot);
+}
+
+TEST(Steady, DisaggregationLaws) {
+  const Context context = test_context("deepseek-v3", "b200", "fp8-block");
+  const Pricing prefill(context, {.tp = 8}), decode(context, {.dp = 16, .ep = 16});
+  Disaggregated fleet;
+  fleet.prefill = &prefill;
+  fleet.decode = &decode;
+  fleet.kv_token = Bytes(70e3);
+  fleet.transfer = BytesPerSecond(50e9);
+  const Load load{.input = 4096, .output = 1024, .concurrency = 256};
+  const Steady one = disaggregated_loop(fleet, load);
+  // Everyone is somewhere: Little's law over the whole fleet.
+  EXPECT_LE(one.requests_a_s * one.e2e.raw(), load.concurrency * 1.01);
+  fleet.prefill_workers = 2;
+  EXPECT_LE(disaggregated_loop(fleet, load).ttft, one.ttft);
+  fleet.decode_workers = 2;
+  EXPECT_LE(disaggregated_loop(fleet, load).tpot, one.tpot);
+  EXPECT_GE(disaggregated_loop(fleet, load).requests_a_s, one.requests_a_s);
+}
+
+}  // namespace
+}  // namespace tightrope::infer
