@@ -47,7 +47,7 @@ std::string simulate_script(const serving_study::SimulateResult& result) {
   std::string text =
       "set terminal svg size 1120,760 font \"Helvetica,13\" noenhanced background \"#ffffff\"\n"
       "set grid xtics ytics lc rgb \"#e5e5e5\"\nset border 3 lc rgb \"#666666\"\n"
-      "set tics nomirror\nset key left top Left reverse samplen 1 spacing 1.1\n";
+      "set tics nomirror\nset key outside top center horizontal Left reverse samplen 1\n";
   text += data(result);
   text +=
       "set multiplot layout 2,2\nset title \"requests served within a time\"\n"
