@@ -100,7 +100,8 @@ std::string cache(const SimulateResult& r) {
       "found in it; {} put back",
       100 * use.mean, 100 * use.greatest, 100 * s.hit_rate, whole(s.preemptions));
   text += fmt::format("; queue {} on average, {} at most; {} under way at most",
-                      short_number(s.mean_waiting), whole(s.greatest_waiting), whole(s.greatest_in_flight));
+                      short_number(s.mean_waiting), whole(s.greatest_waiting),
+                      whole(s.greatest_in_flight));
   if (s.transfers > 0) text += fmt::format("; {} transfers of keys and values", whole(s.transfers));
   if (s.retries > 0) text += fmt::format("; {} sent again after failures", whole(s.retries));
   return text;
