@@ -83,7 +83,7 @@ std::string why_not(const Context& c, const Deployment& d) {
   const int ranks = d.tp * d.dp;
   for (const LayerPart& part : c.parts) {
     const workload::Attention& a = part.attention;
-    if (a.heads > 0 && a.heads % d.tp != 0) {
+    if (a.heads > 0 && a.heads % d.tp != 0 && !c.engine.copies_heads) {
       return fmt::format("{} attention heads do not divide by tp {}", a.heads, d.tp);
     }
     if (part.mixer.heads > 0 && part.mixer.heads % d.tp != 0) {

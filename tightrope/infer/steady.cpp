@@ -63,7 +63,7 @@ class Iterations {
 };
 
 double held_at_once(const Load& load, const SteadyLimits& limits) {
-  const double length = load.input + 0.5 * load.output;
+  const double length = load.input + (limits.reserves_output ? 1.0 : 0.5) * load.output;
   return std::max(1.0, std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
 }
 
@@ -145,6 +145,60 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   s.busy_share = r.iteration.busy / r.iteration.time;
   const double iterations_a_request = in_place.raw() / held / r.iteration.time.raw();
   s.request_energy = pricing.energy(r.iteration) * iterations_a_request;
+  return s;
+}
+
+namespace {
+
+double next_power(double tokens) { return std::exp2(std::ceil(std::log2(std::max(1.0, tokens)))); }
+
+/// Keys that decoding from `first` to `last` tokens in the cache reads, summed over its steps.
+double keys_read(double first, double last, bool buckets) {
+  if (!buckets) return 0.5 * (last - first) * (last + first);
+  double sum = 0;
+  while (first < last) {
+    double bucket = next_power(first);
+    if (bucket <= first) bucket *= 2;  // full to the brim: the next token needs the next one
+    const double until = std::min(last, bucket);
+    sum += (until - first) * bucket;
+    first = until;
+  }
+  return sum;
+}
+
+}  // namespace
+
+Steady static_loop(const Pricing& pricing, const Load& load, const SteadyLimits& limits) {
+  const double held = held_at_once(load, limits);
+  const double prompt = limits.buckets_cache ? next_power(load.input) : load.input;
+  const Load padded{.input = prompt, .output = load.output, .concurrency = held};
+  const Iterations work(pricing, padded, limits);
+  const AttentionPrices& prices = pricing.attention();
+  const double steps = std::max(0.0, load.output - 1.0);
+  const Spent bare = pricing.tokens(held) + pricing.yields(held) + prices.decode * held;
+  const auto reading = [&](double keys) {
+    const double window = prices.window > 0 ? prices.window : 0.0;
+    return prices.decode_key * (held * keys) + prices.decode_window_key * (held * std::min(keys, window));
+  };
+  const double last = load.input + steps;
+  const double middle = load.input + 0.5 * steps;
+  const bool buckets = limits.buckets_cache;
+  const double mean_keys = steps > 0 ? keys_read(load.input, last, buckets) / steps : 0.0;
+  const Spent mean = bare + reading(mean_keys);
+  const Spent typical = bare + reading(buckets ? next_power(middle) : middle);
+  const Spent first = work.mixed(0, held * prompt);
+  Steady s;
+  s.iteration = mean.time;
+  s.decoding = held;
+  s.tpot = typical.time;
+  const Seconds start = Seconds(pricing.context().engine.request_ms * 1e-3) + first.time;
+  const Seconds batch = start + mean.time * steps;
+  s.requests_a_s = held / batch.raw();
+  s.waiting = load.concurrency - held;
+  s.ttft = start + Seconds(s.waiting / s.requests_a_s);
+  s.e2e = s.ttft + mean.time * steps;
+  s.busy_share = mean.busy / mean.time;
+  s.request_energy = (pricing.energy(first) + pricing.energy(mean) * steps) * (1.0 / held);
   return s;
 }
 

@@ -22,6 +22,8 @@ struct SteadyLimits {
   double sequences = 1e9;      ///< at most this many under way
   double token_budget = 8192;  ///< of one iteration, over the replica
   bool mixes_prefill = true;
+  bool reserves_output = false;  ///< a sequence needs room for all it will write when it starts
+  bool buckets_cache = false;    ///< static_loop: attention reads to the next power of two
 };
 
 /// What the replica does then.
@@ -47,6 +49,16 @@ struct Steady {
 /// Valid: lengths >= 1; concurrency > 0. Means only: tails and bursts are the simulator's.
 /// Checked by: Steady.Laws
 [[nodiscard]] Steady closed_loop(const Pricing& pricing, const Load& load,
+                                 const SteadyLimits& limits);
+
+/// What: batches of as many requests as clients, which start together and end together. `tpot` is
+///   that of the middle token (the median: times grow with the cache).
+/// Formula: ttft = request_ms + t(B input) prefilled at once; a step at length c = t(B) + B key(c),
+///   key(c) = that of the next power of two with buckets_cache; X = B / (ttft + sum of steps)
+/// Source: derived; Neuron's compiled graphs: context and token buckets (Transformers-NeuronX guide).
+/// Valid: as closed_loop; concurrency above what the cache holds waits for the next batch.
+/// Checked by: Steady.StaticBatches
+[[nodiscard]] Steady static_loop(const Pricing& pricing, const Load& load,
                                  const SteadyLimits& limits);
 
 /// Prefill and decode on replicas of their own.

@@ -223,8 +223,11 @@ std::string tuning_text(const ServingFit& fit, const ServingTable& table) {
     return 0;
   };
   for (const infer::Engine& e : fit.tuning.engines) {
-    out += fmt::format("\n[[engine]]\nname = \"{}\"\nrows = {}\nmixes_prefill = {}\n", e.name,
-                       rows_of(e.name), e.mixes_prefill);
+    out += fmt::format("\n[[engine]]\nname = \"{}\"\nrows = {}\n", e.name, rows_of(e.name));
+    for (const infer::EngineFlag& f : infer::engine_flags()) {
+      const bool usual = infer::Engine{}.*f.member;
+      if (e.*f.member != usual) out += fmt::format("{} = {}\n", f.name, !usual);
+    }
     for (const auto& f : infer::engine_fields()) {
       out += fmt::format("{} = {:.4g}\n", f.name, e.*f.member);
     }

@@ -85,4 +85,18 @@ int unsaid_year(const ServingRow& row) {
   return !row.version.empty() || row.date.empty() ? first : std::atoi(row.date.substr(0, 4).c_str());
 }
 
+UnsaidWorkload unsaid_workload(const std::string& workload, const std::string& scenario) {
+  UnsaidWorkload known;
+  const TomlNode* entries = published_runs().find("workload");
+  for (const TomlNode& entry : entries == nullptr ? std::vector<TomlNode>{} : entries->items) {
+    if (text_of(entry, "name") != workload) continue;
+    known.input = number_of(entry, "input");
+    known.output = number_of(entry, "output");
+    if (scenario == "offline") continue;
+    known.ttft_limit_ms = number_of(entry, scenario + "_ttft_ms");
+    known.tpot_limit_ms = number_of(entry, scenario + "_tpot_ms");
+  }
+  return known;
+}
+
 }  // namespace tightrope::serving_study

@@ -11,4 +11,13 @@ namespace tightrope::serving_study {
 /// The year of a row's software: of its release, else of its measurement.
 [[nodiscard]] int unsaid_year(const ServingRow& row);
 
+/// Requests of a benchmark that names its workload only. Zeros when it is not known.
+struct UnsaidWorkload {
+  double input = 0, output = 0;  ///< mean lengths in tokens
+  double ttft_limit_ms = 0, tpot_limit_ms = 0;  ///< that its scenario demands (99th percentiles)
+};
+/// `workload` as MLPerf Inference spells its models; `scenario`: offline, server, interactive.
+[[nodiscard]] UnsaidWorkload unsaid_workload(const std::string& workload,
+                                             const std::string& scenario);
+
 }  // namespace tightrope::serving_study
