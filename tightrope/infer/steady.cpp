@@ -51,7 +51,7 @@ class Iterations {
   }
   [[nodiscard]] Spent prefill(double tokens) const {
     const double share = tokens / uncached_;
-    return attention_.prefill * std::max(share, 1.0) + attention_.prefill_score * (scores_ * share) +
+    return attention_.prefill + attention_.prefill_score * (scores_ * share) +
            attention_.prefill_window_score * (window_scores_ * share);
   }
 

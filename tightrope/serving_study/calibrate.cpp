@@ -13,6 +13,7 @@ namespace {
 
 // First tokens count less: they hang on how a benchmark starts, and on clients.
 constexpr double first_token_weight = 0.35;
+constexpr std::size_t metrics = 3;  // time per output token, to the first, output tokens a second
 
 // Numbers that rows decide, and between what they must stay.
 struct Knob {
@@ -20,13 +21,13 @@ struct Knob {
   double low, high;
 };
 constexpr Knob engine_knobs[] = {
-    {"step_us", 0, 6000},      {"sequence_us", 0, 60},   {"kernel_share", 0.2, 2.5},
+    {"step_us", 0, 6000},      {"sequence_us", 0, 60},   {"kernel_share", 0.2, 4.0},
     {"expert_share", 0.6, 3.0}, {"request_ms", 0, 400},  {"cast_share", 0, 2},  {"prefill_kernel_us", 0, 200},
 };
 constexpr Knob shared_knobs[] = {{"draft_acceptance", 0.3, 0.95}, {"expert_skew", 0, 3}};
 constexpr Knob chip_knobs[] = {
     {"decode_read_share", 0.3, 1.0}, {"latent_read_share", 0.1, 1.0}, {"decode_kernel_us", 1, 25},
-    {"reduce_us", 1, 30},            {"peer_us", 1, 80},              {"decode_head_ns", 0, 40},
+    {"reduce_us", 1, 80},            {"peer_us", 1, 80},              {"decode_head_ns", 0, 40},
 };
 
 // How much a member of a family is drawn to it: in rows, and what counts as near zero.
@@ -119,24 +120,31 @@ class Fitter {
       parameters.push_back({std::string(k.name), std::clamp(now, k.low, k.high), k.low, k.high});
     }
     std::vector<study::FitRow> targets;
-    for (const std::size_t i : rows) {
-      targets.push_back({table_.rows[i].tpot_ms, 1.0});
-      targets.push_back({table_.rows[i].ttft_ms, first_token_weight});
+    std::vector<std::size_t> asked;  // of the answers, those that were measured
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      const ServingRow& row = table_.rows[rows[r]];
+      const double measured[] = {row.tpot_ms, row.ttft_ms, row.output_tokens_a_s};
+      constexpr double weights[] = {1.0, first_token_weight, 1.0};
+      for (std::size_t k = 0; k < metrics; ++k) {
+        if (!(measured[k] > 0)) continue;
+        targets.push_back({measured[k], weights[k]});
+        asked.push_back(metrics * r + k);
+      }
     }
     if (block.drawn) targets.insert(targets.end(), N, {1.0, kin_weight});
-    std::vector<double> seen, answers(2 * rows.size());
+    std::vector<double> seen, answers(metrics * rows.size());
     const study::Predictor predictor = [&](std::size_t at, const std::vector<double>& x) {
-      if (at >= answers.size()) {
-        const study::FitParameter& p = parameters[at - answers.size()];
+      if (at >= asked.size()) {
+        const study::FitParameter& p = parameters[at - asked.size()];
         const double offset = kin_offset * (p.high - p.low);
-        return (x[at - answers.size()] - p.low + offset) / (p.start - p.low + offset);
+        return (x[at - asked.size()] - p.low + offset) / (p.start - p.low + offset);
       }
       if (x != seen) {
         seen = x;
         set(block, x);
         answer(rows, answers);
       }
-      return answers[at];
+      return answers[asked[at]];
     };
     const study::FitResult result = study::fit(targets, parameters, predictor, 0);
     set(block, result.values());
@@ -162,8 +170,9 @@ class Fitter {
       ServingCase& c = cases_[rows[r]];
       retune(c, table_.rows[rows[r]], tuning_);
       const infer::Steady s = predict(c, table_.rows[rows[r]]);
-      answers[2 * r] = s.tpot.raw() * 1e3;
-      answers[2 * r + 1] = s.ttft.raw() * 1e3;
+      answers[metrics * r] = s.tpot.raw() * 1e3;
+      answers[metrics * r + 1] = s.ttft.raw() * 1e3;
+      answers[metrics * r + 2] = output_tokens_a_s(c, s);
     });
   }
 

@@ -22,7 +22,7 @@ std::string model_of(const std::string& path) {
       {"llama-2-70b", "llama2-70b"},     {"llama2-70b", "llama2-70b"},
       {"llama-2-13b", "llama2-13b"},     {"llama-2-7b", "llama2-7b"},
       {"llama-v4-maverick", "llama4-maverick"}, {"llama-4-scout", "llama4-scout"},
-      {"mistral-7b", "mistral-7b"},      {"mixtral-8x7b", "mixtral-8x7b"},
+      {"mistral-7b-instruct-v0.2", "mistral-7b-v0.2"}, {"mistral-7b", "mistral-7b"},      {"mixtral-8x7b", "mixtral-8x7b"},
       {"qwen3-32b", "qwen3-32b"},        {"qwen3-30b-a3b", "qwen3-30b-a3b"},
       {"qwen3-235b", "qwen3-235b-a22b"}, {"qwen3.5-397b", "qwen3.5-397b-a17b"},
       {"llama-3.3/3.1-70b", "llama3-70b"},
