@@ -42,6 +42,11 @@ class Iterations {
     return std::max(room, 0.05 * limits_.token_budget);
   }
   [[nodiscard]] double uncached() const { return uncached_; }
+  /// Sequences that can decode while those that end are replaced within the token budget.
+  [[nodiscard]] double most_decodes(double steps) const {
+    if (!limits_.mixes_prefill) return 1e12;
+    return limits_.token_budget / (pricing_.decode_tokens() + uncached_ / std::max(steps, 1.0));
+  }
 
  private:
   [[nodiscard]] Spent beside_tokens(double decodes, double yields) const {
@@ -109,7 +114,8 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const double accepted = std::max(1.0, pricing.context().speculation.accepted);
   const double steps = std::max(0.0, load.output - 1.0) / accepted;
   const double held = held_at_once(load, limits);
-  double decodes = held;
+  const double most = work.most_decodes(steps);
+  double decodes = std::min(held, most);
   Rhythm r;
   Seconds first{};
   constexpr int most_rounds = 24;
@@ -118,7 +124,8 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
     r = rhythm(work, limits, decodes, steps, load.spread);
     first = r.with_chunk.time * r.chunks + r.prefill_alone * (0.5 * r.lockstep * held);
     const double decoding = steps * r.iteration.time.raw();
-    const double target = std::max(held * decoding / (decoding + first.raw()), 1e-3);
+    const double free = held * decoding / (decoding + first.raw());
+    const double target = std::max(std::min(free, most), 1e-3);
     const bool done = std::fabs(target - decodes) < settled * decodes;
     // More decodes slow the iteration and so raise their own share: half steps beyond the first.
     decodes = i == 0 ? target : 0.4 * decodes + 0.6 * target;
@@ -139,8 +146,14 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service + wave;
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
   s.requests_a_s = held / in_place.raw();
+  // Those that hold a place but wait for their turn in the budget: as Little's law has it.
+  if (steps > 0) {
+    s.requests_a_s = std::min(s.requests_a_s, 1.05 * decodes / (steps * r.iteration.time.raw()));
+  }
   s.waiting = load.concurrency - held;
   if (s.waiting > 0) s.ttft += Seconds(s.waiting / s.requests_a_s);
+  constexpr double late = 3.605;  // ln 100 means, of which the mean counts one
+  s.late_ttft = s.ttft + r.iteration.time * 0.5 + queue * late;
   s.e2e = s.ttft + s.tpot * std::max(0.0, load.output - 1.0);
   s.busy_share = r.iteration.busy / r.iteration.time;
   const double iterations_a_request = in_place.raw() / held / r.iteration.time.raw();

@@ -29,6 +29,9 @@ struct SteadyLimits {
 /// What the replica does then.
 struct Steady {
   Seconds ttft{}, tpot{}, e2e{};
+  /// 99th percentile of the first, estimated: waits are spread exponentially (Kingman's heavy
+  /// traffic), service is not.
+  Seconds late_ttft{};
   Seconds iteration{};        ///< mean
   double decoding = 0;        ///< sequences that decode, on average
   double waiting = 0;         ///< requests without room in the cache

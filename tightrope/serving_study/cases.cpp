@@ -57,6 +57,11 @@ Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catal
   if (row.mapping_unsaid) {
     TR_TRY(c.deployment, fastest_deployment(c.context, row.chips, c.load, c.bounds));
   }
+  if (row.experts_unsaid) {
+    infer::Deployment spread = c.deployment;
+    spread.ep = spread.tp * spread.dp;
+    c.deployment = faster_of(c.context, {c.deployment, spread}, c.load, c.bounds).value_or(c.deployment);
+  }
   c.replicas = row.chips > 0 ? std::max(1, row.chips * chip->ranks_per_chip / c.deployment.ranks()) : 1;
   std::string reason = infer::why_not(c.context, c.deployment);
   if (reason.empty() && row.disaggregated) reason = infer::why_not(c.context, row.prefill);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <fmt/format.h>
-
 namespace tightrope::serving_study {
 namespace {
 
@@ -55,7 +53,7 @@ infer::Steady serve(const infer::Context& context, const Deployment& deployment,
   infer::Steady all = at(load.concurrency);
   if (!(bounds.first.raw() > 0) && !(bounds.token.raw() > 0)) return all;
   const auto keeps = [&](const infer::Steady& s) {
-    return (bounds.first.raw() <= 0 || s.ttft <= bounds.first) &&
+    return (bounds.first.raw() <= 0 || s.late_ttft <= bounds.first) &&
            (bounds.token.raw() <= 0 || s.tpot <= bounds.token);
   };
   // Who waits for room in the cache is late, so the search begins at what runs at once.
@@ -73,18 +71,13 @@ infer::Steady serve(const infer::Context& context, const Deployment& deployment,
   return best;
 }
 
-Result<Deployment> fastest_deployment(const infer::Context& context, int chips,
-                                      const infer::Load& load, const LoadBounds& bounds) {
-  const bool routed = std::any_of(context.parts.begin(), context.parts.end(),
-                                  [](const infer::LayerPart& p) { return p.experts > 0; });
-  const int ranks = std::min(chips * context.chip.ranks_per_chip,
-                             context.fabric.fabric.domain_ranks);
+Result<Deployment> faster_of(const infer::Context& context, const std::vector<Deployment>& choices,
+                             const infer::Load& load, const LoadBounds& bounds) {
   Deployment best;
   double most = 0;
-  for (const Deployment& d : candidates(routed, ranks)) {
+  for (const Deployment& d : choices) {
     if (!infer::why_not(context, d).empty()) continue;
-    const infer::SteadyLimits limits = limits_of(context, d);
-    if (limits.cache_tokens < load.input + load.output) continue;
+    if (limits_of(context, d).cache_tokens < load.input + load.output) continue;
     const double rate = serve(context, d, load, bounds).requests_a_s / d.ranks();
     if (rate > most) {
       most = rate;
@@ -92,7 +85,20 @@ Result<Deployment> fastest_deployment(const infer::Context& context, int chips,
     }
   }
   if (most > 0) return best;
-  return fail(ErrorCode::unsupported, fmt::format("no mapping fits {} chips", chips));
+  return fail(ErrorCode::unsupported, "the model fits no such mapping");
+}
+
+Result<Deployment> fastest_deployment(const infer::Context& context, int chips,
+                                      const infer::Load& load, const LoadBounds& bounds) {
+  const bool routed = std::any_of(context.parts.begin(), context.parts.end(),
+                                  [](const infer::LayerPart& p) { return p.experts > 0; });
+  const int ranks = std::min(chips * context.chip.ranks_per_chip,
+                             context.fabric.fabric.domain_ranks);
+  // Stages only where nothing fits without: they pay by bubbles that a steady state does not show.
+  std::vector<Deployment> whole, staged;
+  for (const Deployment& d : candidates(routed, ranks)) (d.pp == 1 ? whole : staged).push_back(d);
+  Result<Deployment> best = faster_of(context, whole, load, bounds);
+  return best ? best : faster_of(context, staged, load, bounds);
 }
 
 }  // namespace tightrope::serving_study

@@ -5,7 +5,7 @@
 
 namespace tightrope::serving_study {
 
-/// Longest mean times a load may have; 0: any.
+/// The longest 99th percentile of first tokens and mean time per token a load may have; 0: any.
 struct LoadBounds {
   Seconds first{}, token{};
 };
@@ -18,6 +18,12 @@ struct LoadBounds {
 /// them; requests beyond those come no faster than they are served.
 [[nodiscard]] infer::Steady serve(const infer::Context& context, const infer::Deployment& deployment,
                                   const infer::Load& load, const LoadBounds& bounds);
+
+/// The one of `choices` that runs, fits and serves most requests a second and rank within the
+/// bounds. Errors: unsupported, when none does.
+[[nodiscard]] Result<infer::Deployment> faster_of(const infer::Context& context,
+                                                  const std::vector<infer::Deployment>& choices,
+                                                  const infer::Load& load, const LoadBounds& bounds);
 
 /// What who is free to choose would: the deployment on at most `chips` chips, whole replicas of it
 /// filling them, that serves most requests a second and chip within the bounds.

@@ -28,6 +28,7 @@ struct ServingRow {
   /// replica's. Throughput is of all of them.
   int chips = 0;
   bool mapping_unsaid = false;  ///< how the model lies on the chips: the fastest that fits is taken
+  bool experts_unsaid = false;  ///< ep is not said: none or over all ranks, whichever is faster
   double ttft_limit_ms = 0, tpot_limit_ms = 0;  ///< that the measured load had to keep; 0: none
   std::string unclear;  ///< what keeps the row from being predicted; empty when all is said
   double ttft_ms = 0, tpot_ms = 0, output_tokens_a_s = 0;  ///< 0: not measured

@@ -53,7 +53,9 @@ class MetricReader {
     row.concurrency = leading_number(cell(at, "concurrency_or_batch"));
     const std::string& source = cell(at, "source");
     if (holds(source, "TensorRT-LLM")) {
-      perf_overview(row);
+      row.source = row.engine = "tensorrt-llm";
+      row.queued = true;
+      row.experts_unsaid = holds(cell(at, "notes"), "ep not stated") && row.deployment.tp > 1;
     } else if (holds(source, "MLPerf")) {
       mlperf(row, at);
     } else if (holds(source, "neuron")) {
@@ -122,13 +124,6 @@ class MetricReader {
       if (holds(name, chip)) return chip;
     }
     return hardware;
-  }
-
-  static void perf_overview(ServingRow& row) {
-    row.source = "tensorrt-llm";
-    row.engine = "tensorrt-llm";
-    row.queued = true;
-    // "MoE ep not stated for TP entries": its benchmark's default cuts experts over all ranks.
   }
 
   void mlperf(ServingRow& row, std::size_t at) const {
