@@ -36,6 +36,7 @@ const std::vector<ServingField<Engine>>& engine_fields() {
 const std::vector<EngineFlag>& engine_flags() {
   static const std::vector<EngineFlag> flags = {
       {"mixes_prefill", &Engine::mixes_prefill},
+      {"shares_free_memory", &Engine::shares_free_memory},
       {"reserves_output", &Engine::reserves_output},
       {"static_batches", &Engine::static_batches},
       {"buckets_cache", &Engine::buckets_cache},

@@ -25,6 +25,7 @@ struct Engine {
   double token_budget = 8192;   ///< tokens of one iteration, at most
   double most_sequences = 1e6;  ///< under way at once, a data-parallel group
   bool mixes_prefill = true;    ///< prefill chunks and decodes share an iteration
+  bool shares_free_memory = false;  ///< memory_share is of what weights and activations leave
   bool reserves_output = false;  ///< a sequence starts when its whole length fits in the cache
   /// Requests run in batches that start and end together (compiled graphs of one batch size).
   bool static_batches = false;

@@ -70,7 +70,10 @@ ServingMemory serving_memory(const Context& c, const Deployment& d, double itera
   const auto hidden = static_cast<double>(c.model.hidden);
   m.activations = Bytes(iteration_tokens / d.dp * (4 * hidden + 2 * widest) * half_precision);
   constexpr double gib = 1024.0 * 1024 * 1024;
-  m.reserve = (1.0 - c.engine.memory_share) * m.device + Bytes(c.engine.reserve_gib * gib);
+  const Bytes shared = c.engine.shares_free_memory
+                           ? max(m.device - m.weights - m.activations, Bytes(0.0))
+                           : m.device;
+  m.reserve = (1.0 - c.engine.memory_share) * shared + Bytes(c.engine.reserve_gib * gib);
   m.cache = m.device - m.weights - m.activations - m.reserve;
   m.token = Bytes(token);
   m.sequence = Bytes(sequence);

@@ -69,7 +69,10 @@ class Iterations {
 
 double held_at_once(const Load& load, const SteadyLimits& limits) {
   const double length = load.input + (limits.reserves_output ? 1.0 : 0.5) * load.output;
-  return std::max(1.0, std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
+  const double most =
+      std::max(1.0, std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
+  if (!(load.requests > 0)) return most;
+  return load.requests / std::ceil(load.requests / most);
 }
 
 struct Rhythm {

@@ -14,6 +14,9 @@ struct Load {
   /// A benchmark that starts all clients at once and sends this many waves of requests: the first
   /// wave queues for its prefill. 0: no such start.
   double waves = 0;
+  /// Requests of a run in all, which come at once and are equally long: waves of equal size.
+  /// 0: without end.
+  double requests = 0;
 };
 
 /// How the replica schedules and what it may keep.

@@ -22,7 +22,8 @@ infer::Load load_of(const ServingRow& row) {
           .cached = 0,
           .concurrency = row.queued ? unlimited : row.concurrency,
           .spread = row.spread,
-          .waves = row.queued ? 0 : benchmark_waves};
+          .waves = row.queued ? 0 : benchmark_waves,
+          .requests = row.requests};
 }
 
 Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catalog,
@@ -58,9 +59,12 @@ Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catal
     TR_TRY(c.deployment, fastest_deployment(c.context, row.chips, c.load, c.bounds));
   }
   if (row.experts_unsaid) {
-    infer::Deployment spread = c.deployment;
-    spread.ep = spread.tp * spread.dp;
-    c.deployment = faster_of(c.context, {c.deployment, spread}, c.load, c.bounds).value_or(c.deployment);
+    const int ranks = row.deployment.tp * row.deployment.dp, pp = row.deployment.pp;
+    const std::vector<infer::Deployment> choices = {{.tp = ranks, .pp = pp, .dp = 1, .ep = 1},
+                                                    {.tp = ranks, .pp = pp, .dp = 1, .ep = ranks},
+                                                    {.tp = 1, .pp = pp, .dp = ranks, .ep = 1},
+                                                    {.tp = 1, .pp = pp, .dp = ranks, .ep = ranks}};
+    c.deployment = faster_of(c.context, choices, c.load, c.bounds).value_or(c.deployment);
   }
   c.replicas = row.chips > 0 ? std::max(1, row.chips * chip->ranks_per_chip / c.deployment.ranks()) : 1;
   std::string reason = infer::why_not(c.context, c.deployment);

@@ -24,11 +24,13 @@ struct ServingRow {
   double spread = 0;
   /// All requests wait from the start: as many run as the cache holds and the engine takes.
   bool queued = false;
+  double requests = 0;  ///< of a queued run, in all; 0: not said, taken as without end
   /// Chips of the whole measurement, when those of one replica are not said or are fewer; 0: one
   /// replica's. Throughput is of all of them.
   int chips = 0;
   bool mapping_unsaid = false;  ///< how the model lies on the chips: the fastest that fits is taken
-  bool experts_unsaid = false;  ///< ep is not said: none or over all ranks, whichever is faster
+  /// ep is not said, nor whether attention is split by sequences: the fastest that fits is taken.
+  bool experts_unsaid = false;
   double ttft_limit_ms = 0, tpot_limit_ms = 0;  ///< that the measured load had to keep; 0: none
   std::string unclear;  ///< what keeps the row from being predicted; empty when all is said
   double ttft_ms = 0, tpot_ms = 0, output_tokens_a_s = 0;  ///< 0: not measured

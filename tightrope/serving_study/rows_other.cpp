@@ -55,6 +55,8 @@ class MetricReader {
     if (holds(source, "TensorRT-LLM")) {
       row.source = row.engine = "tensorrt-llm";
       row.queued = true;
+      row.requests = unsaid_requests(row);
+      row.numerics = published_numerics(row);
       row.experts_unsaid = holds(cell(at, "notes"), "ep not stated") && row.deployment.tp > 1;
     } else if (holds(source, "MLPerf")) {
       mlperf(row, at);
@@ -124,6 +126,15 @@ class MetricReader {
       if (holds(name, chip)) return chip;
     }
     return hardware;
+  }
+
+  /// The document's options keep DeepSeek's cache in 8 bits, and GPT-OSS's but on Hopper; its other
+  /// checkpoints are NVIDIA's own, with one scale a tensor.
+  static std::string published_numerics(const ServingRow& row) {
+    const bool hopper = row.chip.starts_with("h");
+    if (holds(row.model, "deepseek")) return row.numerics + "+kv8";
+    if (holds(row.model, "gpt-oss")) return row.numerics + (hopper ? "" : "+kv8");
+    return row.numerics == "fp8-block" ? "fp8" : row.numerics;
   }
 
   void mlperf(ServingRow& row, std::size_t at) const {

@@ -85,6 +85,17 @@ int unsaid_year(const ServingRow& row) {
   return !row.version.empty() || row.date.empty() ? first : std::atoi(row.date.substr(0, 4).c_str());
 }
 
+double unsaid_requests(const ServingRow& row) {
+  const TomlNode* entries = published_runs().find("requests");
+  double requests = 0;
+  for (const TomlNode& entry : entries == nullptr ? std::vector<TomlNode>{} : entries->items) {
+    if (text_of(entry, "engine") != row.engine) continue;
+    if (number_of(entry, "output") != row.output || number_of(entry, "input") != row.input) continue;
+    requests = number_of(entry, "requests");
+  }
+  return requests;
+}
+
 UnsaidWorkload unsaid_workload(const std::string& workload, const std::string& scenario) {
   UnsaidWorkload known;
   const TomlNode* entries = published_runs().find("workload");
