@@ -42,7 +42,9 @@ bool fused(Shard shard) { return shard == Shard::expert_tokens || shard == Shard
 
 // Kernels of a layer that the host issues: products, passes of their own, attention, links.
 /// Heads a rank computes: where they do not divide, the fullest rank's.
-double rank_heads(int heads, int tp) { return std::max(1.0, std::ceil(static_cast<double>(heads) / tp)); }
+double rank_heads(int heads, int tp) {
+  return std::max(1.0, std::ceil(static_cast<double>(heads) / tp));
+}
 
 /// How much wider attention's projections are on a rank that pads heads: queries and, for the one
 /// product that makes all three, keys and values kept whole.

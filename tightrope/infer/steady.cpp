@@ -194,7 +194,8 @@ Steady static_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const Spent bare = pricing.tokens(held) + pricing.yields(held) + prices.decode * held;
   const auto reading = [&](double keys) {
     const double window = prices.window > 0 ? prices.window : 0.0;
-    return prices.decode_key * (held * keys) + prices.decode_window_key * (held * std::min(keys, window));
+    return prices.decode_key * (held * keys) +
+           prices.decode_window_key * (held * std::min(keys, window));
   };
   const double last = load.input + steps;
   const double middle = load.input + 0.5 * steps;

@@ -82,8 +82,15 @@ class Fitter {
     }
     Block<infer::ChipHabits, std::size(chip_knobs)> all{
         {}, chip_knobs, infer::chip_habit_fields(), {}, false};
-    for (infer::ChipHabits& c : tuning_.chips) all.records.push_back(&c);
-    fit_block(all, [](std::size_t) { return true; });
+    // GPUs are kin; what is no GPU has numbers of its own.
+    const auto gpu = [&](std::size_t i) { return cases_[i].context.chip.kind == "gpu"; };
+    for (infer::ChipHabits& c : tuning_.chips) {
+      const bool other = std::any_of(used_.begin(), used_.end(), [&](std::size_t i) {
+        return cases_[i].architecture == c.architecture && !gpu(i);
+      });
+      if (!other) all.records.push_back(&c);
+    }
+    fit_block(all, gpu);
     for (infer::ChipHabits& c : tuning_.chips) {
       Block<infer::ChipHabits, std::size(chip_knobs)> own{
           {&c}, chip_knobs, infer::chip_habit_fields(), c.architecture, true};
@@ -205,14 +212,40 @@ infer::ServingTuning unfitted(infer::ServingTuning tuning) {
   return tuning;
 }
 
+/// Engines and chips that no used row measured keep what they had; kin of those measured follow.
+void keep_unmeasured(infer::ServingTuning& tuning, const infer::ServingTuning& start,
+                     const ServingTable& table, const std::vector<ServingCase>& cases,
+                     const std::vector<bool>& use) {
+  std::vector<std::string> engines, chips;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (!cases[i].refused.empty() || !(use.empty() || use[i])) continue;
+    engines.push_back(table.rows[i].engine);
+    chips.push_back(cases[i].architecture);
+  }
+  const auto among = [](const std::vector<std::string>& all, const std::string& name) {
+    return std::find(all.begin(), all.end(), name) != all.end();
+  };
+  for (std::size_t e = 0; e < tuning.engines.size(); ++e) {
+    if (!among(engines, base_name(tuning.engines[e].name))) tuning.engines[e] = start.engines[e];
+  }
+  for (std::size_t c = 0; c < tuning.chips.size(); ++c) {
+    const std::string& name = tuning.chips[c].architecture;
+    if (!name.empty() && !among(chips, name)) tuning.chips[c] = start.chips[c];
+  }
+}
+
 }  // namespace
 
 ServingFit fit_serving(const ServingTable& table, std::vector<ServingCase> cases,
                        const infer::ServingTuning& start, const std::vector<bool>& use,
                        int sweeps) {
-  Fitter fitter(table, std::move(cases), unfitted(start), use);
+  infer::ServingTuning blank = unfitted(start);
+  keep_unmeasured(blank, start, table, cases, use);
+  Fitter fitter(table, cases, std::move(blank), use);
   for (int i = 0; i < sweeps; ++i) fitter.sweep();
-  return fitter.result();
+  ServingFit fit = fitter.result();
+  keep_unmeasured(fit.tuning, start, table, cases, use);
+  return fit;
 }
 
 std::string tuning_text(const ServingFit& fit, const ServingTable& table) {

@@ -26,6 +26,25 @@ infer::Load load_of(const ServingRow& row) {
           .requests = row.requests};
 }
 
+/// Takes the deployment that a row leaves open, and counts its replicas.
+Result<void> choose_deployment(ServingCase& c, const ServingRow& row) {
+  if (row.mapping_unsaid) {
+    TR_TRY(c.deployment, fastest_deployment(c.context, row.chips, c.load, c.bounds));
+  }
+  if (row.experts_unsaid) {
+    const int ranks = row.deployment.tp * row.deployment.dp, pp = row.deployment.pp;
+    const std::vector<infer::Deployment> choices = {{.tp = ranks, .pp = pp, .dp = 1, .ep = 1},
+                                                    {.tp = ranks, .pp = pp, .dp = 1, .ep = ranks},
+                                                    {.tp = 1, .pp = pp, .dp = ranks, .ep = 1},
+                                                    {.tp = 1, .pp = pp, .dp = ranks, .ep = ranks}};
+    const Result<infer::Deployment> best = faster_of(c.context, choices, c.load, c.bounds);
+    if (best) c.deployment = *best;
+  }
+  const int ranks = row.chips * c.context.chip.ranks_per_chip;
+  c.replicas = std::max(1, ranks / c.deployment.ranks());
+  return {};
+}
+
 Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catalog,
                             const formula::Calibration& calibration,
                             const infer::ServingTuning& tuning) {
@@ -52,21 +71,11 @@ Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catal
     TR_TRY(c.prefill_context, infer::make_context(request, *system, catalog, calibration));
   }
   for (const infer::LayerPart& part : c.context.parts) c.routed = c.routed || part.experts > 0;
-  c.bounds = {.first = Seconds(row.ttft_limit_ms * 1e-3), .token = Seconds(row.tpot_limit_ms * 1e-3)};
+  c.bounds.first = Seconds(row.ttft_limit_ms * 1e-3);
+  c.bounds.token = Seconds(row.tpot_limit_ms * 1e-3);
   c.load = load_of(row);
   c.deployment = row.deployment;
-  if (row.mapping_unsaid) {
-    TR_TRY(c.deployment, fastest_deployment(c.context, row.chips, c.load, c.bounds));
-  }
-  if (row.experts_unsaid) {
-    const int ranks = row.deployment.tp * row.deployment.dp, pp = row.deployment.pp;
-    const std::vector<infer::Deployment> choices = {{.tp = ranks, .pp = pp, .dp = 1, .ep = 1},
-                                                    {.tp = ranks, .pp = pp, .dp = 1, .ep = ranks},
-                                                    {.tp = 1, .pp = pp, .dp = ranks, .ep = 1},
-                                                    {.tp = 1, .pp = pp, .dp = ranks, .ep = ranks}};
-    c.deployment = faster_of(c.context, choices, c.load, c.bounds).value_or(c.deployment);
-  }
-  c.replicas = row.chips > 0 ? std::max(1, row.chips * chip->ranks_per_chip / c.deployment.ranks()) : 1;
+  TR_TRY_VOID(choose_deployment(c, row));
   std::string reason = infer::why_not(c.context, c.deployment);
   if (reason.empty() && row.disaggregated) reason = infer::why_not(c.context, row.prefill);
   if (!reason.empty()) return fail(ErrorCode::unsupported, reason);

@@ -34,8 +34,8 @@ void retune(ServingCase& c, const ServingRow& row, const infer::ServingTuning& t
 /// Output tokens a second of all the measurement's replicas.
 [[nodiscard]] double output_tokens_a_s(const ServingCase& c, const infer::Steady& steady);
 
-/// The same as predict with nothing but the datasheet: weights and cache read at full HBM bandwidth, products
-/// at full peak, links at nameplate, no fixed times.
+/// The same as predict with nothing but the datasheet: weights and cache read at full HBM
+/// bandwidth, products at full peak, links at nameplate, no fixed times.
 [[nodiscard]] infer::Steady plain_roofline(const ServingCase& c, const ServingRow& row);
 
 }  // namespace tightrope::serving_study

@@ -16,14 +16,15 @@ struct LoadBounds {
 
 /// One replica under a load. With bounds, the most requests under way (up to the load's) that keep
 /// them; requests beyond those come no faster than they are served.
-[[nodiscard]] infer::Steady serve(const infer::Context& context, const infer::Deployment& deployment,
-                                  const infer::Load& load, const LoadBounds& bounds);
+[[nodiscard]] infer::Steady serve(const infer::Context& context,
+                                  const infer::Deployment& deployment, const infer::Load& load,
+                                  const LoadBounds& bounds);
 
 /// The one of `choices` that runs, fits and serves most requests a second and rank within the
 /// bounds. Errors: unsupported, when none does.
-[[nodiscard]] Result<infer::Deployment> faster_of(const infer::Context& context,
-                                                  const std::vector<infer::Deployment>& choices,
-                                                  const infer::Load& load, const LoadBounds& bounds);
+[[nodiscard]] Result<infer::Deployment> faster_of(
+    const infer::Context& context, const std::vector<infer::Deployment>& choices,
+    const infer::Load& load, const LoadBounds& bounds);
 
 /// What who is free to choose would: the deployment on at most `chips` chips, whole replicas of it
 /// filling them, that serves most requests a second and chip within the bounds.

@@ -44,10 +44,12 @@ Deployment deployment_of(double tp, double pp, double dp, double etp, double ep)
 /// A run and all that was measured of it: rows that agree are one measurement.
 std::string fingerprint(const ServingRow& r) {
   const std::string prefill = r.disaggregated ? to_string(r.prefill) : std::string();
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", r.chip, r.engine, r.model,
-                     r.numerics, to_string(r.deployment), prefill, r.prefill_workers,
-                     r.decode_workers, r.input, r.output, r.concurrency, r.queued, r.chips,
-                     r.ttft_limit_ms, r.ttft_ms, r.tpot_ms, r.output_tokens_a_s);
+  std::string key = r.chip;
+  const std::string lies = to_string(r.deployment);
+  for (const std::string& part : {r.engine, r.model, r.numerics, lies, prefill}) key += '|' + part;
+  return key + fmt::format("|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", r.prefill_workers, r.decode_workers,
+                           r.input, r.output, r.concurrency, r.queued, r.chips, r.ttft_limit_ms,
+                           r.ttft_ms, r.tpot_ms, r.output_tokens_a_s);
 }
 
 class PointReader {

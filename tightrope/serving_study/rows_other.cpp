@@ -174,9 +174,9 @@ bool is_metric_table(const CsvTable& table) {
 }
 
 Result<std::vector<ServingRow>> metric_rows(const CsvTable& table) {
-  TR_TRY_VOID(table.require({"id", "source", "model", "hardware", "n_accelerators", "tp", "precision",
-                             "engine", "input_len", "output_len", "concurrency_or_batch", "metric",
-                             "value"}));
+  TR_TRY_VOID(table.require({"id", "source", "model", "hardware", "n_accelerators", "tp",
+                             "precision", "engine", "input_len", "output_len",
+                             "concurrency_or_batch", "metric", "value"}));
   const MetricReader reader(table);
   std::vector<ServingRow> rows;
   std::map<std::string, std::size_t> runs;

@@ -90,7 +90,9 @@ double unsaid_requests(const ServingRow& row) {
   double requests = 0;
   for (const TomlNode& entry : entries == nullptr ? std::vector<TomlNode>{} : entries->items) {
     if (text_of(entry, "engine") != row.engine) continue;
-    if (number_of(entry, "output") != row.output || number_of(entry, "input") != row.input) continue;
+    const bool same = number_of(entry, "input") == row.input &&
+                      number_of(entry, "output") == row.output;
+    if (!same) continue;
     requests = number_of(entry, "requests");
   }
   return requests;
