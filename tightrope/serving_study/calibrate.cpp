@@ -154,11 +154,12 @@ class Fitter {
       return answers[asked[at]];
     };
     const study::FitResult result = study::fit(targets, parameters, predictor, 0);
-    set(block, result.values());
+    std::vector<double> best = result.values();
+    keep_idle(block, rows, parameters, best);
+    set(block, best);
     for (std::size_t k = 0; k < N; ++k) {
       if (!block.owner.empty()) {
-        remember(block.owner, block.knobs[k].name, result.numbers[k].value,
-                 static_cast<int>(rows.size()));
+        remember(block.owner, block.knobs[k].name, best[k], static_cast<int>(rows.size()));
       }
     }
   }
@@ -172,6 +173,22 @@ class Fitter {
     }
   }
 
+  /// Numbers that no answer depends on stay where they were.
+  template <class Record, std::size_t N>
+  void keep_idle(const Block<Record, N>& block, const std::vector<std::size_t>& rows,
+                 const std::vector<study::FitParameter>& parameters, std::vector<double>& best) {
+    std::vector<double> with(metrics * rows.size()), without(with.size());
+    set(block, best);
+    answer(rows, with);
+    for (std::size_t k = 0; k < N; ++k) {
+      std::vector<double> x = best;
+      x[k] = parameters[k].start;
+      set(block, x);
+      answer(rows, without);
+      if (with == without) best[k] = parameters[k].start;
+    }
+  }
+
   void answer(const std::vector<std::size_t>& rows, std::vector<double>& answers) {
     for_each_index(rows.size(), [&](std::size_t r) {
       ServingCase& c = cases_[rows[r]];
@@ -179,7 +196,7 @@ class Fitter {
       const infer::Steady s = predict(c, table_.rows[rows[r]]);
       answers[metrics * r] = s.tpot.raw() * 1e3;
       answers[metrics * r + 1] = s.ttft.raw() * 1e3;
-      answers[metrics * r + 2] = output_tokens_a_s(c, s);
+      answers[metrics * r + 2] = output_rate(c, s).raw();
     });
   }
 
@@ -217,10 +234,13 @@ void keep_unmeasured(infer::ServingTuning& tuning, const infer::ServingTuning& s
                      const ServingTable& table, const std::vector<ServingCase>& cases,
                      const std::vector<bool>& use) {
   std::vector<std::string> engines, chips;
+  bool gpus = false, shared = false;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     if (!cases[i].refused.empty() || !(use.empty() || use[i])) continue;
     engines.push_back(table.rows[i].engine);
     chips.push_back(cases[i].architecture);
+    gpus = gpus || cases[i].context.chip.kind == "gpu";
+    shared = shared || cases[i].routed || table.rows[i].drafts > 0;
   }
   const auto among = [](const std::vector<std::string>& all, const std::string& name) {
     return std::find(all.begin(), all.end(), name) != all.end();
@@ -230,7 +250,11 @@ void keep_unmeasured(infer::ServingTuning& tuning, const infer::ServingTuning& s
   }
   for (std::size_t c = 0; c < tuning.chips.size(); ++c) {
     const std::string& name = tuning.chips[c].architecture;
-    if (!name.empty() && !among(chips, name)) tuning.chips[c] = start.chips[c];
+    const bool measured = name.empty() ? gpus : among(chips, name);
+    if (!measured) tuning.chips[c] = start.chips[c];
+  }
+  for (const auto& f : infer::shared_fields()) {
+    if (!shared) tuning.*f.member = start.*f.member;
   }
 }
 

@@ -71,8 +71,7 @@ Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catal
     TR_TRY(c.prefill_context, infer::make_context(request, *system, catalog, calibration));
   }
   for (const infer::LayerPart& part : c.context.parts) c.routed = c.routed || part.experts > 0;
-  c.bounds.first = Seconds(row.ttft_limit_ms * 1e-3);
-  c.bounds.token = Seconds(row.tpot_limit_ms * 1e-3);
+  c.bounds = {.first = row.first_bound, .token = row.token_bound};
   c.load = load_of(row);
   c.deployment = row.deployment;
   TR_TRY_VOID(choose_deployment(c, row));
@@ -159,8 +158,8 @@ infer::Steady predict(const ServingCase& c, const ServingRow& row) {
   return run(c.context, c.prefill_context, c, row);
 }
 
-double output_tokens_a_s(const ServingCase& c, const infer::Steady& steady) {
-  return steady.output_tokens_a_s(c.load) * c.replicas;
+TokensPerSecond output_rate(const ServingCase& c, const infer::Steady& steady) {
+  return TokensPerSecond(steady.output_tokens_a_s(c.load) * c.replicas);
 }
 
 infer::Steady plain_roofline(const ServingCase& c, const ServingRow& row) {

@@ -32,7 +32,7 @@ void retune(ServingCase& c, const ServingRow& row, const infer::ServingTuning& t
 [[nodiscard]] infer::Steady predict(const ServingCase& c, const ServingRow& row);
 
 /// Output tokens a second of all the measurement's replicas.
-[[nodiscard]] double output_tokens_a_s(const ServingCase& c, const infer::Steady& steady);
+[[nodiscard]] TokensPerSecond output_rate(const ServingCase& c, const infer::Steady& steady);
 
 /// The same as predict with nothing but the datasheet: weights and cache read at full HBM
 /// bandwidth, products at full peak, links at nameplate, no fixed times.

@@ -48,7 +48,7 @@ std::string fingerprint(const ServingRow& r) {
   const std::string lies = to_string(r.deployment);
   for (const std::string& part : {r.engine, r.model, r.numerics, lies, prefill}) key += '|' + part;
   return key + fmt::format("|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", r.prefill_workers, r.decode_workers,
-                           r.input, r.output, r.concurrency, r.queued, r.chips, r.ttft_limit_ms,
+                           r.input, r.output, r.concurrency, r.queued, r.chips, r.first_bound.raw(),
                            r.ttft_ms, r.tpot_ms, r.output_tokens_a_s);
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tightrope/core/result.h"
+#include "tightrope/core/units.h"
 #include "tightrope/infer/deployment.h"
 
 namespace tightrope::serving_study {
@@ -31,7 +32,7 @@ struct ServingRow {
   bool mapping_unsaid = false;  ///< how the model lies on the chips: the fastest that fits is taken
   /// ep is not said, nor whether attention is split by sequences: the fastest that fits is taken.
   bool experts_unsaid = false;
-  double ttft_limit_ms = 0, tpot_limit_ms = 0;  ///< that the measured load had to keep; 0: none
+  Seconds first_bound{}, token_bound{};  ///< that the measured load had to keep; 0: none
   std::string unclear;  ///< what keeps the row from being predicted; empty when all is said
   double ttft_ms = 0, tpot_ms = 0, output_tokens_a_s = 0;  ///< 0: not measured
 };

@@ -148,10 +148,9 @@ class MetricReader {
     const UnsaidWorkload known = unsaid_workload(workload, scenario);
     row.input = known.input;
     row.output = known.output;
-    row.ttft_limit_ms = known.ttft_limit_ms;
-    row.tpot_limit_ms = known.tpot_limit_ms;
+    row.first_bound = known.first_bound;
+    row.token_bound = known.token_bound;
     row.queued = true;
-    if (scenario == "offline") row.ttft_limit_ms = row.tpot_limit_ms = 0;
     // Submissions print what their runs wrote on average.
     const double written = number_after(cell(at, "notes"), "TOKENS_PER_SAMPLE: ");
     if (written > 0) row.output = written;

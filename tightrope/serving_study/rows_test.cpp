@@ -71,15 +71,16 @@ TEST(ServingRows, Submissions) {
       "H200-SXM-141GB,8,,,,,fp8,,\"TensorRT 10.11, CUDA 12.9\",,MLPerf dataset,MLPerf dataset,";
   const ServingTable t =
       read(metric_header + "o" + run + "Offline,tokens_per_s_offline,34000,tok/s (system),"
-           "TOKENS_PER_SAMPLE: 291.7\ns" + run + "Server,tokens_per_s_server,33000,tok/s (system),\n");
+           "TOKENS_PER_SAMPLE: 291.7\ns" + run +
+           "Server,tokens_per_s_server,33000,tok/s (system),\n");
   ASSERT_EQ(t.rows.size(), 2u);
   EXPECT_EQ(t.rows[0].output, 291.7);
-  EXPECT_EQ(t.rows[0].tpot_limit_ms, 0);
+  EXPECT_EQ(t.rows[0].token_bound.raw(), 0);
   EXPECT_EQ(t.rows[0].chip, "h200");
   EXPECT_EQ(t.rows[0].chips, 8);
   EXPECT_TRUE(t.rows[0].mapping_unsaid);
   EXPECT_EQ(t.rows[1].output, 294.45);
-  EXPECT_EQ(t.rows[1].tpot_limit_ms, 200);
+  EXPECT_EQ(t.rows[1].token_bound.raw(), 0.2);
 }
 
 TEST(ServingRows, NeuronTable) {
@@ -129,7 +130,7 @@ TEST(ServingRows, Cases) {
   ASSERT_EQ(cases.size(), 2u);
   EXPECT_TRUE(cases[0].refused.empty()) << cases[0].refused;
   EXPECT_EQ(cases[0].deployment.ranks(), 8);
-  EXPECT_GT(output_tokens_a_s(cases[0], predict(cases[0], t.rows[0])), 0);
+  EXPECT_GT(output_rate(cases[0], predict(cases[0], t.rows[0])).raw(), 0);
   EXPECT_EQ(cases[1].refused, "no chip \"NVIDIA RTX PRO 6000\"");
 }
 

@@ -106,8 +106,8 @@ UnsaidWorkload unsaid_workload(const std::string& workload, const std::string& s
     known.input = number_of(entry, "input");
     known.output = number_of(entry, "output");
     if (scenario == "offline") continue;
-    known.ttft_limit_ms = number_of(entry, scenario + "_ttft_ms");
-    known.tpot_limit_ms = number_of(entry, scenario + "_tpot_ms");
+    known.first_bound = Seconds(number_of(entry, scenario + "_ttft_ms") * 1e-3);
+    known.token_bound = Seconds(number_of(entry, scenario + "_tpot_ms") * 1e-3);
   }
   return known;
 }

@@ -17,7 +17,7 @@ namespace tightrope::serving_study {
 /// Requests of a benchmark that names its workload only. Zeros when it is not known.
 struct UnsaidWorkload {
   double input = 0, output = 0;  ///< mean lengths in tokens
-  double ttft_limit_ms = 0, tpot_limit_ms = 0;  ///< that its scenario demands (99th percentiles)
+  Seconds first_bound{}, token_bound{};  ///< that its scenario demands (99th percentiles)
 };
 /// `workload` as MLPerf Inference spells its models; `scenario`: offline, server, interactive.
 [[nodiscard]] UnsaidWorkload unsaid_workload(const std::string& workload,
