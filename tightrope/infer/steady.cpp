@@ -51,6 +51,11 @@ class Iterations {
     return std::max(room, 0.05 * limits_.token_budget);
   }
   [[nodiscard]] double uncached() const { return uncached_; }
+  /// Sequences that can decode while those that end are replaced within the token budget.
+  [[nodiscard]] double most_decodes(double steps) const {
+    if (!limits_.mixes_prefill) return 1e12;
+    return limits_.token_budget / (pricing_.decode_tokens() + uncached_ / std::max(steps, 1.0));
+  }
 
  private:
   [[nodiscard]] Spent beside_tokens(double decodes, double yields) const {
@@ -74,9 +79,11 @@ class Iterations {
 };
 
 double held_at_once(const Load& load, const SteadyLimits& limits) {
-  const double length = load.input + 0.5 * load.output;
-  return std::max(1.0,
-                  std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
+  const double length = load.input + (limits.reserves_output ? 1.0 : 0.5) * load.output;
+  const double most =
+      std::max(1.0, std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
+  if (!(load.requests > 0)) return most;
+  return load.requests / std::ceil(load.requests / most);
 }
 
 struct Rhythm {
@@ -121,7 +128,8 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const double accepted = std::max(1.0, pricing.context().speculation.accepted);
   const double steps = std::max(0.0, load.output - 1.0) / accepted;
   const double held = held_at_once(load, limits);
-  double decodes = held;
+  const double most = work.most_decodes(steps);
+  double decodes = std::min(held, most);
   Rhythm r;
   Seconds first{};
   constexpr int most_rounds = 24;
@@ -130,7 +138,8 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
     r = rhythm(work, limits, decodes, steps, load.spread);
     first = r.with_chunk.time * r.chunks + r.prefill_alone * (0.5 * r.lockstep * held);
     const double decoding = steps * r.iteration.time.raw();
-    const double target = std::max(held * decoding / (decoding + first.raw()), 1e-3);
+    const double free = held * decoding / (decoding + first.raw());
+    const double target = std::max(std::min(free, most), 1e-3);
     const bool done = std::fabs(target - decodes) < settled * decodes;
     // More decodes slow the iteration and so raise their own share: half steps beyond the first.
     decodes = i == 0 ? target : 0.4 * decodes + 0.6 * target;
@@ -152,12 +161,73 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service + wave;
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
   s.requests_a_s = held / in_place.raw();
+  // Those that hold a place but wait for their turn in the budget: as Little's law has it.
+  if (steps > 0) {
+    s.requests_a_s = std::min(s.requests_a_s, 1.05 * decodes / (steps * r.iteration.time.raw()));
+  }
   s.waiting = load.concurrency - held;
   if (s.waiting > 0) s.ttft += Seconds(s.waiting / s.requests_a_s);
+  constexpr double late = 3.605;  // ln 100 means, of which the mean counts one
+  s.late_ttft = s.ttft + r.iteration.time * 0.5 + queue * late;
   s.e2e = s.ttft + s.tpot * std::max(0.0, load.output - 1.0);
   s.busy_share = r.iteration.busy / r.iteration.time;
   const double iterations_a_request = in_place.raw() / held / r.iteration.time.raw();
   s.request_energy = pricing.energy(r.iteration) * iterations_a_request;
+  return s;
+}
+
+namespace {
+
+double next_power(double tokens) { return std::exp2(std::ceil(std::log2(std::max(1.0, tokens)))); }
+
+/// Keys that decoding from `first` to `last` tokens in the cache reads, summed over its steps.
+double keys_read(double first, double last, bool buckets) {
+  if (!buckets) return 0.5 * (last - first) * (last + first);
+  double sum = 0;
+  while (first < last) {
+    double bucket = next_power(first);
+    if (bucket <= first) bucket *= 2;  // full to the brim: the next token needs the next one
+    const double until = std::min(last, bucket);
+    sum += (until - first) * bucket;
+    first = until;
+  }
+  return sum;
+}
+
+}  // namespace
+
+Steady static_loop(const Pricing& pricing, const Load& load, const SteadyLimits& limits) {
+  const double held = held_at_once(load, limits);
+  const double prompt = limits.buckets_cache ? next_power(load.input) : load.input;
+  const Load padded{.input = prompt, .output = load.output, .concurrency = held};
+  const Iterations work(pricing, padded, limits);
+  const AttentionPrices& prices = pricing.attention();
+  const double steps = std::max(0.0, load.output - 1.0);
+  const Spent bare = pricing.tokens(held) + pricing.yields(held) + prices.decode * held;
+  const auto reading = [&](double keys) {
+    const double window = prices.window > 0 ? prices.window : 0.0;
+    return prices.decode_key * (held * keys) +
+           prices.decode_window_key * (held * std::min(keys, window));
+  };
+  const double last = load.input + steps;
+  const double middle = load.input + 0.5 * steps;
+  const bool buckets = limits.buckets_cache;
+  const double mean_keys = steps > 0 ? keys_read(load.input, last, buckets) / steps : 0.0;
+  const Spent mean = bare + reading(mean_keys);
+  const Spent typical = bare + reading(buckets ? next_power(middle) : middle);
+  const Spent first = work.mixed(0, held * prompt);
+  Steady s;
+  s.iteration = mean.time;
+  s.decoding = held;
+  s.tpot = typical.time;
+  const Seconds start = Seconds(pricing.context().engine.request_ms * 1e-3) + first.time;
+  const Seconds batch = start + mean.time * steps;
+  s.requests_a_s = held / batch.raw();
+  s.waiting = load.concurrency - held;
+  s.ttft = start + Seconds(s.waiting / s.requests_a_s);
+  s.e2e = s.ttft + mean.time * steps;
+  s.busy_share = mean.busy / mean.time;
+  s.request_energy = (pricing.energy(first) + pricing.energy(mean) * steps) * (1.0 / held);
   return s;
 }
 

@@ -14,6 +14,9 @@ struct Load {
   /// A benchmark that starts all clients at once and sends this many waves of requests: the first
   /// wave queues for its prefill. 0: no such start.
   double waves = 0;
+  /// Requests of a run in all, which come at once and are equally long: waves of equal size.
+  /// 0: without end.
+  double requests = 0;
 };
 
 /// How the replica schedules and what it may keep.
@@ -22,11 +25,16 @@ struct SteadyLimits {
   double sequences = 1e9;      ///< at most this many under way
   double token_budget = 8192;  ///< of one iteration, over the replica
   bool mixes_prefill = true;
+  bool reserves_output = false;  ///< a sequence needs room for all it will write when it starts
+  bool buckets_cache = false;    ///< static_loop: attention reads to the next power of two
 };
 
 /// What the replica does then.
 struct Steady {
   Seconds ttft{}, tpot{}, e2e{};
+  /// 99th percentile of the first, estimated: waits are spread exponentially (Kingman's heavy
+  /// traffic), service is not.
+  Seconds late_ttft{};
   Seconds iteration{};  ///< mean
   double decoding = 0;  ///< sequences that decode, on average
   double waiting = 0;   ///< requests without room in the cache
@@ -47,6 +55,16 @@ struct Steady {
 /// Valid: lengths >= 1; concurrency > 0. Means only: tails and bursts are the simulator's.
 /// Checked by: Steady.Laws
 [[nodiscard]] Steady closed_loop(const Pricing& pricing, const Load& load,
+                                 const SteadyLimits& limits);
+
+/// What: batches of as many requests as clients, which start together and end together. `tpot` is
+///   that of the middle token (the median: times grow with the cache).
+/// Formula: ttft = request_ms + t(B input) prefilled at once; a step at length c = t(B) + B key(c),
+///   key(c) = that of the next power of two with buckets_cache; X = B / (ttft + sum of steps)
+/// Source: derived; Neuron's compiled graphs: context and token buckets (Transformers-NeuronX
+/// guide). Valid: as closed_loop; concurrency above what the cache holds waits for the next batch.
+/// Checked by: Steady.StaticBatches
+[[nodiscard]] Steady static_loop(const Pricing& pricing, const Load& load,
                                  const SteadyLimits& limits);
 
 /// Prefill and decode on replicas of their own.
