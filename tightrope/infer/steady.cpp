@@ -129,9 +129,12 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const double load_share = std::min(0.95, started * r.chunks * r.prefill_alone.raw() / r.chunks /
                                                std::max(r.iteration.time.raw(), 1e-12));
   const Seconds queue = r.prefill_alone * (0.5 * load_share / (1.0 - load_share));
+  s.prefill_alone = r.prefill_alone;
+  s.prefill_queue = min(queue, r.prefill_alone * (0.5 * held));
+  s.prefill_share = load_share;
   Seconds wave{};
   if (load.waves > 0) wave = r.prefill_alone * (0.5 * (held - 1.0) / load.waves);
-  const Seconds service = r.iteration.time * 0.5 + first + min(queue, r.prefill_alone * (0.5 * held));
+  const Seconds service = r.iteration.time * 0.5 + first + s.prefill_queue;
   s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service + wave;
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
   s.requests_a_s = held / in_place.raw();
@@ -192,6 +195,33 @@ Steady disaggregated_loop(const Disaggregated& fleet, const Load& load) {
   s.request_energy = fleet.prefill->energy(full) * (1.0 / (chunks > 1 ? 1.0 : together)) +
                      fleet.decode->energy(step) * (steps / std::max(each, 1e-12));
   return s;
+}
+
+PrefillWork prefill_work(const Pricing& pricing, const Load& load, const SteadyLimits& limits) {
+  const Iterations work(pricing, load, limits);
+  const double chunks = std::ceil(work.uncached() / limits.token_budget);
+  const double together = std::max(1.0, std::floor(limits.token_budget / work.uncached()));
+  const Spent one = work.mixed(0, work.uncached() / chunks) * chunks;
+  const Spent full = chunks > 1 ? one : work.mixed(0, work.uncached() * together);
+  const double prompts = chunks > 1 ? 1.0 : together;
+  PrefillWork out;
+  out.request = one.time;
+  out.requests_a_s = prompts / full.time.raw();
+  out.request_energy = pricing.energy(full) * (1.0 / prompts);
+  return out;
+}
+
+DecodeWork decode_work(const Pricing& pricing, const Load& load, double decoding) {
+  const SteadyLimits open;
+  const Iterations work(pricing, load, open);
+  const Spent step = work.decode(decoding);
+  const double accepted = std::max(1.0, pricing.context().speculation.accepted);
+  const double steps = std::max(0.0, load.output - 1.0) / accepted;
+  DecodeWork out;
+  out.tpot = step.time / accepted;
+  out.requests_a_s = decoding / std::max(1e-12, step.time.raw() * steps);
+  out.request_energy = pricing.energy(step) * (steps / decoding);
+  return out;
 }
 
 }  // namespace tightrope::infer
