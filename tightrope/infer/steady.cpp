@@ -70,13 +70,15 @@ double held_at_once(const Load& load, const SteadyLimits& limits) {
 struct Rhythm {
   Spent iteration;   // mean
   Spent with_chunk;  // of one that carries a chunk
-  double chunks = 1;       // a request
+  Spent alone;       // of one that carries nothing else
+  double chunks = 0;       // a request
   Seconds prefill_alone{};  // of one request's chunks, nothing else running
   double lockstep = 0;      // share of requests that queue for their prefill together
 };
 
+// `last` is the rhythm of the round before: what does not change is kept.
 Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, double decodes, double steps,
-              double spread) {
+              double spread, const Rhythm& last) {
   Rhythm r;
   const double started = decodes / std::max(steps, 1.0);  // requests that start an iteration
   const double prompt = work.uncached();
@@ -84,7 +86,8 @@ Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, double decodes
   const double tokens = started * prompt;
   const double carried = std::min(1.0, started * r.chunks);
   const double size = carried > 0 ? tokens / carried : prompt / r.chunks;
-  const Spent alone = work.mixed(0, prompt / r.chunks);
+  r.alone = r.chunks == last.chunks ? last.alone : work.mixed(0, prompt / r.chunks);
+  const Spent& alone = r.alone;
   r.prefill_alone = alone.time * r.chunks;
   const Spent plain = work.decode(decodes);
   if (limits.mixes_prefill) {
@@ -112,13 +115,27 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   double decodes = held;
   Rhythm r;
   Seconds first{};
-  constexpr int rounds = 12;  // contracts quickly: prefill is a small part of a request's time
+  // The sequences that decode are those that the rhythm they make lets decode: by secants between
+  // bounds, every third time half way. Where prices jump there may be none: then just below.
+  constexpr int rounds = 16;
+  constexpr double near = 1e-4;
+  double low = 0, high = held, before = 0, gap_before = 0;
   for (int i = 0; i < rounds; ++i) {
-    r = rhythm(work, limits, decodes, steps, load.spread);
+    r = rhythm(work, limits, decodes, steps, load.spread, r);
     first = r.with_chunk.time * r.chunks + r.prefill_alone * (0.5 * r.lockstep * held);
     const double decoding = steps * r.iteration.time.raw();
-    const double target = held * decoding / (decoding + first.raw());
-    decodes = 0.5 * (decodes + std::max(target, 1e-3));
+    const double target = std::max(held * decoding / (decoding + first.raw()), 1e-3);
+    const double gap = target - decodes;
+    if (std::abs(gap) <= near * decodes) break;
+    (gap > 0 ? low : high) = decodes;
+    const bool jump = high - low <= near * high;
+    if (jump && decodes <= low) break;
+    double next = i == 0 ? target : decodes + gap * (decodes - before) / (gap_before - gap);
+    if (i % 3 == 2 || !(next > low && next < high)) next = 0.5 * (low + high);
+    if (jump || i + 2 == rounds) next = std::max(low, 1e-3);
+    before = decodes;
+    gap_before = gap;
+    decodes = next;
   }
   Steady s;
   s.iteration = r.iteration.time;
