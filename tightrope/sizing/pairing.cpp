@@ -237,7 +237,15 @@ std::vector<Worker> least(const std::vector<Worker>& workers, const Offer& offer
 
 std::vector<PrefillWorker> cheapest(const std::vector<PrefillWorker>& workers, const Offer& offer,
                                     std::size_t count) {
-  return least(workers, offer, count);
+  std::vector<PrefillWorker> out = least(workers, offer, count);
+  if (workers.empty()) return out;
+  const auto quickest = std::ranges::min_element(
+      workers, {}, [](const PrefillWorker& w) { return w.work.request; });
+  const bool known = std::ranges::any_of(out, [&](const PrefillWorker& have) {
+    return have.deployment == quickest->deployment;
+  });
+  if (!known) out.push_back(*quickest);
+  return out;
 }
 
 std::vector<DecodeWorker> cheapest(const std::vector<DecodeWorker>& workers, const Offer& offer,

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "tightrope/core/check.h"
 #include "tightrope/sizing/percentile.h"
@@ -93,8 +92,8 @@ bool Replica::hopeless(const Best& best, const Front& front) const {
   constexpr double knots = 8;  // a power of two
   const double most = room_.token_budget + room_.sequences * pricing_.decode_tokens();
   Seconds cheapest = pricing_.tokens(most).time;
-  Seconds least_iteration(std::numeric_limits<double>::infinity());
   double most_requests = 0;
+  constexpr double slack = 1.02;  // closed_loop stops its rounds a little early
   for (double k = std::ceil(knots * std::log2(most)); k >= 0; --k) {
     const double octave = std::floor(k / knots);
     const double low = std::exp2(octave) * (1 + (k - knots * octave) / knots);
@@ -106,19 +105,18 @@ bool Replica::hopeless(const Best& best, const Front& front) const {
     const Seconds head = min(pricing_.yields(std::max(1.0, least)).time,
                              pricing_.yields(std::max(1.0, decodes)).time);
     const Seconds iteration = cheapest + head + each * least;
-    least_iteration = min(least_iteration, iteration);
-    most_requests = std::max(most_requests, decodes / (iteration.raw() * steps));
+    const double requests = slack * decodes / (iteration.raw() * steps);
+    most_requests = std::max(most_requests, requests);
+    if (!front.covers(slack * accepted / iteration.raw(), requests * demand.output / chips_)) {
+      return false;
+    }
   }
-  constexpr double slack = 1.02;  // closed_loop stops its rounds a little early
-  most_requests *= slack;
   const double workers = workers_for(most_requests);
   const double served = demand.rate > 0 ? std::min(most_requests, demand.rate) : most_requests;
   const Joules energy(idle_power(pricing_).raw() / served);
   const double bound = score(bill_of(most_requests, energy, workers), demand, settings_.objective,
                              offer_.tariff);
-  if (bound < best.worst()) return false;
-  return front.covers(slack * accepted / least_iteration.raw(),
-                      most_requests * demand.output / chips_);
+  return bound >= best.worst();
 }
 
 double Replica::tpot_at(double concurrency) const {

@@ -58,6 +58,7 @@ class Surveyor {
     }
     out_.best = std::move(exact);
     if (out_.decode.empty() && fastest_) out_.decode.push_back(*fastest_);
+    if (out_.prefill.empty() && quickest_) out_.prefill.push_back(*quickest_);
     return std::move(out_);
   }
 
@@ -135,7 +136,9 @@ class Surveyor {
     w.kv_token =
         infer::replica_limits(pricing.context(), w.deployment, room.memory).kv_token;
     links(pricing.context(), w.deployment, w.inside, w.outside);
-    keep(w, out_.prefill);
+    if (!quickest_ || w.work.request < quickest_->work.request) quickest_ = w;
+    const std::optional<Seconds>& most = settings_.limits.ttft;
+    if (!most || w.work.request <= *most) keep(w, out_.prefill);
   }
 
   // What a worker sends or takes, all its ranks that hold parts of one sequence together.
@@ -175,6 +178,7 @@ class Surveyor {
   bool disaggregate_;
   Survey out_;
   std::optional<DecodeWorker> fastest_;
+  std::optional<PrefillWorker> quickest_;
 };
 
 }  // namespace

@@ -39,7 +39,8 @@ struct Survey {
   Front front;
   Reach reach;
   Counters counters;
-  std::vector<PrefillWorker> prefill;  ///< none beaten by another of as many chips
+  std::vector<PrefillWorker> prefill;  ///< none beaten by another of as many chips;
+                                       ///< within the ttft limit, or the fastest alone
   std::vector<DecodeWorker> decode;    ///< likewise; within the tpot limit, or the fastest alone
 };
 
