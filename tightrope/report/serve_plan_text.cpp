@@ -232,10 +232,9 @@ std::string others_text(const ServeResult& result) {
 }
 
 std::string failure_text(const ServeRequest& r, const ServeResult& result) {
-  std::string text = "\nNothing keeps the limits.\n";
+  std::string text = result.nearest ? "\nNothing keeps the limits.\n" : "\nNothing serves it.\n";
   if (!result.nearest) {
-    return text + wrapped("  No deployment of any system holds the model and one request.", page,
-                          2);
+    return text + "  No system can hold the model and one request; below stands why.\n";
   }
   const sizing::Latency& high = result.nearest->fleet.high;
   const sizing::Tightest& t = result.tightest;

@@ -40,6 +40,13 @@ std::vector<DecodeWorker> thinned(const std::vector<DecodeWorker>& all, std::siz
   return out;
 }
 
+// Unlike systems that may stand side by side: of one provider, rented from one seller or bought.
+bool neighbours(const Seller& a, const Seller& b) {
+  if (a.system == b.system || a.system->provider != b.system->provider) return false;
+  if (!a.price || !b.price) return !a.price && !b.price;
+  return a.price->provider == b.price->provider;
+}
+
 void pair_all(const Market& market, const sizing::Settings& settings, Search& s) {
   const std::size_t count = s.offers.size();
   std::vector<std::vector<PrefillWorker>> few_prefill(count);
@@ -54,8 +61,7 @@ void pair_all(const Market& market, const sizing::Settings& settings, Search& s)
     for (const DecodeWorker& w : thinned(s.surveys[i].decode, own_decode)) decode.push_back(w);
     own.add(sizing::cheapest(s.surveys[i].prefill, s.offers[i], own_prefill), decode);
     for (std::size_t j = 0; j < count; ++j) {
-      const bool near = market.sellers[i].system->provider == market.sellers[j].system->provider;
-      if (near && market.sellers[i].system != market.sellers[j].system) {
+      if (neighbours(market.sellers[i], market.sellers[j])) {
         mixed.add(few_prefill[i], few_decode[j]);
       }
     }

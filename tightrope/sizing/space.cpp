@@ -8,12 +8,25 @@ namespace {
 
 using infer::Deployment;
 
-// Powers of two and divisors of the domain.
+// Powers of two, and the whole, halved as long as it is even: 72, 36, 18, 9.
 std::vector<int> sizes(int most) {
   std::vector<int> out;
-  for (int n = 1; n <= most; ++n) {
-    const bool power = (n & (n - 1)) == 0;
-    if (power || most % n == 0) out.push_back(n);
+  for (int n = 1; n <= most; n *= 2) out.push_back(n);
+  for (int n = most;; n /= 2) {
+    out.push_back(n);
+    if (n % 2 != 0) break;
+  }
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+// Ways to spread experts over a stage: an expert cut over more ranks than this only loses.
+constexpr int most_cuts = 8;
+std::vector<int> expert_ways(int stage) {
+  std::vector<int> out;
+  for (const int n : sizes(stage)) {
+    if (stage % n == 0 && stage / n <= most_cuts) out.push_back(n);
   }
   return out;
 }
@@ -42,7 +55,9 @@ std::vector<Deployment> deployments(const infer::Context& context, const Space& 
   const int domain = std::max(1, context.fabric.fabric.domain_ranks);
   const int each = std::max(1, context.chip.ranks_per_chip);
   const bool experts = routed(context);
-  const int most = space.max_chips > 0 ? space.max_chips * each : 4 * std::max(domain, each);
+  // Four domains, but no pipelines of whole racks.
+  const int usual_most = std::max(domain, std::min(4 * domain, 64 * each));
+  const int most = space.max_chips > 0 ? space.max_chips * each : usual_most;
   const std::vector<int> usual = sizes(domain);
   std::vector<Deployment> out;
   const auto offer = [&](const Deployment& d) {
@@ -67,7 +82,7 @@ std::vector<Deployment> deployments(const infer::Context& context, const Space& 
         // fills it; within, dense models may split either way.
         const bool beyond = stage * pp > domain;
         if (space.pp.empty() && pp > 1 && (experts || beyond) && 2 * stage <= domain) continue;
-        for (const int ep : values(space.ep, experts ? sizes(stage) : std::vector<int>{1})) {
+        for (const int ep : values(space.ep, experts ? expert_ways(stage) : std::vector<int>{1})) {
           if (stage % ep == 0) offer({.tp = tp, .pp = pp, .dp = dp, .ep = ep});
         }
       }

@@ -10,13 +10,13 @@
 
 namespace tightrope::sizing {
 
-/// Values to enumerate; an empty list means every one that divides.
+/// Values to enumerate; an empty list means powers of two and the domain's halves that divide.
 struct Space {
   std::vector<int> tp, pp, dp, ep;
   /// Shares of the engine's own token budget that an iteration may schedule.
   std::vector<double> budget_shares{1.0, 0.5, 0.25, 0.125};
   double max_sequences = 1024;  ///< of a group of tp ranks, at one time
-  int max_chips = 0;            ///< of a worker; 0: four scale-up domains
+  int max_chips = 0;            ///< of a worker; 0: four scale-up domains up to 64 chips, else one
 };
 
 /// Why deployments were not priced, and how many.
