@@ -61,7 +61,8 @@ std::string head(const ServeRequest& r, const ServeResult& result) {
       fmt::format("Goal: least {}; {}. Formats: {}.",
                   r.objective == sizing::Objective::throughput ? "chip time a token"
                                                                : sizing::to_string(r.objective),
-                  limits_text(r.limits), fmt::join(result.numerics, ", "));
+                  limits_text(r.limits),
+                  result.numerics.empty() ? "none" : fmt::format("{}", fmt::join(result.numerics, ", ")));
   return wrapped(model + demand, page, 2) + wrapped(goal, page, 2);
 }
 
@@ -217,10 +218,10 @@ std::string others_text(const ServeResult& result) {
         fmt::format("{} {}", with_thousands(static_cast<double>(count)), reason));
   }
   std::string line = fmt::format(
-      "  {} configurations of {} deployments on {} systems evaluated; {} break a limit, {} "
-      "searches were cut by a bound",
-      with_thousands(static_cast<double>(n.configurations)),
-      with_thousands(static_cast<double>(n.deployments)), result.systems,
+      "  Systems searched: {}. {} configurations of {} deployments; {} break a limit, {} searches "
+      "were cut by a bound",
+      result.systems, with_thousands(static_cast<double>(n.configurations)),
+      with_thousands(static_cast<double>(n.deployments)),
       with_thousands(static_cast<double>(n.missed)),
       with_thousands(static_cast<double>(n.bounded)));
   if (!parts.empty()) line += fmt::format("; refused: {}", fmt::join(parts, ", "));
