@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,8 @@ const std::vector<Case>& cases() {
 }
 
 const std::vector<std::string>& systems() {
-  static const std::vector<std::string> list = {"p5.48xlarge", "p5en.48xlarge",
-                                                "p6-b200.48xlarge", "u-p6e-gb200x72"};
+  static const std::vector<std::string> list = {"p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge",
+                                                "u-p6e-gb200x72"};
   return list;
 }
 
@@ -53,28 +54,51 @@ Result<std::vector<infer::Context>> contexts(const Case& which) {
   return out;
 }
 
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+std::string count(double n) { return with_thousands(n); }
+
+// Answers a second of wall time, and of CPU time.
+class Clock {
+ public:
+  void print(const char* what, std::uint64_t configurations) const {
+    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start_;
+    const double cpu = cpu_seconds() - cpu_;
+    const auto n = static_cast<double>(configurations);
+    fmt::print("  {}: {} configurations in {:.3f} s ({:.3f} CPU s): {} a second, {} a CPU second\n",
+               what, count(n), wall.count(), cpu, count(n / wall.count()), count(n / cpu));
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double cpu_ = cpu_seconds();
+};
+
 struct Answer {
   std::vector<sizing::Survey> surveys;
-  std::vector<Fleet> best, paired;
+  std::vector<Fleet> best;
   std::uint64_t configurations = 0;
 };
 
-Answer search(const std::vector<sizing::Offer>& offers, const sizing::Settings& settings) {
+Answer search(const std::vector<sizing::Offer>& offers, const sizing::Settings& settings,
+              bool pools) {
   Answer out;
   out.surveys.resize(offers.size());
   std::vector<sizing::Counters> counters(offers.size());
-  std::vector<std::vector<Fleet>> paired(offers.size());
   for_each_index(offers.size(), [&](std::size_t i) {
-    out.surveys[i] = sizing::survey(offers[i], i, settings, true);
+    out.surveys[i] = sizing::survey(offers[i], i, settings, pools);
+    if (!pools) return;
     sizing::Pairing pairing(offers, settings);
     pairing.add(out.surveys[i].prefill, out.surveys[i].decode);
     counters[i] = pairing.counters();
-    paired[i] = pairing.best().fleets();
   });
   for (std::size_t i = 0; i < offers.size(); ++i) {
     const auto& best = out.surveys[i].best.fleets();
     out.best.insert(out.best.end(), best.begin(), best.end());
-    out.paired.insert(out.paired.end(), paired[i].begin(), paired[i].end());
     out.configurations += out.surveys[i].counters.configurations + counters[i].configurations;
   }
   return out;
@@ -91,8 +115,8 @@ double deviation(const std::vector<sizing::Offer>& offers, const sizing::Setting
     limits.mixes_prefill = offers[f.pool.offer].context->engine.mixes_prefill;
     const infer::Steady s =
         infer::closed_loop(pricing, sizing::load_at(settings.demand, f.concurrency), limits);
-    for (const double ratio : {s.ttft / f.mean.ttft, s.tpot / f.mean.tpot,
-                               s.requests_a_s / f.requests_a_s}) {
+    for (const double ratio :
+         {s.ttft / f.mean.ttft, s.tpot / f.mean.tpot, s.requests_a_s / f.requests_a_s}) {
       worst = std::max(worst, std::abs(ratio - 1));
     }
   }
@@ -115,41 +139,27 @@ Result<int> run_case(const Case& which) {
   settings.objective = sizing::Objective::throughput;
   settings.limits.ttft = Seconds(2.0);
   settings.limits.tpot = Seconds(0.05);
-  const Answer pruned = search(offers, settings);
+  const Answer pruned = search(offers, settings, true);
   settings.prune = false;
-  const auto start = std::chrono::steady_clock::now();
-  const Answer whole = search(offers, settings);
-  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
-  if (!same(pruned.best, whole.best) || pruned.best.empty()) {
+  if (const Answer whole = search(offers, settings, false);
+      !same(pruned.best, whole.best) || pruned.best.empty()) {
     fmt::print("{}: pruning changes the answer: no time is printed\n", which.name);
     return 1;
   }
-  const double off = deviation(offers, settings, whole.best);
+  const double off = deviation(offers, settings, pruned.best);
   if (off > 0.01) {
     fmt::print("{}: tables are off by {:.2f} %: no time is printed\n", which.name, 100 * off);
     return 1;
   }
-  std::uint64_t replicas = 0;
-  for (const sizing::Survey& s : whole.surveys) replicas += s.counters.configurations;
-  fmt::print("{} in {} on {} systems\n", which.name, which.numerics, offers.size());
-  fmt::print("  {} configurations ({} of replicas), {:.3f} s: {} a second\n",
-             with_thousands(static_cast<double>(whole.configurations)),
-             with_thousands(static_cast<double>(replicas)), wall.count(),
-             with_thousands(static_cast<double>(whole.configurations) / wall.count()));
-  fmt::print("  pruned the same winners; off the exact closed loop by at most {:.3f} %\n",
-             100 * off);
-
-  const auto again = std::chrono::steady_clock::now();
-  std::vector<sizing::Survey> alone(offers.size());
-  for_each_index(offers.size(), [&](std::size_t i) {
-    alone[i] = sizing::survey(offers[i], i, settings, false);
-  });
-  const std::chrono::duration<double> replica_wall = std::chrono::steady_clock::now() - again;
-  std::uint64_t deployments = 0;
-  for (const sizing::Survey& s : alone) deployments += s.counters.deployments;
-  fmt::print("  replicas alone, {} deployments tabulated and priced: {:.3f} s, {} a second\n",
-             deployments, replica_wall.count(),
-             with_thousands(static_cast<double>(replicas) / replica_wall.count()));
+  fmt::print(
+      "{} in {} on {} systems; winners are those without pruning, {:.3g} % off the closed "
+      "loop\n",
+      which.name, which.numerics, offers.size(), 100 * off);
+  const Clock replicas;
+  replicas.print("replicas", search(offers, settings, false).configurations);
+  settings.prune = true;
+  const Clock fleets;
+  fleets.print("replicas and pools", search(offers, settings, true).configurations);
   return 0;
 }
 

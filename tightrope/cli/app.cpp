@@ -263,7 +263,8 @@ void add_plan_limits(CLI::App& plan, PlanOptions& o) {
   plan.add_option("--chips", o.chips, "Exact numbers of chips, by commas")->type_name("LIST");
   plan.add_option("--units", o.units, "Exact numbers of instances or UltraServers, by commas")
       ->type_name("LIST");
-  plan.add_option("--systems,--system", o.systems, "Systems, by commas, as in `catalog list systems`")
+  plan.add_option("--systems,--system", o.systems,
+                  "Systems, by commas, as in `catalog list systems`")
       ->type_name("LIST");
   plan.add_option("--capacity", o.capacity,
                   "Tokens an expert takes against its mean share, by commas; 0 drops none")
@@ -422,7 +423,8 @@ void bind_trace(CLI::App& app, Body& body) {
 }  // namespace
 
 int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
-  CLI::App app("Plans training and serving of large language models on real accelerators.", "tightrope");
+  CLI::App app("Plans training and serving of large language models on real accelerators.",
+               "tightrope");
   Session session{out, err, {}, 0, TIGHTROPE_VERSION};
   bool version = false;
   Body body;

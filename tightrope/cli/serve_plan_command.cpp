@@ -33,9 +33,8 @@ Result<void> read_demand(const ServePlanOptions& o, ServeRequest& r,
     TR_TRY(const traffic::Trace trace, traffic::read_trace(o.trace));
     r.demand = serving_study::demand_of(trace, r.limits.percentile);
     if (r.demand.cached > 0 && o.cached.empty()) {
-      assumed.push_back(
-          fmt::format("every shared prefix stays cached, {:.0f} tokens a request (--cached)",
-                      r.demand.cached));
+      assumed.push_back(fmt::format(
+          "every shared prefix stays cached, {:.0f} tokens a request (--cached)", r.demand.cached));
     }
   }
   const auto read = [&](const std::string& text, const char* option, double& into,
@@ -123,10 +122,10 @@ int run_plan_serve(const Session& session, const ServePlanOptions& options) {
     session.out << text;
     return {};
   };
-  const auto json = write(options.json, options.json.empty()
-                                            ? std::string()
-                                            : report::serve_plan_json(*request, *result,
-                                                                      session.version));
+  const auto json =
+      write(options.json, options.json.empty()
+                              ? std::string()
+                              : report::serve_plan_json(*request, *result, session.version));
   if (!json) return report_error(session, json.error());
   const auto front = write(options.pareto, report::serve_front_csv(*result));
   if (!front) return report_error(session, front.error());

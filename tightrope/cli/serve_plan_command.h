@@ -9,7 +9,7 @@ namespace tightrope::cli {
 
 /// Empty texts mean: not said.
 struct ServePlanOptions {
-  std::string config;                      ///< as of `plan`
+  std::string config;  ///< as of `plan`
   std::string input, output, cached, trace, rate;
   std::string ttft, tpot, e2e;
   double percentile = 90;

@@ -12,8 +12,8 @@
 namespace tightrope::infer {
 
 /// Straight lines between knots that divide each power of two evenly. Products take their time in
-/// waves, so that prices jump where a tile is full: each line starts behind its knot's jump and ends
-/// before the next. Below 1 the price of 1, beyond the last knot the last line goes on.
+/// waves, so that prices jump where a tile is full: each line starts behind its knot's jump and
+/// ends before the next. Below 1 the price of 1, beyond the last knot the last line goes on.
 class PriceTable {
  public:
   PriceTable() = default;

@@ -57,12 +57,12 @@ std::string head(const ServeRequest& r, const ServeResult& result) {
   if (d.cached > 0) demand += fmt::format(" ({} of them cached)", with_thousands(d.cached));
   demand += fmt::format(", {} out", with_thousands(d.output));
   demand += d.rate > 0 ? fmt::format(", {} requests/s", amount(d.rate)) : ", as many as it can";
-  std::string goal =
-      fmt::format("Goal: least {}; {}. Formats: {}.",
-                  r.objective == sizing::Objective::throughput ? "chip time a token"
-                                                               : sizing::to_string(r.objective),
-                  limits_text(r.limits),
-                  result.numerics.empty() ? "none" : fmt::format("{}", fmt::join(result.numerics, ", ")));
+  std::string goal = fmt::format(
+      "Goal: least {}; {}. Formats: {}.",
+      r.objective == sizing::Objective::throughput ? "chip time a token"
+                                                   : sizing::to_string(r.objective),
+      limits_text(r.limits),
+      result.numerics.empty() ? "none" : fmt::format("{}", fmt::join(result.numerics, ", ")));
   return wrapped(model + demand, page, 2) + wrapped(goal, page, 2);
 }
 
@@ -130,9 +130,8 @@ std::string latency_line(const ServeRequest& r, const ServePlan& p) {
       ms(m.tpot * p.tpot.low90), ms(m.tpot * p.tpot.high90), amount(p.fleet.concurrency),
       p.fleet.disaggregated ? "decoding worker" : "replica", p.fleet.interactivity());
   if (r.limits.any()) {
-    text += fmt::format("; at {:.4g} %: TTFT {} ms, TPOT {} ms, end to end {}",
-                        r.limits.percentile, ms(p.fleet.high.ttft), ms(p.fleet.high.tpot),
-                        to_text(p.fleet.high.e2e));
+    text += fmt::format("; at {:.4g} %: TTFT {} ms, TPOT {} ms, end to end {}", r.limits.percentile,
+                        ms(p.fleet.high.ttft), ms(p.fleet.high.tpot), to_text(p.fleet.high.e2e));
   }
   if (p.fleet.disaggregated) {
     text += fmt::format("; keys and values go over in {} ms; prefill workers are busy {:.0f} %",
@@ -148,10 +147,10 @@ std::string money_line(const ServePlan& p) {
                        amount(*p.usd_output_mtoken), amount(*p.usd_output_mtoken * p.tpot.low90),
                        amount(*p.usd_output_mtoken * p.tpot.high90), amount(*p.usd_total_mtoken));
     const auto tag = [&](const ServePool& pool) {
-      text += fmt::format("; {} {:.2f} USD a chip and hour ({}, {}; {}, {}, {})", pool.system,
-                          pool.price->per_chip.raw() * hour,
-                          catalog::to_string(pool.price->term), pool.price->region,
-                          pool.price->source, pool.price->as_of, pool.price->grade);
+      text +=
+          fmt::format("; {} {:.2f} USD a chip and hour ({}, {}; {}, {}, {})", pool.system,
+                      pool.price->per_chip.raw() * hour, catalog::to_string(pool.price->term),
+                      pool.price->region, pool.price->source, pool.price->as_of, pool.price->grade);
     };
     if (p.mixed()) tag(p.prefill);
     tag(p.pool);
@@ -214,8 +213,7 @@ std::string others_text(const ServeResult& result) {
   std::string text = "\nWhy the others lost:\n";
   std::vector<std::string> parts;
   for (const auto& [reason, count] : n.refused) {
-    parts.push_back(
-        fmt::format("{} {}", with_thousands(static_cast<double>(count)), reason));
+    parts.push_back(fmt::format("{} {}", with_thousands(static_cast<double>(count)), reason));
   }
   std::string line = fmt::format(
       "  Systems searched: {}. {} configurations of {} deployments; {} break a limit, {} searches "
@@ -276,27 +274,26 @@ std::string serve_plan_text(const ServeRequest& request, const ServeResult& resu
       std::min(result.plans.size(), static_cast<std::size_t>(std::max(0, options.detailed)));
   for (std::size_t i = 0; i < shown; ++i) {
     const ServePlan& p = result.plans[i];
-    text += detail(request, p, fmt::format("{:>3}  {}, {}", i + 1, system_words(p),
-                                           workers_words(p.fleet)));
+    text += detail(request, p,
+                   fmt::format("{:>3}  {}, {}", i + 1, system_words(p), workers_words(p.fleet)));
   }
   if (result.fewest) {
     const ServePlan& p = *result.fewest;
-    text += wrapped(fmt::format("Fewest chips for {} requests/s: {} of {} ({}, {}, {}).",
-                                amount(request.demand.rate), with_thousands(p.fleet.rented()),
-                                system_words(p), workers_words(p.fleet),
-                                serve_deployment_words(p.fleet), numerics_words(p)),
-                    page, 2);
+    text += wrapped(
+        fmt::format("Fewest chips for {} requests/s: {} of {} ({}, {}, {}).",
+                    amount(request.demand.rate), with_thousands(p.fleet.rented()), system_words(p),
+                    workers_words(p.fleet), serve_deployment_words(p.fleet), numerics_words(p)),
+        page, 2);
   }
   text += front_text(result, options.front_lines) + others_text(result);
-  const bool guessed = std::ranges::any_of(result.plans, [](const ServePlan& p) {
-    return estimated(p.pool) || estimated(p.prefill);
-  });
+  const bool guessed = std::ranges::any_of(
+      result.plans, [](const ServePlan& p) { return estimated(p.pool) || estimated(p.prefill); });
   std::string notes =
       "TPOT is the time between tokens after the first. Percentiles are estimated for Poisson "
       "arrivals; `trace` and a simulation say more.";
   if (guessed) notes += " A price marked * is not published but estimated.";
-  notes += fmt::format(" Catalog {}, calibration {}.", result.catalog_hash,
-                       result.calibration_hash);
+  notes +=
+      fmt::format(" Catalog {}, calibration {}.", result.catalog_hash, result.calibration_hash);
   return text + "\n" + wrapped(notes, page, 0);
 }
 
@@ -310,9 +307,9 @@ std::string serve_front_csv(const ServeResult& result) {
     text += fmt::format(
         "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", f.interactivity(), p.tokens_a_s_chip,
         p.usd_output_mtoken ? fmt::format("{}", *p.usd_output_mtoken) : "", f.mean.ttft.raw(),
-        f.mean.tpot.raw(), f.disaggregated ? "disaggregated" : "replicas",
-        csv_cell(p.pool.system), csv_cell(p.prefill.system), csv_cell(p.pool.numerics),
-        csv_cell(p.prefill.numerics), csv_cell(infer::to_string(f.pool.deployment)),
+        f.mean.tpot.raw(), f.disaggregated ? "disaggregated" : "replicas", csv_cell(p.pool.system),
+        csv_cell(p.prefill.system), csv_cell(p.pool.numerics), csv_cell(p.prefill.numerics),
+        csv_cell(infer::to_string(f.pool.deployment)),
         f.disaggregated ? csv_cell(infer::to_string(f.prefill.deployment)) : "", f.pool.workers,
         f.prefill.workers, f.concurrency, f.chips());
   }

@@ -57,7 +57,8 @@ void pair_all(const Market& market, const sizing::Settings& settings, Search& s)
   });
   for_each_index(count, [&](std::size_t i) {
     sizing::Pairing own(s.offers, settings), mixed(s.offers, settings);
-    std::vector<DecodeWorker> decode = sizing::cheapest(s.surveys[i].decode, s.offers[i], own_decode);
+    std::vector<DecodeWorker> decode =
+        sizing::cheapest(s.surveys[i].decode, s.offers[i], own_decode);
     for (const DecodeWorker& w : thinned(s.surveys[i].decode, own_decode)) decode.push_back(w);
     own.add(sizing::cheapest(s.surveys[i].prefill, s.offers[i], own_prefill), decode);
     for (std::size_t j = 0; j < count; ++j) {
@@ -77,12 +78,11 @@ void pair_all(const Market& market, const sizing::Settings& settings, Search& s)
   });
 }
 
-Search search(const ServeRequest& request, const Market& market,
-              const sizing::Settings& settings) {
+Search search(const ServeRequest& request, const Market& market, const sizing::Settings& settings) {
   Search s;
   for (const Seller& seller : market.sellers) {
-    s.offers.push_back({seller.context.get(), seller.front.get(),
-                        serve_internal::tariff_of(seller)});
+    s.offers.push_back(
+        {seller.context.get(), seller.front.get(), serve_internal::tariff_of(seller)});
   }
   const std::size_t count = s.offers.size();
   s.surveys.resize(count);
@@ -146,19 +146,17 @@ void add_lost(const Market& market, const Search& s, const std::vector<ServePlan
   result.lost = market.lost;
   for (std::size_t i = 0; i < market.sellers.size(); ++i) {
     const std::string& name = market.sellers[i].system->name;
-    const bool has = std::ranges::any_of(all, [&](const ServePlan& p) {
-      return p.pool.system == name || p.prefill.system == name;
-    });
-    const bool last = i + 1 == market.sellers.size() ||
-                      market.sellers[i + 1].system != market.sellers[i].system;
+    const bool has = std::ranges::any_of(
+        all, [&](const ServePlan& p) { return p.pool.system == name || p.prefill.system == name; });
+    const bool last =
+        i + 1 == market.sellers.size() || market.sellers[i + 1].system != market.sellers[i].system;
     if (has || !last) continue;
     // Of its formats the one that came nearest tells why.
     const sizing::Survey* nearest = &s.surveys[i];
     for (std::size_t j = 0; j < i; ++j) {
       const sizing::Survey& other = s.surveys[j];
       if (market.sellers[j].system != market.sellers[i].system || !other.reach.nearest) continue;
-      if (!nearest->reach.nearest ||
-          other.reach.tightest.share < nearest->reach.tightest.share) {
+      if (!nearest->reach.nearest || other.reach.tightest.share < nearest->reach.tightest.share) {
         nearest = &other;
       }
     }
@@ -195,7 +193,8 @@ Result<ServeResult> plan_serving(const ServeRequest& request, const catalog::Cat
     reach.note(s.reaches[i]);
     result.counters += s.surveys[i].counters;
     result.counters += s.counters[i];
-    for (const Fleet& f : fleets) all.push_back(serve_internal::make_serve_plan(request, f, market));
+    for (const Fleet& f : fleets)
+      all.push_back(serve_internal::make_serve_plan(request, f, market));
   }
   add_lost(market, s, all, result);
   keep_best(request, std::move(all), result);
@@ -205,7 +204,8 @@ Result<ServeResult> plan_serving(const ServeRequest& request, const catalog::Cat
   if (!result.feasible()) {
     result.reach = reach;
     result.tightest = reach.tightest;
-    if (reach.nearest) result.nearest = serve_internal::make_serve_plan(request, *reach.nearest, market);
+    if (reach.nearest)
+      result.nearest = serve_internal::make_serve_plan(request, *reach.nearest, market);
   }
   result.catalog_hash = catalog.hash();
   result.calibration_hash = serve_internal::calibration_hash();

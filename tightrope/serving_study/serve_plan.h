@@ -28,9 +28,9 @@ struct ServeRequest {
   int drafts = 0;                     ///< tokens guessed an iteration
   double accepted = 0;                ///< tokens an iteration yields; 0: as calibrated
   bool replicas = true, disaggregated = true;  ///< fleets that are tried
-  bool announced = false;             ///< also systems that do not ship yet
-  bool prune = true;                  ///< false: evaluate all, to prove the pruned answer
-  int top = 12;                       ///< plans that are kept
+  bool announced = false;                      ///< also systems that do not ship yet
+  bool prune = true;                           ///< false: evaluate all, to prove the pruned answer
+  int top = 12;                                ///< plans that are kept
   sizing::Space space;
 };
 
@@ -56,22 +56,20 @@ struct ServePool {
 
 struct ServePlan {
   sizing::Fleet fleet;
-  ServePool pool, prefill;  ///< prefill only of disaggregated fleets
+  ServePool pool, prefill;     ///< prefill only of disaggregated fleets
   double tokens_a_s_chip = 0;  ///< output
   DollarsPerSecond rent{};     ///< with the electricity that owners pay; 0 when not priced
   std::optional<double> usd_output_mtoken, usd_total_mtoken;
-  std::optional<JoulesPerToken> energy;    ///< of an output token, at the meter
-  std::optional<double> carbon_g_mtoken;   ///< of a million output tokens
-  ServeBand ttft, tpot;                    ///< throughput and cost follow tpot's
-  [[nodiscard]] bool mixed() const {
-    return fleet.disaggregated && prefill.system != pool.system;
-  }
+  std::optional<JoulesPerToken> energy;   ///< of an output token, at the meter
+  std::optional<double> carbon_g_mtoken;  ///< of a million output tokens
+  ServeBand ttft, tpot;                   ///< throughput and cost follow tpot's
+  [[nodiscard]] bool mixed() const { return fleet.disaggregated && prefill.system != pool.system; }
 };
 
 struct ServeResult {
-  std::vector<ServePlan> plans;  ///< best first, one of each system and kind of fleet
-  std::vector<ServePlan> front;  ///< throughput of a chip against interactivity, by the latter
-  std::optional<ServePlan> fewest;   ///< least rented chips for the rate; only with a rate
+  std::vector<ServePlan> plans;     ///< best first, one of each system and kind of fleet
+  std::vector<ServePlan> front;     ///< throughput of a chip against interactivity, by the latter
+  std::optional<ServePlan> fewest;  ///< least rented chips for the rate; only with a rate
   std::vector<study::LostSystem> lost;  ///< in the order of the catalog
   std::vector<std::string> numerics;    ///< tried
   std::size_t systems = 0;              ///< searched

@@ -76,8 +76,8 @@ std::vector<std::string> borrowed(const infer::Context& context) {
   if (rows("engine", "name", context.engine.name) <= 0) {
     out.push_back(fmt::format("no serving point of {} was measured", context.engine.name));
   } else if (context.chip.vendor != "nvidia") {
-    out.push_back(fmt::format("{}'s host work was measured on NVIDIA chips only",
-                              context.engine.name));
+    out.push_back(
+        fmt::format("{}'s host work was measured on NVIDIA chips only", context.engine.name));
   }
   return out;
 }

@@ -18,10 +18,10 @@ struct Seller {
 };
 
 struct Market {
-  std::vector<Seller> sellers;           ///< by system, then numerics
-  std::vector<study::LostSystem> lost;   ///< systems that cannot be tried, and why
-  std::vector<std::string> numerics;     ///< tried
-  std::vector<std::string> systems;      ///< tried
+  std::vector<Seller> sellers;          ///< by system, then numerics
+  std::vector<study::LostSystem> lost;  ///< systems that cannot be tried, and why
+  std::vector<std::string> numerics;    ///< tried
+  std::vector<std::string> systems;     ///< tried
 };
 [[nodiscard]] Result<Market> find_market(const ServeRequest& request,
                                          const catalog::Catalog& catalog);

@@ -21,8 +21,8 @@ ServePool pool_of(const sizing::Pool& pool, const Seller& seller, bool front) {
   out.provider = c.system.provider;
   out.numerics = c.numerics.name;
   out.engine = c.engine.name;
-  const bool announced = c.system.status == catalog::Status::announced ||
-                         c.chip.status == catalog::Status::announced;
+  const bool announced =
+      c.system.status == catalog::Status::announced || c.chip.status == catalog::Status::announced;
   out.status = announced ? catalog::Status::announced : c.system.status;
   out.memory = infer::serving_memory(c, pool.deployment, pool.token_budget);
   out.unit_chips = std::max(1, c.system.chips);
@@ -61,8 +61,7 @@ ServePlan make_serve_plan(const ServeRequest& request, const sizing::Fleet& flee
   if (metered) {
     plan.energy = JoulesPerToken(energy.raw() / request.demand.output);
     if (back.place.known) {
-      plan.carbon_g_mtoken =
-          (energy * back.place.carbon).raw() / request.demand.output * million;
+      plan.carbon_g_mtoken = (energy * back.place.carbon).raw() / request.demand.output * million;
     }
   }
   if (back.price && (!split || front.price)) {

@@ -14,7 +14,9 @@ namespace {
 using catalog::Chip;
 using catalog::System;
 
-bool serves(const Chip& chip) { return chip.peak[DType::bf16].known || chip.peak[DType::fp16].known; }
+bool serves(const Chip& chip) {
+  return chip.peak[DType::bf16].known || chip.peak[DType::fp16].known;
+}
 
 bool priced(const System& system, const catalog::Catalog& catalog) {
   return std::ranges::any_of(
@@ -24,8 +26,8 @@ bool priced(const System& system, const catalog::Catalog& catalog) {
 bool on_offer(const ServeRequest& request, const System& system, const Chip& chip,
               const catalog::Catalog& catalog) {
   if (!serves(chip) || !priced(system, catalog)) return false;
-  const bool ships = system.status == catalog::Status::shipping &&
-                     chip.status == catalog::Status::shipping;
+  const bool ships =
+      system.status == catalog::Status::shipping && chip.status == catalog::Status::shipping;
   return ships || (request.announced && system.status != catalog::Status::retired);
 }
 
@@ -88,8 +90,7 @@ Result<void> check(const ServeRequest& request, const catalog::Catalog& catalog)
 void add_price(const ServeRequest& request, const catalog::Catalog& catalog, Seller& seller) {
   for (const catalog::Term term : study::term_order) {
     if (request.term && *request.term != term) continue;
-    const catalog::Price* price =
-        study::price_of(request.regions, *seller.system, term, catalog);
+    const catalog::Price* price = study::price_of(request.regions, *seller.system, term, catalog);
     if (price == nullptr) continue;
     seller.price = study::tag_of(*price);
     break;
@@ -159,8 +160,7 @@ Result<Market> find_market(const ServeRequest& request, const catalog::Catalog& 
     const bool named = std::ranges::any_of(request.systems, [&](const std::string& name) {
       return catalog.find_system(name) == &system;
     });
-    const bool wanted =
-        request.systems.empty() ? on_offer(request, system, *chip, catalog) : named;
+    const bool wanted = request.systems.empty() ? on_offer(request, system, *chip, catalog) : named;
     if (wanted) add_system(request, system, *chip, catalog, market);
   }
   return market;

@@ -15,8 +15,8 @@ Counters& Counters::operator+=(const Counters& other) {
 
 bool Front::covers(double interactivity, double throughput) const {
   // Of the points at least as interactive, the last has the most throughput.
-  const auto end = std::ranges::partition_point(
-      interactivity_, [&](double have) { return have >= interactivity; });
+  const auto end = std::ranges::partition_point(interactivity_,
+                                                [&](double have) { return have >= interactivity; });
   if (end == interactivity_.begin()) return false;
   return throughput_[static_cast<std::size_t>(end - interactivity_.begin()) - 1] >= throughput;
 }
@@ -24,9 +24,9 @@ bool Front::covers(double interactivity, double throughput) const {
 void Front::add(const Fleet& fleet, const Demand& demand) {
   const double seen = fleet.interactivity(), yield = fleet.output_tokens_a_s_chip(demand);
   if (covers(seen, yield)) return;
-  const auto at = std::ranges::partition_point(interactivity_,
-                                               [&](double have) { return have > seen; }) -
-                  interactivity_.begin();
+  const auto at =
+      std::ranges::partition_point(interactivity_, [&](double have) { return have > seen; }) -
+      interactivity_.begin();
   auto beaten = at;
   while (beaten < std::ssize(throughput_) && throughput_[static_cast<std::size_t>(beaten)] <= yield)
     ++beaten;

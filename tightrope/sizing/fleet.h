@@ -102,8 +102,8 @@ class Best {
 
 /// How near the limits one came, for when nobody keeps them.
 struct Reach {
-  std::optional<Fleet> nearest;  ///< breaks its tightest limit least
-  Tightest tightest;             ///< of the nearest
+  std::optional<Fleet> nearest;            ///< breaks its tightest limit least
+  Tightest tightest;                       ///< of the nearest
   std::optional<Seconds> ttft, tpot, e2e;  ///< the least of each alone, at the percentile
   void note(const Fleet& fleet, const Limits& limits);
   void note(const Reach& other);

@@ -10,9 +10,9 @@
 namespace tightrope::sizing {
 
 struct Pairing::Way {
-  bool inside = false;         // pools stand in one scale-up domain
-  Seconds transfer{};          // of a mean prompt
-  double utilisation = 0;      // of prefill workers that the limits bear; 0: none
+  bool inside = false;            // pools stand in one scale-up domain
+  Seconds transfer{};             // of a mean prompt
+  double utilisation = 0;         // of prefill workers that the limits bear; 0: none
   Seconds start{}, start_high{};  // ttft without the queue, mean and at the percentile
 };
 
@@ -71,8 +71,8 @@ void Pairing::rent(Fleet& f) const {
   }
   f.prefill.rented = rented_chips(f.prefill.workers, f.prefill.worker_chips, front.unit_chips);
   f.pool.rented = rented_chips(f.pool.workers, f.pool.worker_chips, back.unit_chips);
-  const bool same = offers_[f.prefill.offer].context->system.name ==
-                    offers_[f.pool.offer].context->system.name;
+  const bool same =
+      offers_[f.prefill.offer].context->system.name == offers_[f.pool.offer].context->system.name;
   const int unit = back.unit_chips;
   // Workers that divide a unit share units with the other pool's.
   if (same && unit % f.prefill.worker_chips == 0 && unit % f.pool.worker_chips == 0) {
@@ -116,8 +116,8 @@ Fleet Pairing::fleet_of(const PrefillWorker& p, const DecodeWorker& d, const Way
   // A worker with less than its level's load is emptier than the level, in proportion at least.
   f.concurrency = d.decoding * std::min(1.0, requests_a_s / (shape.decode * d.work.requests_a_s));
   const double pause = shape.prefill / requests_a_s - 1.0 / p.work.requests_a_s;
-  f.request_energy = p.work.request_energy + p.idle * Seconds(std::max(0.0, pause)) +
-                     d.work.request_energy;
+  f.request_energy =
+      p.work.request_energy + p.idle * Seconds(std::max(0.0, pause)) + d.work.request_energy;
   f.transfer = way.transfer;
   const Queue queue = queue_of(p, settings_, f.prefill_share);
   f.mean.ttft = way.start + mean_wait(queue);
@@ -135,8 +135,7 @@ Fleet Pairing::fleet_of(const PrefillWorker& p, const DecodeWorker& d, const Way
   return f;
 }
 
-void Pairing::consider(const PrefillWorker& p, const DecodeWorker& d, const Way& way,
-                       Shape shape) {
+void Pairing::consider(const PrefillWorker& p, const DecodeWorker& d, const Way& way, Shape shape) {
   ++counters_.configurations;
   const double rate = settings_.demand.rate;
   const double front = shape.prefill * way.utilisation * p.work.requests_a_s;
@@ -220,9 +219,8 @@ std::vector<Worker> least(const std::vector<Worker>& workers, const Offer& offer
                           std::size_t count) {
   std::vector<Worker> list = workers;
   const int unit = offer.tariff.unit_chips;
-  std::ranges::stable_sort(list, {}, [&](const Worker& w) {
-    return rented_share(w.chips, unit) / w.work.requests_a_s;
-  });
+  std::ranges::stable_sort(
+      list, {}, [&](const Worker& w) { return rented_share(w.chips, unit) / w.work.requests_a_s; });
   // Several numbers of sequences of one deployment are near each other: one of each.
   std::vector<Worker> out;
   for (const Worker& w : list) {
@@ -239,11 +237,10 @@ std::vector<PrefillWorker> cheapest(const std::vector<PrefillWorker>& workers, c
                                     std::size_t count) {
   std::vector<PrefillWorker> out = least(workers, offer, count);
   if (workers.empty()) return out;
-  const auto quickest = std::ranges::min_element(
-      workers, {}, [](const PrefillWorker& w) { return w.work.request; });
-  const bool known = std::ranges::any_of(out, [&](const PrefillWorker& have) {
-    return have.deployment == quickest->deployment;
-  });
+  const auto quickest =
+      std::ranges::min_element(workers, {}, [](const PrefillWorker& w) { return w.work.request; });
+  const bool known = std::ranges::any_of(
+      out, [&](const PrefillWorker& have) { return have.deployment == quickest->deployment; });
   if (!known) out.push_back(*quickest);
   return out;
 }

@@ -1,4 +1,5 @@
-// Disaggregated fleets: prefill workers of one offer with decoding workers of another, rate-matched.
+// Disaggregated fleets: prefill workers of one offer with decoding workers of another,
+// rate-matched.
 #pragma once
 
 #include <vector>

@@ -1,8 +1,8 @@
 // From means to percentiles: what chance arrivals add to a steady state.
 //
-// Requests that arrive at random (Poisson) meet a replica that is sometimes fuller than its mean and
-// whose prompts sometimes queue. Both are estimated here from the mean rate alone; bursts, sessions
-// and tails beyond 99.9 are the simulator's business.
+// Requests that arrive at random (Poisson) meet a replica that is sometimes fuller than its mean
+// and whose prompts sometimes queue. Both are estimated here from the mean rate alone; bursts,
+// sessions and tails beyond 99.9 are the simulator's business.
 #pragma once
 
 #include "tightrope/sizing/goal.h"
@@ -18,7 +18,8 @@ namespace tightrope::sizing {
 
 /// What: requests under way in a replica at a percentile of moments, when the mean is `mean`.
 /// Formula: mean + z sqrt(mean), z = Phi^-1(p)
-/// Source: with Poisson arrivals and service shared by all, the number under way is Poisson whatever
+/// Source: with Poisson arrivals and service shared by all, the number under way is Poisson
+/// whatever
 ///   the lengths (M/G/infinity insensitivity); normal approximation.
 /// Valid: mean >= 0; 50 <= percentile < 100. A replica slows down as it fills, so that near
 ///   saturation the true number varies more.
@@ -26,9 +27,9 @@ namespace tightrope::sizing {
 [[nodiscard]] double fullness(double mean, double percentile) noexcept;
 
 struct Queue {
-  Seconds service{};        ///< of one prompt
-  double utilisation = 0;   ///< of the time that prompts take, 0 .. 1
-  double service_cv = 0;    ///< deviation over mean of service
+  Seconds service{};       ///< of one prompt
+  double utilisation = 0;  ///< of the time that prompts take, 0 .. 1
+  double service_cv = 0;   ///< deviation over mean of service
   double percentile = 90;
 };
 
@@ -40,8 +41,8 @@ struct Queue {
 /// Checked by: Percentile.Laws
 [[nodiscard]] Seconds queue_wait(const Queue& queue) noexcept;
 
-/// The largest utilisation, on a grid of hundredths up to 0.95, whose wait is at most `most`; 0 when
-/// `most` is negative.
+/// The largest utilisation, on a grid of hundredths up to 0.95, whose wait is at most `most`; 0
+/// when `most` is negative.
 [[nodiscard]] double bearable_utilisation(const Queue& queue, Seconds most) noexcept;
 
 }  // namespace tightrope::sizing

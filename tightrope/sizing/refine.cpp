@@ -13,8 +13,8 @@ class Exact {
   Exact(const Offer& offer, const Settings& settings, const Fleet& fleet)
       : offer_(offer), settings_(settings), pricing_(*offer.context, fleet.pool.deployment) {
     const double whole = offer.context->engine.token_budget * fleet.pool.deployment.dp;
-    room_ = room_of(*offer.context, fleet.pool.deployment, settings,
-                    fleet.pool.token_budget / whole);
+    room_ =
+        room_of(*offer.context, fleet.pool.deployment, settings, fleet.pool.token_budget / whole);
   }
 
   [[nodiscard]] infer::Steady at(double concurrency) const {
@@ -71,8 +71,7 @@ Fleet refined(const Offer& offer, const Settings& settings, Fleet f) {
       const double share = rate / f.pool.workers;
       const bool idle = f.concurrency < 1;
       const double most = std::min(exact.most(), 2 * f.concurrency + 1);
-      const bool kept =
-          exact.fill(f, idle ? f.concurrency : exact.concurrency_for(share, most));
+      const bool kept = exact.fill(f, idle ? f.concurrency : exact.concurrency_for(share, most));
       const bool served = f.requests_a_s >= share * (1 - 1e-3);
       f.requests_a_s = rate;
       f.pool.rented = rented_chips(f.pool.workers, f.pool.worker_chips, unit);

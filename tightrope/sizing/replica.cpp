@@ -72,7 +72,8 @@ Bill Replica::bill_of(double requests_a_s, Joules request_energy, double workers
   bill.requests_a_s = rate > 0 ? rate : requests_a_s * workers;
   bill.request_energy = request_energy;
   bill.chips = workers * chips_;
-  bill.rented = rate > 0 ? rented_chips(workers, chips_, unit) : workers * rented_share(chips_, unit);
+  bill.rented =
+      rate > 0 ? rented_chips(workers, chips_, unit) : workers * rented_share(chips_, unit);
   return bill;
 }
 
@@ -114,14 +115,14 @@ bool Replica::hopeless(const Best& best, const Front& front) const {
   const double workers = workers_for(most_requests);
   const double served = demand.rate > 0 ? std::min(most_requests, demand.rate) : most_requests;
   const Joules energy(idle_power(pricing_).raw() / served);
-  const double bound = score(bill_of(most_requests, energy, workers), demand, settings_.objective,
-                             offer_.tariff);
+  const double bound =
+      score(bill_of(most_requests, energy, workers), demand, settings_.objective, offer_.tariff);
   return bound >= best.worst();
 }
 
 double Replica::tpot_at(double concurrency) const {
-  const auto at = static_cast<std::size_t>(
-      std::ranges::lower_bound(levels_, concurrency) - levels_.begin());
+  const auto at =
+      static_cast<std::size_t>(std::ranges::lower_bound(levels_, concurrency) - levels_.begin());
   if (at == 0) return states_.front().tpot.raw();
   if (at == levels_.size()) return states_.back().tpot.raw();
   const double way = (concurrency - levels_[at - 1]) / (levels_[at] - levels_[at - 1]);
@@ -244,8 +245,8 @@ void Replica::evaluate(Counters& counters, Best& best, Front& front, Reach& reac
     }
     const double workers = workers_for(s.requests_a_s);
     const Joules energy = demand.rate > 0 ? energy_at(demand.rate / workers) : s.request_energy;
-    const double is = score(bill_of(s.requests_a_s, energy, workers), demand, settings_.objective,
-                            offer_.tariff);
+    const double is =
+        score(bill_of(s.requests_a_s, energy, workers), demand, settings_.objective, offer_.tariff);
     if (winner == levels_.size() || is < least) {
       winner = i;
       least = is;

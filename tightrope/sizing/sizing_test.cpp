@@ -38,7 +38,8 @@ const infer::Context& routed() {
 }
 
 Offer offer_of(const infer::Context& context) {
-  return {&context, nullptr,
+  return {&context,
+          nullptr,
           {.priced = true,
            .chip = DollarsPerSecond(1e-3),
            .unit_chips = 8,
@@ -122,8 +123,8 @@ TEST(Sizing, PairsOfKeptWorkersEqualPairsOfAll) {
 
 // Looser limits allow all that tighter ones allow.
 RC_GTEST_PROP(Sizing, LooserLimitsNeverCostMore, ()) {
-  Settings s = small(*rc::gen::elementOf(std::vector<Objective>{
-      Objective::usd, Objective::throughput}));
+  Settings s =
+      small(*rc::gen::elementOf(std::vector<Objective>{Objective::usd, Objective::throughput}));
   s.demand.rate = *rc::gen::elementOf(std::vector<double>{0.0, 5.0, 100.0});
   const auto draw = [](double low, double high) {
     return low + (high - low) * *rc::gen::inRange(0, 1000) * 1e-3;

@@ -88,9 +88,8 @@ std::vector<Deployment> deployments(const infer::Context& context, const Space& 
       }
     }
   }
-  std::ranges::stable_sort(out, {}, [](const Deployment& d) {
-    return std::tuple(d.ranks(), d.pp, d.tp, d.dp, d.ep);
-  });
+  std::ranges::stable_sort(
+      out, {}, [](const Deployment& d) { return std::tuple(d.ranks(), d.pp, d.tp, d.dp, d.ep); });
   return out;
 }
 

@@ -133,8 +133,7 @@ class Surveyor {
     w.work = infer::prefill_work(pricing, load_at(settings_.demand, 1), room.limits);
     w.idle = idle_power(pricing);
     w.kv_bytes = pricing.context().numerics.kv_bytes;
-    w.kv_token =
-        infer::replica_limits(pricing.context(), w.deployment, room.memory).kv_token;
+    w.kv_token = infer::replica_limits(pricing.context(), w.deployment, room.memory).kv_token;
     links(pricing.context(), w.deployment, w.inside, w.outside);
     if (!quickest_ || w.work.request < quickest_->work.request) quickest_ = w;
     const std::optional<Seconds>& most = settings_.limits.ttft;
@@ -166,7 +165,8 @@ class Surveyor {
   template <class Worker>
   void keep(const Worker& worker, std::vector<Worker>& list) const {
     if (settings_.prune) {
-      if (std::ranges::any_of(list, [&](const Worker& have) { return beats(have, worker); })) return;
+      if (std::ranges::any_of(list, [&](const Worker& have) { return beats(have, worker); }))
+        return;
       std::erase_if(list, [&](const Worker& have) { return beats(worker, have); });
     }
     list.push_back(worker);

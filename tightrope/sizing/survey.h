@@ -26,7 +26,7 @@ struct DecodeWorker {
   std::size_t offer = 0;
   infer::Deployment deployment;
   int chips = 1;
-  double decoding = 0;  ///< sequences, mean
+  double decoding = 0;   ///< sequences, mean
   double sequences = 0;  ///< at the percentile
   infer::DecodeWork work;
   Seconds tpot_high{};
@@ -35,7 +35,7 @@ struct DecodeWorker {
 };
 
 struct Survey {
-  Best best{1};   ///< replicas
+  Best best{1};  ///< replicas
   Front front;
   Reach reach;
   Counters counters;
