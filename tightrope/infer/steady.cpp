@@ -223,7 +223,7 @@ PrefillWork prefill_work(const Pricing& pricing, const Load& load, const SteadyL
   const double prompts = chunks > 1 ? 1.0 : together;
   PrefillWork out;
   out.request = one.time;
-  out.requests_a_s = prompts / full.time.raw();
+  out.rate = prompts / full.time.raw();
   out.request_energy = pricing.energy(full) * (1.0 / prompts);
   return out;
 }
@@ -236,7 +236,7 @@ DecodeWork decode_work(const Pricing& pricing, const Load& load, double decoding
   const double steps = std::max(0.0, load.output - 1.0) / accepted;
   DecodeWork out;
   out.tpot = step.time / accepted;
-  out.requests_a_s = decoding / std::max(1e-12, step.time.raw() * steps);
+  out.rate = decoding / std::max(1e-12, step.time.raw() * steps);
   out.request_energy = pricing.energy(step) * (steps / decoding);
   return out;
 }

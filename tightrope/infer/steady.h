@@ -74,14 +74,14 @@ struct Disaggregated {
 /// ratios puts together.
 struct PrefillWork {
   Seconds request{};        ///< of one prompt, nothing else running
-  double requests_a_s = 0;  ///< at most, prompts together as the token budget allows
+  double rate = 0;          ///< requests a second, prompts together as the token budget allows
   Joules request_energy{};  ///< at that rate
 };
 [[nodiscard]] PrefillWork prefill_work(const Pricing& pricing, const Load& load,
                                        const SteadyLimits& limits);
 struct DecodeWork {
   Seconds tpot{};
-  double requests_a_s = 0;
+  double rate = 0;  ///< requests a second
   Joules request_energy{};
 };
 /// `decoding`: sequences that decode at any time, > 0.

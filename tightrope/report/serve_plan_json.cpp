@@ -114,7 +114,7 @@ json plan_json(const ServePlan& p) {
   out["chips"] = f.chips();
   out["rented_chips"] = f.rented();
   out["concurrency"] = f.concurrency;
-  out["requests_per_s"] = f.requests_a_s;
+  out["requests_per_s"] = f.rate;
   out["output_tokens_per_s_per_chip"] = p.tokens_a_s_chip;
   out["interactivity_tokens_per_s"] = f.interactivity();
   out["prefill_share"] = f.prefill_share;

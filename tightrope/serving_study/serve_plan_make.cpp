@@ -52,8 +52,8 @@ ServePlan make_serve_plan(const ServeRequest& request, const sizing::Fleet& flee
   plan.pool = pool_of(fleet.pool, back, false);
   if (split) plan.prefill = pool_of(fleet.prefill, front, true);
   plan.tokens_a_s_chip = fleet.output_tokens_a_s_chip(request.demand);
-  const double tokens = fleet.requests_a_s * request.demand.output;
-  const double total = fleet.requests_a_s * (request.demand.input + request.demand.output);
+  const double tokens = fleet.rate * request.demand.output;
+  const double total = fleet.rate * (request.demand.input + request.demand.output);
   const bool metered = back.context->chip.power.known && front.context->chip.power.known;
   // Two places share a request's energy; it is counted at the decoding pool's.
   const sizing::Tariff tariff = tariff_of(back);
@@ -67,7 +67,7 @@ ServePlan make_serve_plan(const ServeRequest& request, const sizing::Fleet& flee
   if (back.price && (!split || front.price)) {
     plan.rent = back.price->per_chip * fleet.pool.rented;
     if (split) plan.rent += front.price->per_chip * fleet.prefill.rented;
-    plan.rent += DollarsPerSecond(fleet.requests_a_s * (energy * tariff.electricity).raw());
+    plan.rent += DollarsPerSecond(fleet.rate * (energy * tariff.electricity).raw());
     plan.usd_output_mtoken = plan.rent.raw() / tokens * million;
     plan.usd_total_mtoken = plan.rent.raw() / total * million;
   }

@@ -27,7 +27,7 @@ struct Fleet {
   Pool pool;                 ///< replicas, or workers that decode
   Pool prefill;              ///< without workers unless disaggregated
   double concurrency = 0;    ///< requests under way in each replica or decoding worker, mean
-  double requests_a_s = 0;   ///< of the whole fleet
+  double rate = 0;           ///< requests a second of the whole fleet
   double prefill_share = 0;  ///< of the time that workers prefill
   Joules request_energy{};   ///< at the machines
   Latency mean, high;        ///< high: at the limits' percentile
@@ -38,7 +38,7 @@ struct Fleet {
   }
   [[nodiscard]] double rented() const { return pool.rented + prefill.rented; }
   [[nodiscard]] double output_tokens_a_s_chip(const Demand& demand) const {
-    return requests_a_s * demand.output / chips();
+    return rate * demand.output / chips();
   }
   /// Tokens a second that one user sees.
   [[nodiscard]] double interactivity() const { return 1.0 / mean.tpot.raw(); }

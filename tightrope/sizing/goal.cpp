@@ -66,7 +66,7 @@ double rented_share(int chips, int unit_chips) {
 }
 
 double score(const Bill& bill, const Demand& demand, Objective objective, const Tariff& tariff) {
-  const double tokens = bill.requests_a_s * demand.output;
+  const double tokens = bill.rate * demand.output;
   const double joules = bill.request_energy.raw() / demand.output * tariff.pue;
   switch (objective) {
     case Objective::usd:

@@ -64,7 +64,7 @@ struct Tariff {
 
 /// Some chips of one system that serve.
 struct Bill {
-  double requests_a_s = 0;
+  double rate = 0;          ///< requests a second
   Joules request_energy{};  ///< at the machines
   double chips = 0, rented = 0;
 };

@@ -84,19 +84,19 @@ void Pairing::rent(Fleet& f) const {
 double Pairing::score_of(const Fleet& f, const PrefillWorker& p) const {
   const auto of = [&](const Pool& pool, Joules energy) {
     Bill bill;
-    bill.requests_a_s = f.requests_a_s;
+    bill.rate = f.rate;
     bill.request_energy = energy;
     bill.chips = pool.workers * pool.worker_chips;
     bill.rented = pool.rented;
     return score(bill, settings_.demand, settings_.objective, offers_[pool.offer].tariff);
   };
-  const double pause = f.prefill.workers / f.requests_a_s - 1.0 / p.work.requests_a_s;
+  const double pause = f.prefill.workers / f.rate - 1.0 / p.work.rate;
   const Joules front = p.work.request_energy + p.idle * Seconds(std::max(0.0, pause));
   return of(f.prefill, front) + of(f.pool, f.request_energy - front);
 }
 
 Fleet Pairing::fleet_of(const PrefillWorker& p, const DecodeWorker& d, const Way& way, Shape shape,
-                        double requests_a_s) const {
+                        double served) const {
   Fleet f;
   f.disaggregated = true;
   f.prefill = {.offer = p.offer,
@@ -111,11 +111,11 @@ Fleet Pairing::fleet_of(const PrefillWorker& p, const DecodeWorker& d, const Way
             .worker_chips = d.chips,
             .token_budget = std::ceil(d.sequences),
             .sequences = std::ceil(d.sequences)};
-  f.requests_a_s = requests_a_s;
-  f.prefill_share = requests_a_s / (shape.prefill * p.work.requests_a_s);
+  f.rate = served;
+  f.prefill_share = served / (shape.prefill * p.work.rate);
   // A worker with less than its level's load is emptier than the level, in proportion at least.
-  f.concurrency = d.decoding * std::min(1.0, requests_a_s / (shape.decode * d.work.requests_a_s));
-  const double pause = shape.prefill / requests_a_s - 1.0 / p.work.requests_a_s;
+  f.concurrency = d.decoding * std::min(1.0, served / (shape.decode * d.work.rate));
+  const double pause = shape.prefill / served - 1.0 / p.work.rate;
   f.request_energy =
       p.work.request_energy + p.idle * Seconds(std::max(0.0, pause)) + d.work.request_energy;
   f.transfer = way.transfer;
@@ -130,7 +130,7 @@ Fleet Pairing::fleet_of(const PrefillWorker& p, const DecodeWorker& d, const Way
   // Chips are those of both pools, and no pool serves more than it can.
   TR_CHECK(f.chips() == shape.prefill * p.chips + shape.decode * d.chips, f.chips());
   TR_CHECK(f.prefill_share <= 1 + 1e-9, f.prefill_share);
-  TR_CHECK(requests_a_s <= shape.decode * d.work.requests_a_s * (1 + 1e-9), requests_a_s);
+  TR_CHECK(served <= shape.decode * d.work.rate * (1 + 1e-9), served);
   f.score = score_of(f, p);
   return f;
 }
@@ -138,8 +138,8 @@ Fleet Pairing::fleet_of(const PrefillWorker& p, const DecodeWorker& d, const Way
 void Pairing::consider(const PrefillWorker& p, const DecodeWorker& d, const Way& way, Shape shape) {
   ++counters_.configurations;
   const double rate = settings_.demand.rate;
-  const double front = shape.prefill * way.utilisation * p.work.requests_a_s;
-  const double back = shape.decode * d.work.requests_a_s;
+  const double front = shape.prefill * way.utilisation * p.work.rate;
+  const double back = shape.decode * d.work.rate;
   const double served = rate > 0 ? rate : std::min(front, back);
   const double chips = shape.prefill * p.chips + shape.decode * d.chips;
   const double tokens_a_chip = served * settings_.demand.output / chips;
@@ -171,7 +171,7 @@ void Pairing::pair(const PrefillWorker& p, const DecodeWorker& d) {
     }
     ++counters_.missed;
     if (!best_.fleets().empty()) return;
-    const double some = 0.5 * std::min(p.work.requests_a_s, d.work.requests_a_s);
+    const double some = 0.5 * std::min(p.work.rate, d.work.rate);
     Way empty = way;
     reach_.note(fleet_of(p, d, empty, {}, some), limits);
     return;
@@ -185,8 +185,8 @@ void Pairing::pair(const PrefillWorker& p, const DecodeWorker& d) {
   if (rate > 0) {
     for (const Way& way : ways) {
       if (way.utilisation <= 0) continue;
-      const double prefill = std::ceil(rate / (way.utilisation * p.work.requests_a_s));
-      const double decode = std::ceil(rate / d.work.requests_a_s);
+      const double prefill = std::ceil(rate / (way.utilisation * p.work.rate));
+      const double decode = std::ceil(rate / d.work.rate);
       if (way.inside && prefill * p.chips + decode * d.chips > domain) continue;
       consider(p, d, way, {prefill, decode});
     }
@@ -203,7 +203,7 @@ void Pairing::add(const std::vector<PrefillWorker>& prefill,
                   const std::vector<DecodeWorker>& decode) {
   for (const PrefillWorker& p : prefill) {
     for (const DecodeWorker& d : decode) {
-      if (p.kv_bytes == d.kv_bytes) {
+      if (p.kv_element == d.kv_element) {
         pair(p, d);
       } else {
         ++counters_.refused["keep caches in other formats"];
@@ -220,7 +220,7 @@ std::vector<Worker> least(const std::vector<Worker>& workers, const Offer& offer
   std::vector<Worker> list = workers;
   const int unit = offer.tariff.unit_chips;
   std::ranges::stable_sort(
-      list, {}, [&](const Worker& w) { return rented_share(w.chips, unit) / w.work.requests_a_s; });
+      list, {}, [&](const Worker& w) { return rented_share(w.chips, unit) / w.work.rate; });
   // Several numbers of sequences of one deployment are near each other: one of each.
   std::vector<Worker> out;
   for (const Worker& w : list) {

@@ -32,7 +32,7 @@ class Pairing {
   void pair(const PrefillWorker& p, const DecodeWorker& d);
   void consider(const PrefillWorker& p, const DecodeWorker& d, const Way& way, Shape shape);
   [[nodiscard]] Fleet fleet_of(const PrefillWorker& p, const DecodeWorker& d, const Way& way,
-                               Shape shape, double requests_a_s) const;
+                               Shape shape, double served) const;
   void rent(Fleet& fleet) const;
   [[nodiscard]] double score_of(const Fleet& fleet, const PrefillWorker& p) const;
 

@@ -33,7 +33,7 @@ class Exact {
     f.concurrency = concurrency;
     f.prefill_share = s.prefill_share;
     if (concurrency >= 1) f.request_energy = s.request_energy;
-    f.requests_a_s = s.requests_a_s;
+    f.rate = s.requests_a_s;
     return tightest(f.high, settings_.limits).share <= 1;
   }
 
@@ -72,8 +72,8 @@ Fleet refined(const Offer& offer, const Settings& settings, Fleet f) {
       const bool idle = f.concurrency < 1;
       const double most = std::min(exact.most(), 2 * f.concurrency + 1);
       const bool kept = exact.fill(f, idle ? f.concurrency : exact.concurrency_for(share, most));
-      const bool served = f.requests_a_s >= share * (1 - 1e-3);
-      f.requests_a_s = rate;
+      const bool served = f.rate >= share * (1 - 1e-3);
+      f.rate = rate;
       f.pool.rented = rented_chips(f.pool.workers, f.pool.worker_chips, unit);
       if (kept && served) break;
       f.pool.workers += 1;
@@ -87,7 +87,7 @@ Fleet refined(const Offer& offer, const Settings& settings, Fleet f) {
     f.pool.sequences = std::ceil(fullness(busy, settings.limits.percentile));
   }
   Bill bill;
-  bill.requests_a_s = f.requests_a_s;
+  bill.rate = f.rate;
   bill.request_energy = f.request_energy;
   bill.chips = f.chips();
   bill.rented = f.rented();

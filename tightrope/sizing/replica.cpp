@@ -69,7 +69,7 @@ Bill Replica::bill_of(double requests_a_s, Joules request_energy, double workers
   const double rate = settings_.demand.rate;
   const int unit = offer_.tariff.unit_chips;
   Bill bill;
-  bill.requests_a_s = rate > 0 ? rate : requests_a_s * workers;
+  bill.rate = rate > 0 ? rate : requests_a_s * workers;
   bill.request_energy = request_energy;
   bill.chips = workers * chips_;
   bill.rented =
@@ -170,7 +170,7 @@ Fleet Replica::fleet_at(std::size_t level) const {
                          ? std::ceil(fullness(levels_[level], settings_.limits.percentile))
                          : levels_[level];
   f.concurrency = levels_[level];
-  f.requests_a_s = s.requests_a_s;
+  f.rate = s.requests_a_s;
   f.prefill_share = s.prefill_share;
   f.request_energy = s.request_energy;
   f.mean = {s.ttft, s.tpot, s.e2e};
@@ -204,11 +204,11 @@ Fleet Replica::settled(std::size_t level) const {
     f.prefill_share = s.prefill_share;
     f.pool.workers = workers;
     f.pool.rented = rented_chips(workers, chips_, offer_.tariff.unit_chips);
-    f.requests_a_s = rate;
+    f.rate = rate;
     f.request_energy = energy_at(share);
   }
   Bill bill;
-  bill.requests_a_s = f.requests_a_s;
+  bill.rate = f.rate;
   bill.request_energy = f.request_energy;
   bill.chips = f.chips();
   bill.rented = f.rented();

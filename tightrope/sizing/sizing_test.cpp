@@ -169,7 +169,7 @@ TEST(Sizing, WinnersAreExact) {
           infer::closed_loop(pricing, load_at(s.demand, f.concurrency), limits);
       EXPECT_EQ(exact.ttft.raw(), f.mean.ttft.raw());
       EXPECT_EQ(exact.tpot.raw(), f.mean.tpot.raw());
-      EXPECT_EQ(exact.requests_a_s, f.requests_a_s);
+      EXPECT_EQ(exact.requests_a_s, f.rate);
       EXPECT_LE(tightest(f.high, s.limits).share, 1.0);
       EXPECT_GE(f.high.ttft, f.mean.ttft);
       EXPECT_GE(f.high.tpot, f.mean.tpot);
@@ -215,17 +215,17 @@ TEST(Sizing, FleetsOfTwoPoolsAddUp) {
     infer::SteadyLimits limits;
     limits.token_budget = f.prefill.token_budget;
     const infer::PrefillWork prefill = infer::prefill_work(front, load_at(s.demand, 1), limits);
-    EXPECT_LE(f.requests_a_s, f.prefill.workers * prefill.requests_a_s * 1.02);
+    EXPECT_LE(f.rate, f.prefill.workers * prefill.rate * 1.02);
     infer::Disaggregated fleet;
     fleet.prefill = &front;
     fleet.decode = &back;
     fleet.prefill_workers = f.prefill.workers;
     fleet.decode_workers = f.pool.workers;
     fleet.prefill_limits = fleet.decode_limits = limits;
-    const double under_way = f.requests_a_s * (f.mean.e2e - f.transfer).raw();
+    const double under_way = f.rate * (f.mean.e2e - f.transfer).raw();
     const infer::Steady loop = infer::disaggregated_loop(fleet, load_at(s.demand, under_way));
     EXPECT_NEAR(loop.tpot / f.mean.tpot, 1.0, 0.05);
-    EXPECT_NEAR(loop.requests_a_s / f.requests_a_s, 1.0, 0.05);
+    EXPECT_NEAR(loop.requests_a_s / f.rate, 1.0, 0.05);
   }
 }
 
@@ -268,7 +268,7 @@ TEST(Sizing, FrontKeepsWhatIsNotBeaten) {
     Fleet f;
     f.pool.workers = 1;
     f.mean.tpot = Seconds(1.0 / interactivity);
-    f.requests_a_s = throughput;
+    f.rate = throughput;
     front.add(f, unit);
   };
   add(10, 5);

@@ -107,7 +107,7 @@ class Surveyor {
     w.offer = index_;
     w.deployment = pricing.deployment();
     w.chips = survey_internal::whole_chips(pricing);
-    w.kv_bytes = pricing.context().numerics.kv_bytes;
+    w.kv_element = pricing.context().numerics.kv_bytes;
     links(pricing.context(), w.deployment, w.inside, w.outside);
     for (const double level : survey_internal::levels(room.sequences)) {
       w.decoding = level;
@@ -132,7 +132,7 @@ class Surveyor {
     w.token_budget = room.token_budget;
     w.work = infer::prefill_work(pricing, load_at(settings_.demand, 1), room.limits);
     w.idle = idle_power(pricing);
-    w.kv_bytes = pricing.context().numerics.kv_bytes;
+    w.kv_element = pricing.context().numerics.kv_bytes;
     w.kv_token = infer::replica_limits(pricing.context(), w.deployment, room.memory).kv_token;
     links(pricing.context(), w.deployment, w.inside, w.outside);
     if (!quickest_ || w.work.request < quickest_->work.request) quickest_ = w;
@@ -149,16 +149,14 @@ class Surveyor {
   }
 
   static bool beats(const PrefillWorker& a, const PrefillWorker& b) {
-    return a.chips == b.chips && a.work.request <= b.work.request &&
-           a.work.requests_a_s >= b.work.requests_a_s &&
+    return a.chips == b.chips && a.work.request <= b.work.request && a.work.rate >= b.work.rate &&
            a.work.request_energy <= b.work.request_energy && a.inside >= b.inside &&
            a.outside >= b.outside;
   }
   static bool beats(const DecodeWorker& a, const DecodeWorker& b) {
-    return a.chips == b.chips && a.work.requests_a_s >= b.work.requests_a_s &&
-           a.tpot_high <= b.tpot_high && a.work.tpot <= b.work.tpot &&
-           a.work.request_energy <= b.work.request_energy && a.inside >= b.inside &&
-           a.outside >= b.outside;
+    return a.chips == b.chips && a.work.rate >= b.work.rate && a.tpot_high <= b.tpot_high &&
+           a.work.tpot <= b.work.tpot && a.work.request_energy <= b.work.request_energy &&
+           a.inside >= b.inside && a.outside >= b.outside;
   }
 
   // A worker that another of as many chips beats in all adds nothing to any fleet.

@@ -18,7 +18,7 @@ struct PrefillWorker {
   Watts idle{};
   BytesPerSecond inside{}, outside{};  ///< links to a decoding worker in the domain, and beyond
   Bytes kv_token{};                    ///< over all its ranks
-  double kv_bytes = 2;                 ///< an element
+  double kv_element = 2;               ///< bytes an element
 };
 
 /// A worker that only decodes, at one number of sequences.
@@ -31,7 +31,7 @@ struct DecodeWorker {
   infer::DecodeWork work;
   Seconds tpot_high{};
   BytesPerSecond inside{}, outside{};
-  double kv_bytes = 2;
+  double kv_element = 2;
 };
 
 struct Survey {
