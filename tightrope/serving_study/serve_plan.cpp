@@ -1,6 +1,7 @@
 #include "tightrope/serving_study/serve_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -97,10 +98,13 @@ Search search(const ServeRequest& request, const Market& market, const sizing::S
   return s;
 }
 
-// By price first those that have one; ties by name.
+// By price first those that have one; what scores the same to seven digits goes by simplicity, then
+// by name.
 auto rank_of(const ServeRequest& request, const ServePlan& p) {
   const bool unknown = request.objective == sizing::Objective::usd && !p.usd_output_mtoken;
-  return std::tuple(unknown, p.fleet.score, p.pool.system, p.prefill.system);
+  constexpr double digits = 1e7;
+  return std::tuple(unknown, std::round(std::log(p.fleet.score) * digits), p.fleet.disaggregated,
+                    p.fleet.chips(), p.pool.system, p.prefill.system);
 }
 
 void keep_best(const ServeRequest& request, std::vector<ServePlan> all, ServeResult& result) {
