@@ -14,7 +14,7 @@ namespace tightrope::cli {
 /// `option` names the option in errors. Errors: syntax, range.
 [[nodiscard]] Result<double> parse_count(std::string_view text, std::string_view option);
 
-/// "90d", "12 h", "3w", "45 min", "1 year". Errors: syntax, unit, range.
+/// "90d", "12 h", "3w", "45 min", "1 year", "2s", "30ms". Errors: syntax, unit, range.
 [[nodiscard]] Result<Seconds> parse_duration(std::string_view text, std::string_view option);
 
 /// "100M", "100e6 USD", "2.5B USD". Errors: syntax, unit, range.

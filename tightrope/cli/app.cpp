@@ -13,6 +13,7 @@
 #include "tightrope/cli/catalog_command.h"
 #include "tightrope/cli/explain_command.h"
 #include "tightrope/cli/plan_command.h"
+#include "tightrope/cli/serve_plan_command.h"
 #include "tightrope/cli/session.h"
 #include "tightrope/cli/suggest.h"
 #include "tightrope/cli/trace_command.h"
@@ -302,7 +303,8 @@ void add_plan_limits(CLI::App& plan, PlanOptions& o) {
   plan.add_option("--chips", o.chips, "Exact numbers of chips, by commas")->type_name("LIST");
   plan.add_option("--units", o.units, "Exact numbers of instances or UltraServers, by commas")
       ->type_name("LIST");
-  plan.add_option("--systems", o.systems, "Systems, by commas, as in `catalog list systems`")
+  plan.add_option("--systems,--system", o.systems,
+                  "Systems, by commas, as in `catalog list systems`")
       ->type_name("LIST");
   plan.add_option("--capacity", o.capacity,
                   "Tokens an expert takes against its mean share, by commas; 0 drops none")
@@ -313,14 +315,66 @@ void add_plan_limits(CLI::App& plan, PlanOptions& o) {
       ->capture_default_str();
 }
 
+// What only `plan --serve` reads; the rest it shares with plans of training runs.
+void add_serving(CLI::App& plan, ServePlanOptions& o) {
+  plan.add_option("--input", o.input, "With --serve: mean tokens of a prompt")->type_name("N");
+  plan.add_option("--output", o.output, "With --serve: mean tokens of an answer")->type_name("N");
+  plan.add_option("--cached", o.cached, "With --serve: tokens of a prompt that are cached already")
+      ->type_name("N");
+  plan.add_option("--trace", o.trace, "With --serve: lengths and rate of this trace of requests")
+      ->type_name("FILE");
+  plan.add_option("--rate", o.rate, "With --serve: requests a second; without it a chip's best")
+      ->type_name("N");
+  plan.add_option("--ttft", o.ttft, "With --serve: longest time to the first token, for example 2s")
+      ->type_name("TIME");
+  plan.add_option("--tpot", o.tpot, "With --serve: longest time a token after it, for example 30ms")
+      ->type_name("TIME");
+  plan.add_option("--e2e", o.e2e, "With --serve: longest time to the last token")
+      ->type_name("TIME");
+  plan.add_option("--percentile", o.percentile, "With --serve: of requests that keep the limits")
+      ->capture_default_str();
+  plan.add_option("--numerics", o.numerics,
+                  "With --serve: bf16, fp8, fp8-block, nvfp4, mxfp4, int8, int4; +kv8 or +kv16")
+      ->type_name("LIST");
+  plan.add_option("--engine", o.engine, "With --serve: vllm, sglang or tensorrt-llm, with a year")
+      ->type_name("NAME");
+  plan.add_option("--rank", o.rank, "With --serve: usd, throughput, energy or carbon")
+      ->capture_default_str();
+  plan.add_option("--drafts", o.drafts, "With --serve: tokens guessed an iteration")
+      ->check(CLI::Range(0, 16).description(""));
+  plan.add_option("--accepted", o.accepted, "With --serve: tokens an iteration yields on average")
+      ->check(CLI::Range(1.0, 17.0).description(""));
+  plan.add_flag("--disagg", o.only_disaggregated, "With --serve: only pools of prefill and decode");
+  plan.add_flag("!--no-disagg", o.disaggregated, "With --serve: only replicas");
+  plan.add_option("--pareto", o.pareto, "With --serve: write the front; - prints it")
+      ->type_name("CSV");
+}
+
+/// The options that both kinds of plan read.
+void share(const PlanOptions& from, bool top_said, ServePlanOptions& to) {
+  to.config = from.work.config;
+  to.systems = from.systems;
+  to.regions = from.work.region;
+  to.term = from.work.term;
+  to.announced = from.announced;
+  to.prune = from.prune;
+  to.details = from.details;
+  to.json = from.json;
+  if (top_said) to.top = from.top;
+}
+
 void bind_plan(CLI::App& app, Body& body) {
   const auto asked = std::make_shared<PlanOptions>();
+  const auto serve = std::make_shared<ServePlanOptions>();
+  const auto serves = std::make_shared<bool>(false);
   CLI::App* plan = app.add_subcommand("plan", "Best systems, chip counts and mappings for a run");
   plan->add_option("config,--config", asked->work.config,
                    "config.json of the model, its folder, or a bundled name");
   add_work(*plan, asked->work);
   add_plan_limits(*plan, *asked);
-  plan->add_option("--top", asked->top, "Plans a system")
+  plan->add_flag("--serve", *serves, "Plan serving the model, not training it");
+  add_serving(*plan, *serve);
+  plan->add_option("--top", asked->top, "Plans a system; with --serve: in all")
       ->check(CLI::Range(1, 100).description(""))
       ->capture_default_str();
   plan->add_option("--details", asked->details, "Plans described beyond their line")
@@ -330,8 +384,14 @@ void bind_plan(CLI::App& app, Body& body) {
       ->type_name("FILE");
   plan->add_option("--csv", asked->csv, "Write one line a plan; - prints them")->type_name("FILE");
   plan->add_flag("!--no-prune", asked->prune, "Carry every mapping that fits through the model");
-  plan->callback(
-      [&body, asked] { body = [asked](const Session& s) { return run_plan(s, *asked); }; });
+  plan->callback([&body, asked, serve, serves, plan] {
+    const bool top_said = plan->get_option("--top")->count() > 0;
+    body = [asked, serve, serves, top_said](const Session& s) {
+      if (!*serves) return run_plan(s, *asked);
+      share(*asked, top_said, *serve);
+      return run_plan_serve(s, *serve);
+    };
+  });
 }
 
 void bind_explain(CLI::App& app, Body& body) {
@@ -403,7 +463,8 @@ void bind_trace(CLI::App& app, Body& body) {
 }  // namespace
 
 int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
-  CLI::App app("Plans training of large language models on real accelerators.", "tightrope");
+  CLI::App app("Plans training and serving of large language models on real accelerators.",
+               "tightrope");
   Session session{out, err, {}, 0, TIGHTROPE_VERSION};
   bool version = false;
   Body body;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "tightrope/core/check.h"
 #include "tightrope/formula/collectives.h"
@@ -229,6 +230,7 @@ Spent Pricing::layer(const LayerPart& part, double tokens, std::vector<PricedIte
 
 Spent Pricing::tokens(double tokens, std::vector<PricedItem>* items) const {
   if (!(tokens > 0)) return {};
+  if (items == nullptr && !token_table_.empty()) return token_table_.at(tokens);
   // With pp stages as many batches are under way; each sequence waits for all stages in turn.
   const double batch = std::max(1.0, tokens / deployment_.pp);
   Spent sum;
@@ -252,6 +254,7 @@ Spent Pricing::tokens(double tokens, std::vector<PricedItem>* items) const {
 
 Spent Pricing::yields(double sequences) const {
   if (!(sequences > 0)) return {};
+  if (!yield_table_.empty()) return yield_table_.at(sequences);
   const double own = std::max(1.0, sequences / deployment_.dp);
   const double checked = own * decode_tokens();
   const auto vocab = static_cast<double>(context_.model.vocab) / deployment_.tp;
@@ -313,6 +316,15 @@ void Pricing::price_attention() {
   double kernels = 0;
   for (const LayerPart& part : context_.parts) kernels += part.layers * kernels_of(part);
   attention_.prefill.time += Seconds(context_.engine.prefill_kernel_us * 1e-6 * kernels);
+}
+
+void Pricing::tabulate(double max_tokens, double max_yields) {
+  token_table_ = {};
+  yield_table_ = {};
+  PriceTable by_tokens(max_tokens, [this](double n) { return tokens(n); });
+  PriceTable by_yields(max_yields, [this](double n) { return yields(n); });
+  token_table_ = std::move(by_tokens);
+  yield_table_ = std::move(by_yields);
 }
 
 double Pricing::chips() const {

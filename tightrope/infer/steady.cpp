@@ -89,13 +89,15 @@ double held_at_once(const Load& load, const SteadyLimits& limits) {
 struct Rhythm {
   Spent iteration;          // mean
   Spent with_chunk;         // of one that carries a chunk
-  double chunks = 1;        // a request
+  Spent alone;              // of one that carries nothing else
+  double chunks = 0;        // a request
   Seconds prefill_alone{};  // of one request's chunks, nothing else running
   double lockstep = 0;      // share of requests that queue for their prefill together
 };
 
+// `last` is the rhythm of the round before: what does not change is kept.
 Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, double decodes, double steps,
-              double spread) {
+              double spread, const Rhythm& last) {
   Rhythm r;
   const double started = decodes / std::max(steps, 1.0);  // requests that start an iteration
   const double prompt = work.uncached();
@@ -103,7 +105,8 @@ Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, double decodes
   const double tokens = started * prompt;
   const double carried = std::min(1.0, started * r.chunks);
   const double size = carried > 0 ? tokens / carried : prompt / r.chunks;
-  const Spent alone = work.alone(prompt / r.chunks);
+  r.alone = r.chunks == last.chunks ? last.alone : work.mixed(0, prompt / r.chunks);
+  const Spent& alone = r.alone;
   r.prefill_alone = alone.time * r.chunks;
   const Spent plain = work.decode(decodes);
   if (limits.mixes_prefill) {
@@ -132,18 +135,28 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   double decodes = std::min(held, most);
   Rhythm r;
   Seconds first{};
-  constexpr int most_rounds = 24;
-  constexpr double settled = 5e-4;
-  for (int i = 0; i < most_rounds; ++i) {
-    r = rhythm(work, limits, decodes, steps, load.spread);
+  // The sequences that decode are those that the rhythm they make lets decode: by secants between
+  // bounds, every third time half way. Where prices jump there may be none: then just below.
+  constexpr int rounds = 16;
+  constexpr double near = 1e-4;
+  double low = 0, high = held, before = 0, gap_before = 0;
+  for (int i = 0; i < rounds; ++i) {
+    r = rhythm(work, limits, decodes, steps, load.spread, r);
     first = r.with_chunk.time * r.chunks + r.prefill_alone * (0.5 * r.lockstep * held);
     const double decoding = steps * r.iteration.time.raw();
     const double free = held * decoding / (decoding + first.raw());
     const double target = std::max(std::min(free, most), 1e-3);
-    const bool done = std::fabs(target - decodes) < settled * decodes;
-    // More decodes slow the iteration and so raise their own share: half steps beyond the first.
-    decodes = i == 0 ? target : 0.4 * decodes + 0.6 * target;
-    if (done) break;
+    const double gap = target - decodes;
+    if (std::abs(gap) <= near * decodes) break;
+    (gap > 0 ? low : high) = decodes;
+    const bool jump = high - low <= near * high;
+    if (jump && decodes <= low) break;
+    double next = i == 0 ? target : decodes + gap * (decodes - before) / (gap_before - gap);
+    if (i % 3 == 2 || !(next > low && next < high)) next = 0.5 * (low + high);
+    if (jump || i + 2 == rounds) next = std::max(low, 1e-3);
+    before = decodes;
+    gap_before = gap;
+    decodes = next;
   }
   Steady s;
   s.iteration = r.iteration.time;
@@ -154,10 +167,12 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const double load_share = std::min(0.95, started * r.chunks * r.prefill_alone.raw() / r.chunks /
                                                std::max(r.iteration.time.raw(), 1e-12));
   const Seconds queue = r.prefill_alone * (0.5 * load_share / (1.0 - load_share));
+  s.prefill_alone = r.prefill_alone;
+  s.prefill_queue = min(queue, r.prefill_alone * (0.5 * held));
+  s.prefill_share = load_share;
   Seconds wave{};
   if (load.waves > 0) wave = r.prefill_alone * (0.5 * (held - 1.0) / load.waves);
-  const Seconds service =
-      r.iteration.time * 0.5 + first + min(queue, r.prefill_alone * (0.5 * held));
+  const Seconds service = r.iteration.time * 0.5 + first + s.prefill_queue;
   s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service + wave;
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
   s.requests_a_s = held / in_place.raw();
@@ -281,6 +296,33 @@ Steady disaggregated_loop(const Disaggregated& fleet, const Load& load) {
   s.request_energy = fleet.prefill->energy(full) * (1.0 / (chunks > 1 ? 1.0 : together)) +
                      fleet.decode->energy(step) * (steps / std::max(each, 1e-12));
   return s;
+}
+
+PrefillWork prefill_work(const Pricing& pricing, const Load& load, const SteadyLimits& limits) {
+  const Iterations work(pricing, load, limits);
+  const double chunks = std::ceil(work.uncached() / limits.token_budget);
+  const double together = std::max(1.0, std::floor(limits.token_budget / work.uncached()));
+  const Spent one = work.mixed(0, work.uncached() / chunks) * chunks;
+  const Spent full = chunks > 1 ? one : work.mixed(0, work.uncached() * together);
+  const double prompts = chunks > 1 ? 1.0 : together;
+  PrefillWork out;
+  out.request = one.time;
+  out.rate = prompts / full.time.raw();
+  out.request_energy = pricing.energy(full) * (1.0 / prompts);
+  return out;
+}
+
+DecodeWork decode_work(const Pricing& pricing, const Load& load, double decoding) {
+  const SteadyLimits open;
+  const Iterations work(pricing, load, open);
+  const Spent step = work.decode(decoding);
+  const double accepted = std::max(1.0, pricing.context().speculation.accepted);
+  const double steps = std::max(0.0, load.output - 1.0) / accepted;
+  DecodeWork out;
+  out.tpot = step.time / accepted;
+  out.rate = decoding / std::max(1e-12, step.time.raw() * steps);
+  out.request_energy = pricing.energy(step) * (steps / decoding);
+  return out;
 }
 
 }  // namespace tightrope::infer

@@ -39,8 +39,11 @@ struct Steady {
   double decoding = 0;  ///< sequences that decode, on average
   double waiting = 0;   ///< requests without room in the cache
   double requests_a_s = 0;
-  double busy_share = 0;    ///< of the time in which chips compute or move bytes
-  Joules request_energy{};  ///< of one request, machines only
+  double busy_share = 0;     ///< of the time in which chips compute or move bytes
+  Joules request_energy{};   ///< of one request, machines only
+  Seconds prefill_alone{};   ///< of one request's prompt, nothing else running
+  Seconds prefill_queue{};   ///< mean wait for the prompts ahead
+  double prefill_share = 0;  ///< of the time that prompts take: what that queue comes from
   [[nodiscard]] double output_tokens_a_s(const Load& load) const {
     return requests_a_s * load.output;
   }
@@ -84,5 +87,22 @@ struct Disaggregated {
 /// Valid: as closed_loop; both pricings set.
 /// Checked by: Steady.DisaggregationLaws
 [[nodiscard]] Steady disaggregated_loop(const Disaggregated& fleet, const Load& load);
+
+/// A worker that only prefills, and one that only decodes, without the other: what a search of
+/// ratios puts together.
+struct PrefillWork {
+  Seconds request{};        ///< of one prompt, nothing else running
+  double rate = 0;          ///< requests a second, prompts together as the token budget allows
+  Joules request_energy{};  ///< at that rate
+};
+[[nodiscard]] PrefillWork prefill_work(const Pricing& pricing, const Load& load,
+                                       const SteadyLimits& limits);
+struct DecodeWork {
+  Seconds tpot{};
+  double rate = 0;  ///< requests a second
+  Joules request_energy{};
+};
+/// `decoding`: sequences that decode at any time, > 0.
+[[nodiscard]] DecodeWork decode_work(const Pricing& pricing, const Load& load, double decoding);
 
 }  // namespace tightrope::infer

@@ -84,7 +84,7 @@ Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catal
   TR_TRY_VOID(choose_deployment(c, row));
   std::string reason = infer::why_not(c.context, c.deployment);
   if (reason.empty() && row.disaggregated) reason = infer::why_not(c.context, row.prefill);
-  if (reason.empty()) reason = too_large(c.context, row.deployment);
+  if (reason.empty()) reason = too_large(c.context, c.deployment);
   if (reason.empty() && row.disaggregated) reason = too_large(c.prefill_context, row.prefill);
   if (!reason.empty()) return fail(ErrorCode::unsupported, reason);
   return c;

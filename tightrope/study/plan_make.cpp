@@ -1,14 +1,13 @@
 // One plan: the whole run around one estimated step.
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <string_view>
 
 #include <fmt/format.h>
 
 #include "tightrope/core/unit_text.h"
 #include "tightrope/formula/bill.h"
 #include "tightrope/study/plan_internal.h"
+#include "tightrope/study/prices.h"
 
 namespace tightrope::study {
 namespace plan_internal {
@@ -22,115 +21,6 @@ namespace {
 
 using catalog::Term;
 
-// Rent before reservations before what may be taken away; buying last, since it needs a hall.
-constexpr std::array<Term, 6> term_order = {Term::on_demand,   Term::capacity_block,
-                                            Term::reserved_1y, Term::reserved_3y,
-                                            Term::spot,        Term::purchase};
-
-// Where a provider's machines stand unless the request says otherwise.
-struct Home {
-  std::string_view provider, region;
-};
-constexpr std::array<Home, 1> homes = {{{"aws", "us-east-1"}}};
-
-const catalog::Region* home_of(const std::string& provider, const catalog::Catalog& catalog) {
-  for (const Home& home : homes) {
-    if (home.provider == provider) return catalog.find_region(home.region);
-  }
-  for (const catalog::Region& region : catalog.regions()) {
-    if (region.provider == provider) return &region;
-  }
-  return nullptr;
-}
-
-bool covers(const catalog::Price& price, const catalog::Region& region) {
-  return price.region == region.name ||
-         std::ranges::find(region.within, price.region) != region.within.end();
-}
-
-// The price of a term, in the request's regions or else wherever the system's provider rents it.
-const catalog::Price* price_of(const PlanRequest& request, const catalog::System& system, Term term,
-                               const catalog::Catalog& catalog) {
-  if (request.regions.empty()) {
-    const catalog::Region* home = home_of(system.provider, catalog);
-    return catalog.find_price(system.name, home == nullptr ? "" : home->name, term);
-  }
-  const catalog::Price* best = nullptr;
-  for (const std::string& name : request.regions) {
-    const catalog::Region* region = catalog.find_region(name);
-    if (region == nullptr) continue;
-    const catalog::Price* price = catalog.find_price(system.name, region->name, term);
-    if (price == nullptr || !covers(*price, *region)) continue;
-    const bool cheaper =
-        best == nullptr ||
-        (term == Term::purchase ? price->purchase_per_chip.value < best->purchase_per_chip.value
-                                : price->per_chip.value < best->per_chip.value);
-    if (cheaper) best = price;
-  }
-  return best;
-}
-
-PriceTag tag_of(const catalog::Price& price) {
-  PriceTag tag;
-  const catalog::Provenance& from = price.from();
-  tag.term = price.term;
-  tag.provider = price.provider;
-  tag.region = price.region;
-  tag.per_chip = price.term == Term::purchase ? price.purchase_per_chip.value / ownership
-                                              : price.per_chip.value;
-  tag.written = from.written;
-  tag.source = from.source;
-  tag.as_of = from.as_of;
-  tag.grade = catalog::to_string(from.grade);
-  tag.note = from.note;
-  tag.file = from.where.file;
-  tag.line = from.where.line;
-  return tag;
-}
-
-const catalog::Region* region_of(const PlanRequest& request, const catalog::System& system,
-                                 const std::optional<TermCost>& cost,
-                                 const catalog::Catalog& catalog) {
-  if (cost) {
-    for (const std::string& name : request.regions) {
-      const catalog::Region* region = catalog.find_region(name);
-      if (region == nullptr) continue;
-      if (region->name == cost->price.region ||
-          std::ranges::find(region->within, cost->price.region) != region->within.end()) {
-        return region;
-      }
-    }
-    const catalog::Region* home = home_of(system.provider, catalog);
-    if (home != nullptr &&
-        std::ranges::find(home->within, cost->price.region) != home->within.end()) {
-      return home;
-    }
-    if (const catalog::Region* region = catalog.find_region(cost->price.region)) {
-      if (region->carbon.known) return region;
-    }
-    if (home != nullptr) return home;
-  }
-  for (const std::string& name : request.regions) {
-    const catalog::Region* region = catalog.find_region(name);
-    if (region != nullptr && (region->provider == system.provider || system.provider == "any")) {
-      return region;
-    }
-  }
-  const catalog::Region* home = home_of(system.provider, catalog);
-  return home != nullptr ? home : catalog.find_region("any");
-}
-
-Place place_of(const catalog::Region* region) {
-  Place place;
-  if (region == nullptr) return place;
-  place.region = region->name;
-  place.pue = region->pue.value_or(1.0);
-  place.electricity = region->electricity.value_or(DollarsPerJoule(0.0));
-  place.carbon = region->carbon.value_or(GramsPerJoule(0.0));
-  place.known = region->carbon.known;
-  return place;
-}
-
 // The term that ranks, or the first that has a price; none without any.
 bool ranks(const PlanRequest& request, Term term, bool first) {
   return request.term ? *request.term == term : first;
@@ -139,7 +29,7 @@ bool ranks(const PlanRequest& request, Term term, bool first) {
 void add_costs(const PlanRequest& request, const catalog::System& system,
                const catalog::Catalog& catalog, Plan& plan) {
   for (const Term term : term_order) {
-    const catalog::Price* price = price_of(request, system, term, catalog);
+    const catalog::Price* price = price_of(request.regions, system, term, catalog);
     if (price == nullptr) continue;
     TermCost cost;
     cost.price = tag_of(*price);
@@ -190,14 +80,14 @@ std::optional<search::Objective> cost_objective(const PlanRequest& request,
                                                 const catalog::Catalog& catalog) {
   const catalog::System& system = context.system;
   for (const Term term : term_order) {
-    const catalog::Price* price = price_of(request, system, term, catalog);
+    const catalog::Price* price = price_of(request.regions, system, term, catalog);
     if (price == nullptr || !ranks(request, term, true)) continue;
     TermCost cost;
     cost.price = tag_of(*price);
     const double paid = static_cast<double>(plan_internal::rented_chips(system, chips)) / chips;
     search::Objective objective{paid * cost.price.per_chip.raw(), 0};
     if (term == Term::purchase && context.chip.power.known) {
-      const Place place = place_of(region_of(request, system, cost, catalog));
+      const Place place = place_for(request.regions, system, &cost.price, catalog);
       const search::Objective watts = search::energy_objective(context);
       const double joule = place.pue * place.electricity.raw();
       objective.per_second += joule * watts.per_second;
@@ -251,7 +141,7 @@ Plan make_plan(const PlanRequest& request, const step::Context& context, int chi
   }
   plan.band = error_band(context, estimate.step_time);
   add_costs(request, system, catalog, plan);
-  plan.place = place_of(region_of(request, system, plan.cost, catalog));
+  plan.place = place_for(request.regions, system, plan.cost ? &plan.cost->price : nullptr, catalog);
   add_energy(context, plan);
   add_notes(system, plan);
   return plan;
