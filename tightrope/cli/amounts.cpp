@@ -47,8 +47,8 @@ constexpr Unit multiples[] = {{"", 1},    {"k", 1e3}, {"K", 1e3}, {"M", 1e6},
                               {"B", 1e9}, {"G", 1e9}, {"T", 1e12}};
 constexpr double day = 86400;
 constexpr Unit times[] = {
-    {"ms", 1e-3},     {"s", 1},           {"min", 60},         {"h", 3600},
-    {"d", day},       {"day", day},       {"days", day},       {"w", 7 * day},
+    {"ms", 1e-3},      {"s", 1},           {"min", 60},         {"h", 3600},
+    {"d", day},        {"day", day},       {"days", day},       {"w", 7 * day},
     {"week", 7 * day}, {"weeks", 7 * day}, {"year", 365 * day}, {"years", 365 * day}};
 
 template <std::size_t N>

@@ -16,6 +16,7 @@
 #include "tightrope/cli/explain_command.h"
 #include "tightrope/cli/option_rows.h"
 #include "tightrope/cli/plan_command.h"
+#include "tightrope/cli/serve_plan_command.h"
 #include "tightrope/cli/session.h"
 #include "tightrope/cli/simulate_command.h"
 #include "tightrope/cli/suggest.h"
@@ -156,40 +157,31 @@ void bind_catalog(CLI::App& app, Body& body) {
   });
 }
 
-void bind_validate_serving(CLI::App& validate, Body& body) {
-  const auto asked = std::make_shared<ValidateServingOptions>();
-  CLI::App* serving =
-      validate.add_subcommand("serving", "Times to first and next tokens of published serving runs");
-  serving->add_option("--data", asked->data, "CSV of measured points")->type_name("CSV")->required();
-  serving
-      ->add_option("--calibration", asked->calibration,
-                   "What `calibrate serving` wrote, instead of the numbers in the program")
-      ->type_name("TOML");
-  serving->add_option("--json", asked->json, "Write the report as JSON; - prints it")
-      ->type_name("FILE");
-  serving->add_option("--rows", asked->rows, "Write one line a measured value, with its bands")
-      ->type_name("CSV");
-  serving->add_option("--markdown", asked->markdown, "Write the report as a page")
-      ->type_name("FILE");
-  serving->add_flag("--leave-out", asked->leave_out,
-                    "Also fit without each model and chip, and judge by those rows (minutes)");
-  serving->callback([&body, asked] {
-    body = [asked](const Session& s) { return run_validate_serving(s, *asked); };
-  });
+// Adds a table's options to a command.
+void add_rows(CLI::App& command, const std::vector<OptionRow>& rows) {
+  for (const OptionRow& row : rows) {
+    std::visit(
+        [&](auto* target) {
+          using Value = std::remove_pointer_t<decltype(target)>;
+          if constexpr (std::is_same_v<Value, bool>) {
+            command.add_flag(row.names, *target, row.help);
+          } else {
+            CLI::Option* option = command.add_option(row.names, *target, row.help);
+            option->type_name(row.type)->required(row.required);
+            if (std::is_arithmetic_v<Value>) option->check(CLI::NonNegativeNumber.description(""));
+          }
+        },
+        row.target);
+  }
 }
 
-void bind_calibrate_serving(CLI::App& calibrate, Body& body) {
-  const auto asked = std::make_shared<CalibrateServingOptions>();
-  CLI::App* serving = calibrate.add_subcommand("serving", "Serving engines and decoding");
-  serving->add_option("--data", asked->data, "CSV of measured points")->type_name("CSV")->required();
-  serving->add_option("--out", asked->out, "File to write; without it, errors are only reported")
-      ->type_name("TOML");
-  serving
-      ->add_option("--start", asked->start,
-                   "Engines, chips and what is not fitted; those in the program without it")
-      ->type_name("TOML");
-  serving->callback([&body, asked] {
-    body = [asked](const Session& s) { return run_calibrate_serving(s, *asked); };
+// A command whose options are a table.
+template <class Options>
+void bind_rows(CLI::App& command, Body& body, int (*run)(const Session&, const Options&)) {
+  const auto asked = std::make_shared<Options>();
+  add_rows(command, option_rows(*asked));
+  command.callback([&body, asked, run] {
+    body = [asked, run](const Session& s) { return run(s, *asked); };
   });
 }
 
@@ -221,7 +213,8 @@ void bind_validate(CLI::App& app, Body& body) {
   training->callback([&body, asked] {
     body = [asked](const Session& s) { return run_validate_training(s, *asked); };
   });
-  bind_validate_serving(*validate, body);
+  bind_rows(*validate->add_subcommand("serving", "Latency and rate of published serving runs"), body,
+            run_validate_serving);
 }
 
 void bind_calibrate(CLI::App& app, Body& body) {
@@ -236,7 +229,8 @@ void bind_calibrate(CLI::App& app, Body& body) {
     if (!calibrate->get_subcommands().empty() || all->data.empty()) return;
     body = [all](const Session& s) { return run_calibrate(s, *all); };
   });
-  bind_calibrate_serving(*calibrate, body);
+  bind_rows(*calibrate->add_subcommand("serving", "Serving engines and decoding"), body,
+            run_calibrate_serving);
   CLI::App* kernels = calibrate->add_subcommand("kernels", "Kernels and links");
   kernels->add_option("--data", asked->data, "Folder with kernels/*.csv and catalog_*.csv")
       ->type_name("DIR")
@@ -306,7 +300,8 @@ void add_plan_limits(CLI::App& plan, PlanOptions& o) {
   plan.add_option("--chips", o.chips, "Exact numbers of chips, by commas")->type_name("LIST");
   plan.add_option("--units", o.units, "Exact numbers of instances or UltraServers, by commas")
       ->type_name("LIST");
-  plan.add_option("--systems", o.systems, "Systems, by commas, as in `catalog list systems`")
+  plan.add_option("--systems,--system", o.systems,
+                  "Systems, by commas, as in `catalog list systems`")
       ->type_name("LIST");
   plan.add_option("--capacity", o.capacity,
                   "Tokens an expert takes against its mean share, by commas; 0 drops none")
@@ -317,14 +312,66 @@ void add_plan_limits(CLI::App& plan, PlanOptions& o) {
       ->capture_default_str();
 }
 
+// What only `plan --serve` reads; the rest it shares with plans of training runs.
+void add_serving(CLI::App& plan, ServePlanOptions& o) {
+  plan.add_option("--input", o.input, "With --serve: mean tokens of a prompt")->type_name("N");
+  plan.add_option("--output", o.output, "With --serve: mean tokens of an answer")->type_name("N");
+  plan.add_option("--cached", o.cached, "With --serve: tokens of a prompt that are cached already")
+      ->type_name("N");
+  plan.add_option("--trace", o.trace, "With --serve: lengths and rate of this trace of requests")
+      ->type_name("FILE");
+  plan.add_option("--rate", o.rate, "With --serve: requests a second; without it a chip's best")
+      ->type_name("N");
+  plan.add_option("--ttft", o.ttft, "With --serve: longest time to the first token, for example 2s")
+      ->type_name("TIME");
+  plan.add_option("--tpot", o.tpot, "With --serve: longest time a token after it, for example 30ms")
+      ->type_name("TIME");
+  plan.add_option("--e2e", o.e2e, "With --serve: longest time to the last token")
+      ->type_name("TIME");
+  plan.add_option("--percentile", o.percentile, "With --serve: of requests that keep the limits")
+      ->capture_default_str();
+  plan.add_option("--numerics", o.numerics,
+                  "With --serve: bf16, fp8, fp8-block, nvfp4, mxfp4, int8, int4; +kv8 or +kv16")
+      ->type_name("LIST");
+  plan.add_option("--engine", o.engine, "With --serve: vllm, sglang or tensorrt-llm, with a year")
+      ->type_name("NAME");
+  plan.add_option("--rank", o.rank, "With --serve: usd, throughput, energy or carbon")
+      ->capture_default_str();
+  plan.add_option("--drafts", o.drafts, "With --serve: tokens guessed an iteration")
+      ->check(CLI::Range(0, 16).description(""));
+  plan.add_option("--accepted", o.accepted, "With --serve: tokens an iteration yields on average")
+      ->check(CLI::Range(1.0, 17.0).description(""));
+  plan.add_flag("--disagg", o.only_disaggregated, "With --serve: only pools of prefill and decode");
+  plan.add_flag("!--no-disagg", o.disaggregated, "With --serve: only replicas");
+  plan.add_option("--pareto", o.pareto, "With --serve: write the front; - prints it")
+      ->type_name("CSV");
+}
+
+/// The options that both kinds of plan read.
+void share(const PlanOptions& from, bool top_said, ServePlanOptions& to) {
+  to.config = from.work.config;
+  to.systems = from.systems;
+  to.regions = from.work.region;
+  to.term = from.work.term;
+  to.announced = from.announced;
+  to.prune = from.prune;
+  to.details = from.details;
+  to.json = from.json;
+  if (top_said) to.top = from.top;
+}
+
 void bind_plan(CLI::App& app, Body& body) {
   const auto asked = std::make_shared<PlanOptions>();
+  const auto serve = std::make_shared<ServePlanOptions>();
+  const auto serves = std::make_shared<bool>(false);
   CLI::App* plan = app.add_subcommand("plan", "Best systems, chip counts and mappings for a run");
   plan->add_option("config,--config", asked->work.config,
                    "config.json of the model, its folder, or a bundled name");
   add_work(*plan, asked->work);
   add_plan_limits(*plan, *asked);
-  plan->add_option("--top", asked->top, "Plans a system")
+  plan->add_flag("--serve", *serves, "Plan serving the model, not training it");
+  add_serving(*plan, *serve);
+  plan->add_option("--top", asked->top, "Plans a system; with --serve: in all")
       ->check(CLI::Range(1, 100).description(""))
       ->capture_default_str();
   plan->add_option("--details", asked->details, "Plans described beyond their line")
@@ -334,8 +381,14 @@ void bind_plan(CLI::App& app, Body& body) {
       ->type_name("FILE");
   plan->add_option("--csv", asked->csv, "Write one line a plan; - prints them")->type_name("FILE");
   plan->add_flag("!--no-prune", asked->prune, "Carry every mapping that fits through the model");
-  plan->callback(
-      [&body, asked] { body = [asked](const Session& s) { return run_plan(s, *asked); }; });
+  plan->callback([&body, asked, serve, serves, plan] {
+    const bool top_said = plan->get_option("--top")->count() > 0;
+    body = [asked, serve, serves, top_said](const Session& s) {
+      if (!*serves) return run_plan(s, *asked);
+      share(*asked, top_said, *serve);
+      return run_plan_serve(s, *serve);
+    };
+  });
 }
 
 void bind_explain(CLI::App& app, Body& body) {
@@ -404,39 +457,18 @@ void bind_trace(CLI::App& app, Body& body) {
   });
 }
 
-// Adds a table's options to a command.
-void add_rows(CLI::App& command, const std::vector<OptionRow>& rows) {
-  for (const OptionRow& row : rows) {
-    std::visit(
-        [&](auto* target) {
-          using Value = std::remove_pointer_t<decltype(target)>;
-          if constexpr (std::is_same_v<Value, bool>) {
-            command.add_flag(row.names, *target, row.help);
-          } else {
-            CLI::Option* option = command.add_option(row.names, *target, row.help);
-            option->type_name(row.type);
-            if (std::is_arithmetic_v<Value>) option->check(CLI::NonNegativeNumber.description(""));
-          }
-        },
-        row.target);
-  }
-}
-
 void bind_simulate(CLI::App& app, Body& body) {
-  const auto asked = std::make_shared<SimulateServingOptions>();
   CLI::App* simulate = app.add_subcommand("simulate", "What happens, event by event");
-  CLI::App* serving =
-      simulate->add_subcommand("serving", "A served fleet, request by request: latency and cost");
-  add_rows(*serving, option_rows(*asked));
-  serving->callback([&body, asked] {
-    body = [asked](const Session& s) { return run_simulate_serving(s, *asked); };
-  });
+  bind_rows(*simulate->add_subcommand("serving",
+                                      "A served fleet, request by request: latency and cost"),
+            body, run_simulate_serving);
 }
 
 }  // namespace
 
 int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
-  CLI::App app("Plans training of large language models on real accelerators.", "tightrope");
+  CLI::App app("Plans training and serving of large language models on real accelerators.",
+               "tightrope");
   Session session{out, err, {}, 0, TIGHTROPE_VERSION};
   bool version = false;
   Body body;

@@ -110,4 +110,25 @@ std::vector<OptionRow> option_rows(SimulateServingOptions& options) {
   return rows;
 }
 
+std::vector<OptionRow> option_rows(ValidateServingOptions& options) {
+  return {{"--data", "CSV", "CSV of measured points", &options.data, true},
+          {"--calibration", "TOML",
+           "What `calibrate serving` wrote, instead of the numbers in the program",
+           &options.calibration},
+          {"--json", "FILE", "Write the report as JSON; - prints it", &options.json},
+          {"--rows", "CSV", "Write one line a measured value, with its bands", &options.rows},
+          {"--markdown", "FILE", "Write the report as a page", &options.markdown},
+          {"--leave-out", "",
+           "Also fit without each model and chip, and judge by those rows (minutes)",
+           &options.leave_out}};
+}
+
+std::vector<OptionRow> option_rows(CalibrateServingOptions& options) {
+  return {{"--data", "CSV", "CSV of measured points", &options.data, true},
+          {"--out", "TOML", "File to write; without it, errors are only reported", &options.out},
+          {"--start", "TOML",
+           "Engines, chips and what is not fitted; those in the program without it",
+           &options.start}};
+}
+
 }  // namespace tightrope::cli

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/simulate_command.h"
 
 namespace tightrope::cli {
@@ -16,9 +17,13 @@ struct OptionRow {
   const char* type;   ///< "FILE", "N"
   const char* help;
   std::variant<std::string*, int*, std::int64_t*, double*, bool*> target;
+  bool required = false;  ///< not of flags
 };
 
-/// Those of `simulate serving`; `options` must outlive them.
+/// Those of `simulate serving`, `validate serving` and `calibrate serving`; `options` must outlive
+/// them.
 [[nodiscard]] std::vector<OptionRow> option_rows(SimulateServingOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(ValidateServingOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(CalibrateServingOptions& options);
 
 }  // namespace tightrope::cli

@@ -28,8 +28,21 @@ const std::vector<ServingField<Engine>>& engine_fields() {
       {"reserve_gib", &Engine::reserve_gib, 0.0, 64.0},
       {"memory_share", &Engine::memory_share, 0.1, 1.0},
       {"token_budget", &Engine::token_budget, 1.0, 1e6},
+      {"most_sequences", &Engine::most_sequences, 1.0, 1e6},
   };
   return fields;
+}
+
+const std::vector<EngineFlag>& engine_flags() {
+  static const std::vector<EngineFlag> flags = {
+      {"mixes_prefill", &Engine::mixes_prefill},
+      {"shares_free_memory", &Engine::shares_free_memory},
+      {"reserves_output", &Engine::reserves_output},
+      {"static_batches", &Engine::static_batches},
+      {"buckets_cache", &Engine::buckets_cache},
+      {"copies_heads", &Engine::copies_heads},
+  };
+  return flags;
 }
 
 const std::vector<ServingField<ChipHabits>>& chip_habit_fields() {
@@ -96,13 +109,14 @@ class Reader {
         continue;
       }
       if (key == "note" || key == "standard_error" || key == "rows") continue;
+      bool known = false;
       if constexpr (std::is_same_v<Record, Engine>) {
-        if (key == "mixes_prefill" && value.kind == TomlNode::Kind::boolean) {
-          out.mixes_prefill = value.flag;
-          continue;
+        for (const EngineFlag& f : engine_flags()) {
+          if (f.name != key || value.kind != TomlNode::Kind::boolean) continue;
+          out.*f.member = value.flag;
+          known = true;
         }
       }
-      bool known = false;
       for (const ServingField<Record>& f : fields) {
         if (f.name != key) continue;
         TR_TRY(out.*f.member, number(value, key, f.low, f.high));

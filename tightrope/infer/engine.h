@@ -22,9 +22,17 @@ struct Engine {
   double cast_share = 1;    ///< of quantising passes before products with dynamic scales that stay
   double expert_share = 1;  ///< time of routed experts' products against the kernel tables
   double reserve_gib = 2;   ///< device memory beside weights, cache and activations
-  double memory_share = 0.9;   ///< of the device's memory that the engine may fill
-  bool mixes_prefill = true;   ///< prefill chunks and decodes share an iteration
-  double token_budget = 8192;  ///< tokens of one iteration, at most
+  double memory_share = 0.9;        ///< of the device's memory that the engine may fill
+  double token_budget = 8192;       ///< tokens of one iteration, at most
+  double most_sequences = 1e6;      ///< under way at once, a data-parallel group
+  bool mixes_prefill = true;        ///< prefill chunks and decodes share an iteration
+  bool shares_free_memory = false;  ///< memory_share is of what weights and activations leave
+  bool reserves_output = false;     ///< a sequence starts when its whole length fits in the cache
+  /// Requests run in batches that start and end together (compiled graphs of one batch size).
+  bool static_batches = false;
+  bool buckets_cache = false;  ///< attention reads the cache up to the next power of two
+  /// Heads that do not divide by tp are padded, and each query head reads keys of its own.
+  bool copies_heads = false;
 };
 
 /// A chip family's numbers that only serving shows.
@@ -70,6 +78,12 @@ struct ServingField {
   double low, high;
 };
 [[nodiscard]] const std::vector<ServingField<ServingBand>>& band_fields();
+/// What an engine does or does not; written as true or false.
+struct EngineFlag {
+  std::string_view name;
+  bool Engine::* member;
+};
+[[nodiscard]] const std::vector<EngineFlag>& engine_flags();
 [[nodiscard]] const std::vector<ServingField<ServingTuning>>& shared_fields();
 [[nodiscard]] const std::vector<ServingField<Engine>>& engine_fields();
 [[nodiscard]] const std::vector<ServingField<ChipHabits>>& chip_habit_fields();

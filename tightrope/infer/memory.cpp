@@ -72,7 +72,10 @@ ServingMemory serving_memory(const Context& c, const Deployment& d, double itera
   const auto hidden = static_cast<double>(c.model.hidden);
   m.activations = Bytes(iteration_tokens / d.dp * (4 * hidden + 2 * widest) * half_precision);
   constexpr double gib = 1024.0 * 1024 * 1024;
-  m.reserve = (1.0 - c.engine.memory_share) * m.device + Bytes(c.engine.reserve_gib * gib);
+  const Bytes shared = c.engine.shares_free_memory
+                           ? max(m.device - m.weights - m.activations, Bytes(0.0))
+                           : m.device;
+  m.reserve = (1.0 - c.engine.memory_share) * shared + Bytes(c.engine.reserve_gib * gib);
   m.cache = m.device - m.weights - m.activations - m.reserve;
   m.token = Bytes(token);
   m.sequence = Bytes(sequence);
@@ -85,7 +88,7 @@ std::string why_not(const Context& c, const Deployment& d) {
   const int ranks = d.tp * d.dp;
   for (const LayerPart& part : c.parts) {
     const workload::Attention& a = part.attention;
-    if (a.heads > 0 && a.heads % d.tp != 0) {
+    if (a.heads > 0 && a.heads % d.tp != 0 && !c.engine.copies_heads) {
       return fmt::format("{} attention heads do not divide by tp {}", a.heads, d.tp);
     }
     if (part.mixer.heads > 0 && part.mixer.heads % d.tp != 0) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "tightrope/core/check.h"
 #include "tightrope/formula/collectives.h"
@@ -41,6 +42,23 @@ bool folded(std::string_view name) { return name.ends_with("residual") || name.e
 bool fused(Shard shard) { return shard == Shard::expert_tokens || shard == Shard::expert_tensor; }
 
 // Kernels of a layer that the host issues: products, passes of their own, attention, links.
+/// Heads a rank computes: where they do not divide, the fullest rank's.
+double rank_heads(int heads, int tp) {
+  return std::max(1.0, std::ceil(static_cast<double>(heads) / tp));
+}
+
+/// How much wider attention's projections are on a rank that pads heads: queries and, for the one
+/// product that makes all three, keys and values kept whole.
+double padding(const LayerPart& part, const Gemm& g, int tp) {
+  const workload::Attention& a = part.attention;
+  if (a.heads == 0 || a.kind == workload::AttentionKind::latent) return 1.0;
+  const double queries = rank_heads(a.heads, tp) * tp;
+  if (g.name == "attention_out") return queries / a.heads;
+  if (g.name != "qkv") return 1.0;
+  const double keys = 2.0 * rank_heads(a.kv_heads, tp) * tp;
+  return (queries + keys) / (a.heads + 2.0 * a.kv_heads);
+}
+
 double kernels_of(const LayerPart& part) {
   double count = part.attention.heads > 0 ? 3.0 : 2.0;
   for (const Gemm& g : part.work.gemms) count += g.name == "kv_down" ? 0.0 : 1.0;
@@ -73,6 +91,9 @@ Spent Pricing::products(const LayerPart& part, double tokens,
     s.m = rows;
     s.n = static_cast<double>(g.out) / (g.split == Split::column ? deployment_.tp : 1);
     s.k = static_cast<double>(g.in) / (g.split == Split::row ? deployment_.tp : 1);
+    if (context_.engine.copies_heads) {
+      (g.split == Split::row ? s.k : s.n) *= padding(part, g, deployment_.tp);
+    }
     const bool narrow = g.role != GemmRole::router && g.role != GemmRole::head;
     const bool out = g.name == "attention_out";
     const WeightFormat& f = is_feed(g.role) ? context_.numerics.feed
@@ -209,6 +230,7 @@ Spent Pricing::layer(const LayerPart& part, double tokens, std::vector<PricedIte
 
 Spent Pricing::tokens(double tokens, std::vector<PricedItem>* items) const {
   if (!(tokens > 0)) return {};
+  if (items == nullptr && !token_table_.empty()) return token_table_.at(tokens);
   // With pp stages as many batches are under way; each sequence waits for all stages in turn.
   const double batch = std::max(1.0, tokens / deployment_.pp);
   Spent sum;
@@ -232,6 +254,7 @@ Spent Pricing::tokens(double tokens, std::vector<PricedItem>* items) const {
 
 Spent Pricing::yields(double sequences) const {
   if (!(sequences > 0)) return {};
+  if (!yield_table_.empty()) return yield_table_.at(sequences);
   const double own = std::max(1.0, sequences / deployment_.dp);
   const double checked = own * decode_tokens();
   const auto vocab = static_cast<double>(context_.model.vocab) / deployment_.tp;
@@ -266,9 +289,13 @@ void Pricing::price_attention() {
     attention_.decode += all(part.layers * state / (bandwidth * habits.decode_read_share) / groups);
     if (a.heads == 0) continue;
     const bool latent = a.kind == workload::AttentionKind::latent;
-    const double heads = static_cast<double>(a.heads) / deployment_.tp;
-    const double kv_heads =
-        latent ? 1.0 : std::max(1.0, static_cast<double>(a.kv_heads) / deployment_.tp);
+    const bool copies = context_.engine.copies_heads && !latent;
+    const double heads = copies ? rank_heads(a.heads, deployment_.tp)
+                                : static_cast<double>(a.heads) / deployment_.tp;
+    const double kv_heads = latent ? 1.0
+                            : copies
+                                ? heads
+                                : std::max(1.0, static_cast<double>(a.kv_heads) / deployment_.tp);
     const double elements = latent ? part.kv_elements : part.kv_elements / a.kv_heads * kv_heads;
     const double share = latent ? habits.latent_read_share : habits.decode_read_share;
     const double read = elements * context_.numerics.kv_bytes / (bandwidth * share);
@@ -289,6 +316,15 @@ void Pricing::price_attention() {
   double kernels = 0;
   for (const LayerPart& part : context_.parts) kernels += part.layers * kernels_of(part);
   attention_.prefill.time += Seconds(context_.engine.prefill_kernel_us * 1e-6 * kernels);
+}
+
+void Pricing::tabulate(double max_tokens, double max_yields) {
+  token_table_ = {};
+  yield_table_ = {};
+  PriceTable by_tokens(max_tokens, [this](double n) { return tokens(n); });
+  PriceTable by_yields(max_yields, [this](double n) { return yields(n); });
+  token_table_ = std::move(by_tokens);
+  yield_table_ = std::move(by_yields);
 }
 
 double Pricing::chips() const {

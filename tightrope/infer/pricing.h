@@ -7,20 +7,10 @@
 
 #include "tightrope/formula/iteration_times.h"
 #include "tightrope/infer/context.h"
+#include "tightrope/infer/price_table.h"
+#include "tightrope/infer/spent.h"
 
 namespace tightrope::infer {
-
-/// Time of a part of an iteration, and how much of it the chips compute or move bytes.
-struct Spent {
-  Seconds time{}, busy{};
-  Spent& operator+=(Spent o) {
-    time += o.time;
-    busy += o.busy;
-    return *this;
-  }
-  friend Spent operator+(Spent a, Spent b) { return a += b; }
-  friend Spent operator*(Spent a, double k) { return {a.time * k, a.busy * k}; }
-};
 
 /// Attention's part: linear in what is read and scored, over all layers of the replica.
 struct AttentionPrices {
@@ -51,6 +41,9 @@ class Pricing {
   [[nodiscard]] Spent tokens(double tokens, std::vector<PricedItem>* items = nullptr) const;
   /// Beside it, what `sequences` that yield output cost: head, sampling, drafts, host.
   [[nodiscard]] Spent yields(double sequences) const;
+  /// From here on tokens() and yields() are read from tables, each price asked for once: for a
+  /// search, which asks far more often than there are knots. Amounts beyond go on straight.
+  void tabulate(double max_tokens, double max_yields);
   [[nodiscard]] const AttentionPrices& attention() const { return attention_; }
   /// Tokens a decoding sequence schedules each iteration: itself and its drafts.
   [[nodiscard]] double decode_tokens() const { return 1.0 + context_.speculation.drafts; }
@@ -73,6 +66,7 @@ class Pricing {
   Deployment deployment_;
   formula::RankKernels kernels_;  ///< fixed times as the engine leaves them
   AttentionPrices attention_;
+  PriceTable token_table_, yield_table_;
 };
 
 /// The same as tables for a scheduler: exact up to 64 tokens, linear between knots beyond.

@@ -51,6 +51,11 @@ class Iterations {
     return std::max(room, 0.05 * limits_.token_budget);
   }
   [[nodiscard]] double uncached() const { return uncached_; }
+  /// Sequences that can decode while those that end are replaced within the token budget.
+  [[nodiscard]] double most_decodes(double steps) const {
+    if (!limits_.mixes_prefill) return 1e12;
+    return limits_.token_budget / (pricing_.decode_tokens() + uncached_ / std::max(steps, 1.0));
+  }
 
  private:
   [[nodiscard]] Spent beside_tokens(double decodes, double yields) const {
@@ -74,21 +79,25 @@ class Iterations {
 };
 
 double held_at_once(const Load& load, const SteadyLimits& limits) {
-  const double length = load.input + 0.5 * load.output;
-  return std::max(1.0,
-                  std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
+  const double length = load.input + (limits.reserves_output ? 1.0 : 0.5) * load.output;
+  const double most =
+      std::max(1.0, std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
+  if (!(load.requests > 0)) return most;
+  return load.requests / std::ceil(load.requests / most);
 }
 
 struct Rhythm {
   Spent iteration;          // mean
   Spent with_chunk;         // of one that carries a chunk
-  double chunks = 1;        // a request
+  Spent alone;              // of one that carries nothing else
+  double chunks = 0;        // a request
   Seconds prefill_alone{};  // of one request's chunks, nothing else running
   double lockstep = 0;      // share of requests that queue for their prefill together
 };
 
+// `last` is the rhythm of the round before: what does not change is kept.
 Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, double decodes, double steps,
-              double spread) {
+              double spread, const Rhythm& last) {
   Rhythm r;
   const double started = decodes / std::max(steps, 1.0);  // requests that start an iteration
   const double prompt = work.uncached();
@@ -96,7 +105,8 @@ Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, double decodes
   const double tokens = started * prompt;
   const double carried = std::min(1.0, started * r.chunks);
   const double size = carried > 0 ? tokens / carried : prompt / r.chunks;
-  const Spent alone = work.alone(prompt / r.chunks);
+  r.alone = r.chunks == last.chunks ? last.alone : work.mixed(0, prompt / r.chunks);
+  const Spent& alone = r.alone;
   r.prefill_alone = alone.time * r.chunks;
   const Spent plain = work.decode(decodes);
   if (limits.mixes_prefill) {
@@ -121,20 +131,32 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const double accepted = std::max(1.0, pricing.context().speculation.accepted);
   const double steps = std::max(0.0, load.output - 1.0) / accepted;
   const double held = held_at_once(load, limits);
-  double decodes = held;
+  const double most = work.most_decodes(steps);
+  double decodes = std::min(held, most);
   Rhythm r;
   Seconds first{};
-  constexpr int most_rounds = 24;
-  constexpr double settled = 5e-4;
-  for (int i = 0; i < most_rounds; ++i) {
-    r = rhythm(work, limits, decodes, steps, load.spread);
+  // The sequences that decode are those that the rhythm they make lets decode: by secants between
+  // bounds, every third time half way. Where prices jump there may be none: then just below.
+  constexpr int rounds = 16;
+  constexpr double near = 1e-4;
+  double low = 0, high = held, before = 0, gap_before = 0;
+  for (int i = 0; i < rounds; ++i) {
+    r = rhythm(work, limits, decodes, steps, load.spread, r);
     first = r.with_chunk.time * r.chunks + r.prefill_alone * (0.5 * r.lockstep * held);
     const double decoding = steps * r.iteration.time.raw();
-    const double target = std::max(held * decoding / (decoding + first.raw()), 1e-3);
-    const bool done = std::fabs(target - decodes) < settled * decodes;
-    // More decodes slow the iteration and so raise their own share: half steps beyond the first.
-    decodes = i == 0 ? target : 0.4 * decodes + 0.6 * target;
-    if (done) break;
+    const double free = held * decoding / (decoding + first.raw());
+    const double target = std::max(std::min(free, most), 1e-3);
+    const double gap = target - decodes;
+    if (std::abs(gap) <= near * decodes) break;
+    (gap > 0 ? low : high) = decodes;
+    const bool jump = high - low <= near * high;
+    if (jump && decodes <= low) break;
+    double next = i == 0 ? target : decodes + gap * (decodes - before) / (gap_before - gap);
+    if (i % 3 == 2 || !(next > low && next < high)) next = 0.5 * (low + high);
+    if (jump || i + 2 == rounds) next = std::max(low, 1e-3);
+    before = decodes;
+    gap_before = gap;
+    decodes = next;
   }
   Steady s;
   s.iteration = r.iteration.time;
@@ -145,19 +167,82 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const double load_share = std::min(0.95, started * r.chunks * r.prefill_alone.raw() / r.chunks /
                                                std::max(r.iteration.time.raw(), 1e-12));
   const Seconds queue = r.prefill_alone * (0.5 * load_share / (1.0 - load_share));
+  s.prefill_alone = r.prefill_alone;
+  s.prefill_queue = min(queue, r.prefill_alone * (0.5 * held));
+  s.prefill_share = load_share;
   Seconds wave{};
   if (load.waves > 0) wave = r.prefill_alone * (0.5 * (held - 1.0) / load.waves);
-  const Seconds service =
-      r.iteration.time * 0.5 + first + min(queue, r.prefill_alone * (0.5 * held));
+  const Seconds service = r.iteration.time * 0.5 + first + s.prefill_queue;
   s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service + wave;
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
   s.requests_a_s = held / in_place.raw();
+  // Those that hold a place but wait for their turn in the budget: as Little's law has it.
+  if (steps > 0) {
+    s.requests_a_s = std::min(s.requests_a_s, 1.05 * decodes / (steps * r.iteration.time.raw()));
+  }
   s.waiting = load.concurrency - held;
   if (s.waiting > 0) s.ttft += Seconds(s.waiting / s.requests_a_s);
+  constexpr double late = 3.605;  // ln 100 means, of which the mean counts one
+  s.late_ttft = s.ttft + r.iteration.time * 0.5 + queue * late;
   s.e2e = s.ttft + s.tpot * std::max(0.0, load.output - 1.0);
   s.busy_share = r.iteration.busy / r.iteration.time;
   const double iterations_a_request = in_place.raw() / held / r.iteration.time.raw();
   s.request_energy = pricing.energy(r.iteration) * iterations_a_request;
+  return s;
+}
+
+namespace {
+
+double next_power(double tokens) { return std::exp2(std::ceil(std::log2(std::max(1.0, tokens)))); }
+
+/// Keys that decoding from `first` to `last` tokens in the cache reads, summed over its steps.
+double keys_read(double first, double last, bool buckets) {
+  if (!buckets) return 0.5 * (last - first) * (last + first);
+  double sum = 0;
+  while (first < last) {
+    double bucket = next_power(first);
+    if (bucket <= first) bucket *= 2;  // full to the brim: the next token needs the next one
+    const double until = std::min(last, bucket);
+    sum += (until - first) * bucket;
+    first = until;
+  }
+  return sum;
+}
+
+}  // namespace
+
+Steady static_loop(const Pricing& pricing, const Load& load, const SteadyLimits& limits) {
+  const double held = held_at_once(load, limits);
+  const double prompt = limits.buckets_cache ? next_power(load.input) : load.input;
+  const Load padded{.input = prompt, .output = load.output, .concurrency = held};
+  const Iterations work(pricing, padded, limits);
+  const AttentionPrices& prices = pricing.attention();
+  const double steps = std::max(0.0, load.output - 1.0);
+  const Spent bare = pricing.tokens(held) + pricing.yields(held) + prices.decode * held;
+  const auto reading = [&](double keys) {
+    const double window = prices.window > 0 ? prices.window : 0.0;
+    return prices.decode_key * (held * keys) +
+           prices.decode_window_key * (held * std::min(keys, window));
+  };
+  const double last = load.input + steps;
+  const double middle = load.input + 0.5 * steps;
+  const bool buckets = limits.buckets_cache;
+  const double mean_keys = steps > 0 ? keys_read(load.input, last, buckets) / steps : 0.0;
+  const Spent mean = bare + reading(mean_keys);
+  const Spent typical = bare + reading(buckets ? next_power(middle) : middle);
+  const Spent first = work.mixed(0, held * prompt);
+  Steady s;
+  s.iteration = mean.time;
+  s.decoding = held;
+  s.tpot = typical.time;
+  const Seconds start = Seconds(pricing.context().engine.request_ms * 1e-3) + first.time;
+  const Seconds batch = start + mean.time * steps;
+  s.requests_a_s = held / batch.raw();
+  s.waiting = load.concurrency - held;
+  s.ttft = start + Seconds(s.waiting / s.requests_a_s);
+  s.e2e = s.ttft + mean.time * steps;
+  s.busy_share = mean.busy / mean.time;
+  s.request_energy = (pricing.energy(first) + pricing.energy(mean) * steps) * (1.0 / held);
   return s;
 }
 
@@ -211,6 +296,33 @@ Steady disaggregated_loop(const Disaggregated& fleet, const Load& load) {
   s.request_energy = fleet.prefill->energy(full) * (1.0 / (chunks > 1 ? 1.0 : together)) +
                      fleet.decode->energy(step) * (steps / std::max(each, 1e-12));
   return s;
+}
+
+PrefillWork prefill_work(const Pricing& pricing, const Load& load, const SteadyLimits& limits) {
+  const Iterations work(pricing, load, limits);
+  const double chunks = std::ceil(work.uncached() / limits.token_budget);
+  const double together = std::max(1.0, std::floor(limits.token_budget / work.uncached()));
+  const Spent one = work.mixed(0, work.uncached() / chunks) * chunks;
+  const Spent full = chunks > 1 ? one : work.mixed(0, work.uncached() * together);
+  const double prompts = chunks > 1 ? 1.0 : together;
+  PrefillWork out;
+  out.request = one.time;
+  out.rate = prompts / full.time.raw();
+  out.request_energy = pricing.energy(full) * (1.0 / prompts);
+  return out;
+}
+
+DecodeWork decode_work(const Pricing& pricing, const Load& load, double decoding) {
+  const SteadyLimits open;
+  const Iterations work(pricing, load, open);
+  const Spent step = work.decode(decoding);
+  const double accepted = std::max(1.0, pricing.context().speculation.accepted);
+  const double steps = std::max(0.0, load.output - 1.0) / accepted;
+  DecodeWork out;
+  out.tpot = step.time / accepted;
+  out.rate = decoding / std::max(1e-12, step.time.raw() * steps);
+  out.request_energy = pricing.energy(step) * (steps / decoding);
+  return out;
 }
 
 }  // namespace tightrope::infer

@@ -14,6 +14,9 @@ struct Load {
   /// A benchmark that starts all clients at once and sends this many waves of requests: the first
   /// wave queues for its prefill. 0: no such start.
   double waves = 0;
+  /// Requests of a run in all, which come at once and are equally long: waves of equal size.
+  /// 0: without end.
+  double requests = 0;
 };
 
 /// How the replica schedules and what it may keep.
@@ -22,17 +25,25 @@ struct SteadyLimits {
   double sequences = 1e9;      ///< at most this many under way
   double token_budget = 8192;  ///< of one iteration, over the replica
   bool mixes_prefill = true;
+  bool reserves_output = false;  ///< a sequence needs room for all it will write when it starts
+  bool buckets_cache = false;    ///< static_loop: attention reads to the next power of two
 };
 
 /// What the replica does then.
 struct Steady {
   Seconds ttft{}, tpot{}, e2e{};
+  /// 99th percentile of the first, estimated: waits are spread exponentially (Kingman's heavy
+  /// traffic), service is not.
+  Seconds late_ttft{};
   Seconds iteration{};  ///< mean
   double decoding = 0;  ///< sequences that decode, on average
   double waiting = 0;   ///< requests without room in the cache
   double requests_a_s = 0;
-  double busy_share = 0;    ///< of the time in which chips compute or move bytes
-  Joules request_energy{};  ///< of one request, machines only
+  double busy_share = 0;     ///< of the time in which chips compute or move bytes
+  Joules request_energy{};   ///< of one request, machines only
+  Seconds prefill_alone{};   ///< of one request's prompt, nothing else running
+  Seconds prefill_queue{};   ///< mean wait for the prompts ahead
+  double prefill_share = 0;  ///< of the time that prompts take: what that queue comes from
   [[nodiscard]] double output_tokens_a_s(const Load& load) const {
     return requests_a_s * load.output;
   }
@@ -47,6 +58,16 @@ struct Steady {
 /// Valid: lengths >= 1; concurrency > 0. Means only: tails and bursts are the simulator's.
 /// Checked by: Steady.Laws
 [[nodiscard]] Steady closed_loop(const Pricing& pricing, const Load& load,
+                                 const SteadyLimits& limits);
+
+/// What: batches of as many requests as clients, which start together and end together. `tpot` is
+///   that of the middle token (the median: times grow with the cache).
+/// Formula: ttft = request_ms + t(B input) prefilled at once; a step at length c = t(B) + B key(c),
+///   key(c) = that of the next power of two with buckets_cache; X = B / (ttft + sum of steps)
+/// Source: derived; Neuron's compiled graphs: context and token buckets (Transformers-NeuronX
+/// guide). Valid: as closed_loop; concurrency above what the cache holds waits for the next batch.
+/// Checked by: Steady.StaticBatches
+[[nodiscard]] Steady static_loop(const Pricing& pricing, const Load& load,
                                  const SteadyLimits& limits);
 
 /// Prefill and decode on replicas of their own.
@@ -66,5 +87,22 @@ struct Disaggregated {
 /// Valid: as closed_loop; both pricings set.
 /// Checked by: Steady.DisaggregationLaws
 [[nodiscard]] Steady disaggregated_loop(const Disaggregated& fleet, const Load& load);
+
+/// A worker that only prefills, and one that only decodes, without the other: what a search of
+/// ratios puts together.
+struct PrefillWork {
+  Seconds request{};        ///< of one prompt, nothing else running
+  double rate = 0;          ///< requests a second, prompts together as the token budget allows
+  Joules request_energy{};  ///< at that rate
+};
+[[nodiscard]] PrefillWork prefill_work(const Pricing& pricing, const Load& load,
+                                       const SteadyLimits& limits);
+struct DecodeWork {
+  Seconds tpot{};
+  double rate = 0;  ///< requests a second
+  Joules request_energy{};
+};
+/// `decoding`: sequences that decode at any time, > 0.
+[[nodiscard]] DecodeWork decode_work(const Pricing& pricing, const Load& load, double decoding);
 
 }  // namespace tightrope::infer

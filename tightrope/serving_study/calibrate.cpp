@@ -14,6 +14,7 @@ namespace {
 
 // First tokens count less: they hang on how a benchmark starts, and on clients.
 constexpr double first_token_weight = 0.35;
+constexpr std::size_t metrics = 3;  // time per output token, to the first, output tokens a second
 
 // Numbers that rows decide, and between what they must stay.
 struct Knob {
@@ -21,7 +22,7 @@ struct Knob {
   double low, high;
 };
 constexpr Knob engine_knobs[] = {
-    {"step_us", 0, 6000},          {"sequence_us", 0, 60}, {"kernel_share", 0.2, 2.5},
+    {"step_us", 0, 6000},          {"sequence_us", 0, 60}, {"kernel_share", 0.2, 4.0},
     {"expert_share", 0.6, 3.0},    {"request_ms", 0, 400}, {"cast_share", 0, 2},
     {"prefill_kernel_us", 0, 200},
 };
@@ -30,7 +31,7 @@ constexpr Knob chip_knobs[] = {
     {"decode_read_share", 0.3, 1.0},
     {"latent_read_share", 0.1, 1.0},
     {"decode_kernel_us", 1, 25},
-    {"reduce_us", 1, 30},
+    {"reduce_us", 1, 80},
     {"peer_us", 1, 80},
     {"decode_head_ns", 0, 40},
 };
@@ -89,8 +90,15 @@ class Fitter {
     }
     Block<infer::ChipHabits, std::size(chip_knobs)> all{
         {}, chip_knobs, infer::chip_habit_fields(), {}, false};
-    for (infer::ChipHabits& c : tuning_.chips) all.records.push_back(&c);
-    fit_block(all, [](std::size_t) { return true; });
+    // GPUs are kin; what is no GPU has numbers of its own.
+    const auto gpu = [&](std::size_t i) { return cases_[i].context.chip.kind == "gpu"; };
+    for (infer::ChipHabits& c : tuning_.chips) {
+      const bool other = std::any_of(used_.begin(), used_.end(), [&](std::size_t i) {
+        return cases_[i].architecture == c.architecture && !gpu(i);
+      });
+      if (!other) all.records.push_back(&c);
+    }
+    fit_block(all, gpu);
     for (infer::ChipHabits& c : tuning_.chips) {
       Block<infer::ChipHabits, std::size(chip_knobs)> own{
           {&c}, chip_knobs, infer::chip_habit_fields(), c.architecture, true};
@@ -126,31 +134,39 @@ class Fitter {
       parameters.push_back({std::string(k.name), std::clamp(now, k.low, k.high), k.low, k.high});
     }
     std::vector<study::FitRow> targets;
-    for (const std::size_t i : rows) {
-      targets.push_back({table_.rows[i].tpot_ms, 1.0});
-      targets.push_back({table_.rows[i].ttft_ms, first_token_weight});
+    std::vector<std::size_t> asked;  // of the answers, those that were measured
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      const ServingRow& row = table_.rows[rows[r]];
+      const double measured[] = {row.tpot_ms, row.ttft_ms, row.output_tokens_a_s};
+      constexpr double weights[] = {1.0, first_token_weight, 1.0};
+      for (std::size_t k = 0; k < metrics; ++k) {
+        if (!(measured[k] > 0)) continue;
+        targets.push_back({measured[k], weights[k]});
+        asked.push_back(metrics * r + k);
+      }
     }
     if (block.drawn) targets.insert(targets.end(), N, {1.0, kin_weight});
-    std::vector<double> seen, answers(2 * rows.size());
+    std::vector<double> seen, answers(metrics * rows.size());
     const study::Predictor predictor = [&](std::size_t at, const std::vector<double>& x) {
-      if (at >= answers.size()) {
-        const study::FitParameter& p = parameters[at - answers.size()];
+      if (at >= asked.size()) {
+        const study::FitParameter& p = parameters[at - asked.size()];
         const double offset = kin_offset * (p.high - p.low);
-        return (x[at - answers.size()] - p.low + offset) / (p.start - p.low + offset);
+        return (x[at - asked.size()] - p.low + offset) / (p.start - p.low + offset);
       }
       if (x != seen) {
         seen = x;
         set(block, x);
         answer(rows, answers);
       }
-      return answers[at];
+      return answers[asked[at]];
     };
     const study::FitResult result = study::fit(targets, parameters, predictor, 0, restarts);
-    set(block, result.values());
+    std::vector<double> best = result.values();
+    keep_idle(block, rows, parameters, best);
+    set(block, best);
     for (std::size_t k = 0; k < N; ++k) {
       if (!block.owner.empty()) {
-        remember(block.owner, block.knobs[k].name, result.numbers[k].value,
-                 static_cast<int>(rows.size()));
+        remember(block.owner, block.knobs[k].name, best[k], static_cast<int>(rows.size()));
       }
     }
   }
@@ -164,13 +180,30 @@ class Fitter {
     }
   }
 
+  /// Numbers that no answer depends on stay where they were.
+  template <class Record, std::size_t N>
+  void keep_idle(const Block<Record, N>& block, const std::vector<std::size_t>& rows,
+                 const std::vector<study::FitParameter>& parameters, std::vector<double>& best) {
+    std::vector<double> with(metrics * rows.size()), without(with.size());
+    set(block, best);
+    answer(rows, with);
+    for (std::size_t k = 0; k < N; ++k) {
+      std::vector<double> x = best;
+      x[k] = parameters[k].start;
+      set(block, x);
+      answer(rows, without);
+      if (with == without) best[k] = parameters[k].start;
+    }
+  }
+
   void answer(const std::vector<std::size_t>& rows, std::vector<double>& answers) {
     for_each_index(rows.size(), [&](std::size_t r) {
       ServingCase& c = cases_[rows[r]];
       retune(c, table_.rows[rows[r]], tuning_);
       const infer::Steady s = predict(c, table_.rows[rows[r]]);
-      answers[2 * r] = s.tpot.raw() * 1e3;
-      answers[2 * r + 1] = s.ttft.raw() * 1e3;
+      answers[metrics * r] = s.tpot.raw() * 1e3;
+      answers[metrics * r + 1] = s.ttft.raw() * 1e3;
+      answers[metrics * r + 2] = output_rate(c, s).raw();
     });
   }
 
@@ -203,14 +236,47 @@ infer::ServingTuning unfitted(infer::ServingTuning tuning) {
   return tuning;
 }
 
+/// Engines and chips that no row of the table measured keep what they had; kin of those measured
+/// follow, and so do those whose rows are left out of the fit.
+void keep_unmeasured(infer::ServingTuning& tuning, const infer::ServingTuning& start,
+                     const ServingTable& table, const std::vector<ServingCase>& cases) {
+  std::vector<std::string> engines, chips;
+  bool gpus = false, shared = false;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (!cases[i].refused.empty()) continue;
+    engines.push_back(table.rows[i].engine);
+    chips.push_back(cases[i].architecture);
+    gpus = gpus || cases[i].context.chip.kind == "gpu";
+    shared = shared || cases[i].routed || table.rows[i].drafts > 0;
+  }
+  const auto among = [](const std::vector<std::string>& all, const std::string& name) {
+    return std::find(all.begin(), all.end(), name) != all.end();
+  };
+  for (std::size_t e = 0; e < tuning.engines.size(); ++e) {
+    if (!among(engines, base_name(tuning.engines[e].name))) tuning.engines[e] = start.engines[e];
+  }
+  for (std::size_t c = 0; c < tuning.chips.size(); ++c) {
+    const std::string& name = tuning.chips[c].architecture;
+    const bool measured = name.empty() ? gpus : among(chips, name);
+    if (!measured) tuning.chips[c] = start.chips[c];
+  }
+  for (const auto& f : infer::shared_fields()) {
+    if (!shared) tuning.*f.member = start.*f.member;
+  }
+}
+
 }  // namespace
 
 ServingFit fit_serving(const ServingTable& table, std::vector<ServingCase> cases,
                        const infer::ServingTuning& start, const std::vector<bool>& use,
                        int sweeps) {
-  Fitter fitter(table, std::move(cases), unfitted(start), use);
+  infer::ServingTuning blank = unfitted(start);
+  keep_unmeasured(blank, start, table, cases);
+  Fitter fitter(table, cases, std::move(blank), use);
   for (int i = 0; i < sweeps; ++i) fitter.sweep();
-  return fitter.result();
+  ServingFit fit = fitter.result();
+  keep_unmeasured(fit.tuning, start, table, cases);
+  return fit;
 }
 
 std::vector<bool> fitted_rows(const ServingTable& table) {
@@ -247,8 +313,11 @@ std::string tuning_text(const ServingFit& fit, const ServingTable& table) {
     return 0;
   };
   for (const infer::Engine& e : fit.tuning.engines) {
-    out += fmt::format("\n[[engine]]\nname = \"{}\"\nrows = {}\nmixes_prefill = {}\n", e.name,
-                       rows_of(e.name), e.mixes_prefill);
+    out += fmt::format("\n[[engine]]\nname = \"{}\"\nrows = {}\n", e.name, rows_of(e.name));
+    for (const infer::EngineFlag& f : infer::engine_flags()) {
+      const bool usual = infer::Engine{}.*f.member;
+      if (e.*f.member != usual) out += fmt::format("{} = {}\n", f.name, !usual);
+    }
     for (const auto& f : infer::engine_fields()) {
       out += fmt::format("{} = {:.4g}\n", f.name, e.*f.member);
     }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "tightrope/core/parallel.h"
+#include "tightrope/serving_study/mapping.h"
 #include "tightrope/workload/hf_config.h"
 
 namespace tightrope::serving_study {
@@ -12,6 +13,37 @@ namespace {
 
 // Public benchmarks start all clients at once and send ten requests a client.
 constexpr double benchmark_waves = 10;
+constexpr double unlimited = 1e6;  // requests in a queue that never runs dry
+
+infer::Load load_of(const ServingRow& row) {
+  const double mean = 1.0 - 0.5 * row.spread;
+  return {.input = row.input * mean,
+          .output = row.output * mean,
+          .cached = 0,
+          .concurrency = row.queued ? unlimited : row.concurrency,
+          .spread = row.spread,
+          .waves = row.queued ? 0 : benchmark_waves,
+          .requests = row.requests};
+}
+
+/// Takes the deployment that a row leaves open, and counts its replicas.
+Result<void> choose_deployment(ServingCase& c, const ServingRow& row) {
+  if (row.mapping_unsaid) {
+    TR_TRY(c.deployment, fastest_deployment(c.context, row.chips, c.load, c.bounds));
+  }
+  if (row.experts_unsaid) {
+    const int ranks = row.deployment.tp * row.deployment.dp, pp = row.deployment.pp;
+    const std::vector<infer::Deployment> choices = {{.tp = ranks, .pp = pp, .dp = 1, .ep = 1},
+                                                    {.tp = ranks, .pp = pp, .dp = 1, .ep = ranks},
+                                                    {.tp = 1, .pp = pp, .dp = ranks, .ep = 1},
+                                                    {.tp = 1, .pp = pp, .dp = ranks, .ep = ranks}};
+    const Result<infer::Deployment> best = faster_of(c.context, choices, c.load, c.bounds);
+    if (best) c.deployment = *best;
+  }
+  const int ranks = row.chips * c.context.chip.ranks_per_chip;
+  c.replicas = std::max(1, ranks / c.deployment.ranks());
+  return {};
+}
 
 std::string too_large(const infer::Context& c, const infer::Deployment& d) {
   const infer::ServingMemory memory = infer::serving_memory(c, d, c.engine.token_budget * d.dp);
@@ -46,35 +78,24 @@ Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catal
     TR_TRY(c.prefill_context, infer::make_context(request, *system, catalog, calibration));
   }
   for (const infer::LayerPart& part : c.context.parts) c.routed = c.routed || part.experts > 0;
-  std::string reason = infer::why_not(c.context, row.deployment);
+  c.bounds = {.first = row.first_bound, .token = row.token_bound};
+  c.load = load_of(row);
+  c.deployment = row.deployment;
+  TR_TRY_VOID(choose_deployment(c, row));
+  std::string reason = infer::why_not(c.context, c.deployment);
   if (reason.empty() && row.disaggregated) reason = infer::why_not(c.context, row.prefill);
-  if (reason.empty()) reason = too_large(c.context, row.deployment);
+  if (reason.empty()) reason = too_large(c.context, c.deployment);
   if (reason.empty() && row.disaggregated) reason = too_large(c.prefill_context, row.prefill);
   if (!reason.empty()) return fail(ErrorCode::unsupported, reason);
-  const double mean = 1.0 - 0.5 * row.spread;
-  c.load = {.input = row.input * mean,
-            .output = row.output * mean,
-            .cached = 0,
-            .concurrency = row.concurrency,
-            .spread = row.spread,
-            .waves = benchmark_waves};
   return c;
 }
 
-infer::SteadyLimits limits_of(const infer::Context& c, const infer::Deployment& d) {
-  infer::SteadyLimits limits;
-  limits.token_budget = c.engine.token_budget * d.dp;
-  limits.mixes_prefill = c.engine.mixes_prefill;
-  const infer::ServingMemory memory = infer::serving_memory(c, d, limits.token_budget);
-  limits.cache_tokens = std::max(1.0, memory.tokens);
-  return limits;
-}
-
 infer::Steady run(const infer::Context& context, const infer::Context& prefill,
-                  const ServingRow& row, const infer::Load& load) {
+                  const ServingCase& c, const ServingRow& row) {
+  const infer::Load& load = c.load;
+  if (!row.disaggregated) return serve(context, c.deployment, load, c.bounds);
   const infer::Pricing pricing(context, row.deployment);
   const infer::SteadyLimits limits = limits_of(context, row.deployment);
-  if (!row.disaggregated) return infer::closed_loop(pricing, load, limits);
   const infer::Pricing front(prefill, row.prefill);
   infer::Disaggregated fleet;
   fleet.prefill = &front;
@@ -149,14 +170,18 @@ void retune(ServingCase& c, const ServingRow& row, const infer::ServingTuning& t
 }
 
 infer::Steady predict(const ServingCase& c, const ServingRow& row) {
-  return run(c.context, c.prefill_context, row, c.load);
+  return run(c.context, c.prefill_context, c, row);
+}
+
+TokensPerSecond output_rate(const ServingCase& c, const infer::Steady& steady) {
+  return TokensPerSecond(steady.output_tokens_a_s(c.load) * c.replicas);
 }
 
 infer::Steady plain_roofline(const ServingCase& c, const ServingRow& row) {
   infer::Context context = c.context, prefill = c.prefill_context;
   idealise(context);
   if (row.disaggregated) idealise(prefill);
-  return run(context, prefill, row, c.load);
+  return run(context, prefill, c, row);
 }
 
 }  // namespace tightrope::serving_study

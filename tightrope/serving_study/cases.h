@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tightrope/infer/steady.h"
+#include "tightrope/serving_study/mapping.h"
 #include "tightrope/serving_study/rows.h"
 
 namespace tightrope::serving_study {
@@ -13,6 +14,9 @@ struct ServingCase {
   bool routed = false;
   infer::Context context, prefill_context;
   infer::Load load;
+  infer::Deployment deployment;  ///< the row's, or the one taken for it
+  LoadBounds bounds;             ///< that the load has to keep
+  int replicas = 1;              ///< whose throughputs add up to the measured one
 };
 
 /// Makes a case of every row, in parallel, in row order; what cannot be expressed says why.
@@ -27,8 +31,11 @@ void retune(ServingCase& c, const ServingRow& row, const infer::ServingTuning& t
 /// What the closed form says about an expressed row.
 [[nodiscard]] infer::Steady predict(const ServingCase& c, const ServingRow& row);
 
-/// The same with nothing but the datasheet: weights and cache read at full HBM bandwidth, products
-/// at full peak, links at nameplate, no fixed times.
+/// Output tokens a second of all the measurement's replicas.
+[[nodiscard]] TokensPerSecond output_rate(const ServingCase& c, const infer::Steady& steady);
+
+/// The same as predict with nothing but the datasheet: weights and cache read at full HBM
+/// bandwidth, products at full peak, links at nameplate, no fixed times.
 [[nodiscard]] infer::Steady plain_roofline(const ServingCase& c, const ServingRow& row);
 
 }  // namespace tightrope::serving_study

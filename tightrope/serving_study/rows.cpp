@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <fmt/format.h>
 
-#include "tightrope/catalog/names.h"
 #include "tightrope/core/csv.h"
 #include "tightrope/core/hash.h"
+#include "tightrope/serving_study/rows_forms.h"
 #include "tightrope/serving_study/unsaid.h"
 
 namespace tightrope::serving_study {
@@ -21,50 +22,6 @@ std::string after(const std::string& text, std::string_view key) {
   if (at == std::string::npos) return {};
   const std::size_t from = at + key.size(), to = text.find(';', from);
   return text.substr(from, to == std::string::npos ? to : to - from);
-}
-
-bool holds(const std::string& text, std::string_view piece) {
-  return text.find(piece) != std::string::npos;
-}
-
-/// The catalog's name of a published checkpoint's network.
-std::string model_of(const std::string& path) {
-  const std::string name = catalog::folded(path);
-  struct Spelling {
-    std::string_view piece, model;
-  };
-  static constexpr Spelling spellings[] = {
-      {"deepseek", "deepseek-v3"},
-      {"gpt-oss-120b", "gpt-oss-120b"},
-      {"llama-3.1-70b", "llama3-70b"},
-      {"llama-3.1-8b", "llama3-8b"},
-      {"llama-3-8b", "llama3-8b"},
-      {"llama-3-70b", "llama3-70b"},
-      {"llama-2-70b", "llama2-70b"},
-      {"llama-2-13b", "llama2-13b"},
-      {"llama-2-7b", "llama2-7b"},
-      {"mistral-7b", "mistral-7b"},
-      {"qwen3-32b", "qwen3-32b"},
-      {"qwen3-235b", "qwen3-235b-a22b"},
-      {"qwen3.5-397b", "qwen3.5-397b-a17b"},
-      {"llama-3.3/3.1-70b", "llama3-70b"},
-  };
-  for (const Spelling& s : spellings) {
-    if (holds(name, s.piece)) return std::string(s.model);
-  }
-  return name;
-}
-
-std::string numerics_of(const std::string& gemm, const std::string& experts,
-                        const std::string& model) {
-  const std::string& format = experts.empty() ? gemm : experts;
-  // OpenAI published its weights in MXFP4; the table has one word for both four-bit forms.
-  if (holds(model, "gpt-oss")) return "mxfp4";
-  // DeepSeek's and Qwen's own fp8 checkpoints carry a scale a block, whatever the column says.
-  const bool blocks = holds(model, "deepseek") || holds(model, "qwen3-235b");
-  if (format == "fp8_block" || (format == "fp8" && blocks)) return "fp8-block";
-  if (format == "fp8" || format == "nvfp4") return format;
-  return "bf16";
 }
 
 /// The table multiplies widths of attention and experts where a run had tp = ep: 8 GPUs with
@@ -82,6 +39,17 @@ Deployment deployment_of(double tp, double pp, double dp, double etp, double ep)
   }
   if ((d.tp * d.dp) % d.ep != 0) d.ep = 1;
   return d;
+}
+
+/// A run and all that was measured of it: rows that agree are one measurement.
+std::string fingerprint(const ServingRow& r) {
+  const std::string prefill = r.disaggregated ? to_string(r.prefill) : std::string();
+  std::string key = r.chip;
+  const std::string lies = to_string(r.deployment);
+  for (const std::string& part : {r.engine, r.model, r.numerics, lies, prefill}) key += '|' + part;
+  return key + fmt::format("|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", r.prefill_workers, r.decode_workers,
+                           r.input, r.output, r.concurrency, r.queued, r.chips, r.first_bound.raw(),
+                           r.ttft_ms, r.tpot_ms, r.output_tokens_a_s);
 }
 
 class PointReader {
@@ -157,15 +125,21 @@ class PointReader {
 
 Result<ServingTable> parse_serving_table(std::string_view text, const std::string& file) {
   TR_TRY(const CsvTable table, CsvTable::parse(text, file));
-  TR_TRY_VOID(table.require({"id", "silicon_data_source", "backend", "model_path", "system", "mode",
-                             "isl", "osl", "silicon_ttft_ms", "silicon_tpot_ms"}));
   ServingTable out;
   out.file = file;
   out.hash = fmt::format("{:016x}", fnv1a(text));
-  const PointReader reader(table);
-  for (std::size_t at = 0; at < table.rows(); ++at) {
-    TR_TRY(ServingRow row, reader.row(at));
-    out.rows.push_back(std::move(row));
+  if (is_metric_table(table)) {
+    TR_TRY(out.rows, metric_rows(table));
+  } else if (is_neuron_table(table)) {
+    TR_TRY(out.rows, neuron_rows(table));
+  } else {
+    TR_TRY_VOID(table.require({"id", "silicon_data_source", "backend", "model_path", "system",
+                               "mode", "isl", "osl", "silicon_ttft_ms", "silicon_tpot_ms"}));
+    const PointReader reader(table);
+    for (std::size_t at = 0; at < table.rows(); ++at) {
+      TR_TRY(ServingRow row, reader.row(at));
+      out.rows.push_back(std::move(row));
+    }
   }
   return out;
 }
@@ -173,6 +147,25 @@ Result<ServingTable> parse_serving_table(std::string_view text, const std::strin
 Result<ServingTable> read_serving_table(const std::string& path) {
   TR_TRY(const std::string text, read_file(path));
   return parse_serving_table(text, path);
+}
+
+ServingTable merge_tables(std::vector<ServingTable> tables) {
+  ServingTable out;
+  std::string hashes;
+  std::map<std::string, std::string> seen;
+  for (ServingTable& table : tables) {
+    out.file += (out.file.empty() ? "" : " + ") + table.file;
+    hashes += table.hash;
+    for (ServingRow& row : table.rows) {
+      const auto [first, fresh] = seen.emplace(fingerprint(row), row.id);
+      if (!fresh && row.unclear.empty()) {
+        row.unclear = fmt::format("the same measurement as {}", first->second);
+      }
+      out.rows.push_back(std::move(row));
+    }
+  }
+  out.hash = tables.size() == 1 ? hashes : fmt::format("{:016x}", fnv1a(hashes));
+  return out;
 }
 
 }  // namespace tightrope::serving_study

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tightrope/core/result.h"
+#include "tightrope/core/units.h"
 #include "tightrope/infer/deployment.h"
 
 namespace tightrope::serving_study {
@@ -22,6 +23,16 @@ struct ServingRow {
   int drafts = 0;  ///< tokens guessed an iteration
   /// Lengths are spread evenly from (1 - spread) of what is named to all of it.
   double spread = 0;
+  /// All requests wait from the start: as many run as the cache holds and the engine takes.
+  bool queued = false;
+  double requests = 0;  ///< of a queued run, in all; 0: not said, taken as without end
+  /// Chips of the whole measurement, when those of one replica are not said or are fewer; 0: one
+  /// replica's. Throughput is of all of them.
+  int chips = 0;
+  bool mapping_unsaid = false;  ///< how the model lies on the chips: the fastest that fits is taken
+  /// ep is not said, nor whether attention is split by sequences: the fastest that fits is taken.
+  bool experts_unsaid = false;
+  Seconds first_bound{}, token_bound{};  ///< that the measured load had to keep; 0: none
   std::string unclear;  ///< what keeps the row from being predicted; empty when all is said
   double ttft_ms = 0, tpot_ms = 0, output_tokens_a_s = 0;  ///< 0: not measured
 };
@@ -32,11 +43,17 @@ struct ServingTable {
   std::vector<ServingRow> rows;
 };
 
-/// Reads a table of TTFT and TPOT points (columns as in AIConfigurator's silicon_sample.csv), or
-/// Neuron's benchmark table (kind, model, instance, parallelism, ...); told apart by columns.
-/// Errors: not_found, io, syntax, type; unknown_key when neither form's columns are there.
+/// Reads one of three forms, told apart by columns: TTFT and TPOT points (as in AIConfigurator's
+/// silicon_sample.csv); Neuron's benchmark table (kind, model, instance, parallelism, ...: its
+/// infer-* rows); one metric a line (source, hardware, metric, value, ...), where lines of one run
+/// become one row. Errors: not_found, io, syntax, type, range; unknown_key, naming the missing
+/// columns of points, when no form's columns are there.
 [[nodiscard]] Result<ServingTable> read_serving_table(const std::string& path);
 [[nodiscard]] Result<ServingTable> parse_serving_table(std::string_view text,
                                                        const std::string& file);
+
+/// Tables as one: file names and hashes joined. A run that stands in several tables (or several
+/// times) with the same numbers counts once: the later rows say so in `unclear`.
+[[nodiscard]] ServingTable merge_tables(std::vector<ServingTable> tables);
 
 }  // namespace tightrope::serving_study

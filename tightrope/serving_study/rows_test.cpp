@@ -2,116 +2,137 @@
 
 #include <gtest/gtest.h>
 
-#include "tightrope/serving_study/validate.h"
+#include "tightrope/serving_study/cases.h"
 
 namespace tightrope::serving_study {
 namespace {
 
-constexpr const char* header =
-    "id,silicon_data_source,backend,backend_version,model_path,system,precision,mode,isl,osl,"
-    "gemm_quant_mode,moe_quant_mode,batch_size,tp_size,pp_size,attention_dp_size,moe_tp_size,"
-    "moe_ep_size,prefill_batch_size,prefill_num_workers,prefill_tp_size,prefill_pp_size,"
-    "prefill_attention_dp_size,prefill_moe_tp_size,prefill_moe_ep_size,decode_batch_size,"
-    "decode_num_workers,decode_tp_size,decode_pp_size,decode_attention_dp_size,decode_moe_tp_size,"
-    "decode_moe_ep_size,silicon_ttft_ms,silicon_tpot_ms\n";
+const std::string metric_header =
+    "id,source,source_path,date,model,params_b,hardware,n_accelerators,tp,pp,ep,dp,precision,"
+    "kv_precision,engine,engine_version,input_len,output_len,concurrency_or_batch,metric,value,"
+    "unit,notes\n";
+const std::string neuron_header =
+    "kind,model,instance,nodes,parallelism,batch,seq_len,input_len,output_len,dtype,throughput,"
+    "unit,ttft_p50_ms,ttft_p99_ms,tpot_p50_ms,tpot_p99_ms,sdk,source\n";
 
-// Rows of our own making in the public table's form.
-constexpr const char* rows =
-    "a,dump; silicon_concurrency=16; measured=2026-02-03T00,vllm,0.15.1,meta-llama/Llama-3.1-70B,"
-    "h100_sxm,fp8,agg,1024,512,fp8,fp8,16,8,1,1,8,1,,,,,,,,,,,,,,,100,10\n"
-    "b,dump; silicon_concurrency=64,trtllm,1.2.0rc6.post3,deepseek-ai/DeepSeek-R1,b200_sxm,fp8,agg,"
-    "1024,1024,fp8,fp8,64,64,1,1,8,8,,,,,,,,,,,,,,,200,12\n"
-    "c,dump; "
-    "silicon_concurrency=512,sglang,0.5.8,deepseek-ai/DeepSeek-R1,gb200,fp8,disagg,1024,1024,"
-    "fp8,fp8,,,,,,,1,2,4,1,1,4,1,16,1,1,1,32,1,32,900,20\n"
-    "a2,dump; silicon_concurrency=16; measured=2026-02-03T00,vllm,0.15.1,meta-llama/Llama-3.1-70B,"
-    "h100_sxm,fp8,agg,1024,512,fp8,fp8,16,8,1,1,8,1,,,,,,,,,,,,,,,100,10\n"
-    "d,dump,vllm,0.15.1,meta-llama/"
-    "Llama-3.1-70B,h100_sxm,fp8,agg,1024,512,fp8,fp8,,8,1,1,8,1,,,,,,,"
-    ",,,,,,,100,10\n";
-
-ServingTable table() {
-  Result<ServingTable> t = parse_serving_table(std::string(header) + rows, "t.csv");
-  EXPECT_TRUE(t.has_value());
-  return t ? *std::move(t) : ServingTable{};
+ServingTable read(const std::string& text) {
+  Result<ServingTable> table = parse_serving_table(text, "t.csv");
+  EXPECT_TRUE(table.has_value()) << (table ? "" : to_string(table.error()));
+  return table ? *table : ServingTable{};
 }
 
-TEST(ServingRows, WidthsThatTheTableMultipliesAreReadAsTheyRan) {
-  const ServingTable t = table();
-  ASSERT_EQ(t.rows.size(), 5U);
-  EXPECT_EQ(t.rows[0].deployment, (infer::Deployment{.tp = 8}));
-  EXPECT_EQ(t.rows[1].deployment, (infer::Deployment{.tp = 8, .ep = 8}));
-  EXPECT_EQ(t.rows[2].prefill, (infer::Deployment{.tp = 4}));
-  EXPECT_EQ(t.rows[2].prefill_workers, 2);
-  EXPECT_EQ(t.rows[2].deployment, (infer::Deployment{.dp = 32, .ep = 32}));
-  EXPECT_EQ(t.rows[2].concurrency, 512);
+std::string fault(const std::string& text) {
+  const Result<ServingTable> table = parse_serving_table(text, "t.csv");
+  return table ? "no error" : to_string(table.error());
 }
 
-TEST(ServingRows, WhatRowsLeaveUnsaidComesFromTheBenchmark) {
-  const ServingTable t = table();
-  EXPECT_EQ(t.rows[0].stack, "vllm-2026");
-  EXPECT_EQ(t.rows[0].drafts, 0);
-  EXPECT_EQ(t.rows[1].drafts, 3) << "NVIDIA's container for multi-token prediction";
-  EXPECT_EQ(t.rows[1].numerics, "fp8-block") << "DeepSeek's own checkpoint";
-  EXPECT_EQ(t.rows[2].drafts, 0);
-  EXPECT_EQ(t.rows[4].unclear, "lengths or concurrency are not said");
+std::string perf_line(const std::string& value) {
+  return "a,NVIDIA/TensorRT-LLM perf-overview,p,,Qwen3 235B A22B,235,NVIDIA H200 SXM 141GB,8,8,1,1,"
+         "1,fp8,,TensorRT-LLM (PyTorch backend),1.0,1000,1000,max load (all requests queued),"
+         "output_throughput_per_gpu," +
+         value + ",tok/s/GPU,TP8; MoE ep not stated\n";
 }
 
-TEST(ServingRows, ARunInTwoDumpsCountsOnce) {
-  EXPECT_EQ(repeated_rows(table()), (std::vector<bool>{false, false, false, true, false}));
-  EXPECT_EQ(fitted_rows(table()), (std::vector<bool>{true, true, false, false, true}));
+std::string neuron_line(const std::string& tpot, const std::string& parallelism = "TP=24") {
+  return "infer-throughput,Llama-2-13b,Inf2.48xlarge,1," + parallelism +
+         ",8,4096,128,3968,bf16,500,tok/s,100,110," + tpot + ",16,2.18.0,here\n";
 }
 
-TEST(ServingRows, TablesWithoutTheColumnsAreRefused) {
-  const Result<ServingTable> t = parse_serving_table("id,isl\na,1\n", "t.csv");
-  ASSERT_FALSE(t.has_value());
-  EXPECT_EQ(t.error().code, ErrorCode::unknown_key);
+// Lines that name a run and differ in the metric are one row; per-chip figures are multiplied.
+TEST(ServingRows, OneMetricALine) {
+  const std::string run =
+      ",aws-neuron/aws-neuron-sdk benchmarks,f.csv,Neuron 2.18.0,Llama-2-13b,13,"
+      "Inf2.48xlarge (Inferentia2),24 NeuronCores,24,,,,FP16/weights bf16,,Transformers NeuronX,"
+      "2.18.0,128,3968,8,";
+  const ServingTable t = read(metric_header + "n1" + run + "tpot_p50,15,ms,\nn2" + run +
+                              "ttft_p50,100,ms,\nn3" + run + "tpot_p99,16,ms,\nn4" + run +
+                              "output_throughput_total,500,tok/s,\n" + perf_line("1000"));
+  ASSERT_EQ(t.rows.size(), 2u);
+  const ServingRow& neuron = t.rows[0];
+  EXPECT_EQ(neuron.id, "n1");
+  EXPECT_EQ(neuron.chip, "inferentia2");
+  EXPECT_EQ(neuron.stack, "neuron-2024");
+  EXPECT_EQ(neuron.deployment, (infer::Deployment{.tp = 24}));
+  EXPECT_EQ(neuron.tpot_ms, 15);
+  EXPECT_EQ(neuron.ttft_ms, 100);
+  EXPECT_EQ(neuron.output_tokens_a_s, 500);
+  const ServingRow& queued = t.rows[1];
+  EXPECT_EQ(queued.output_tokens_a_s, 8000);
+  EXPECT_TRUE(queued.queued);
+  EXPECT_TRUE(queued.experts_unsaid);
+  EXPECT_EQ(queued.requests, 3000);
+  EXPECT_EQ(queued.stack, "tensorrt-llm-2025");
+  EXPECT_TRUE(queued.unclear.empty()) << queued.unclear;
 }
 
-TEST(ServingValidation, PredictsComparesAndCounts) {
-  const infer::ServingTuning& tuning = infer::ServingTuning::embedded();
-  const ServingReport report = validate_serving(table(), catalog::Catalog::embedded(),
-                                                formula::embedded_calibration(), tuning);
-  EXPECT_EQ(report.rows, 5);
-  EXPECT_EQ(report.expressed, 4);
-  EXPECT_EQ(report.repeats, 1);
-  EXPECT_EQ(report.refused.at("lengths or concurrency are not said"), 1);
-  for (const ServingOutcome& o : report.outcomes) {
-    if (!o.refused.empty()) continue;
-    EXPECT_GT(o.predicted, 0) << o.id;
-    if (o.metric == "tpot_ms") {
-      EXPECT_LT(o.plain, o.predicted) << "the roofline is a bound";
-    }
-    EXPECT_LE(o.low90, o.low50);
-    EXPECT_LE(o.high50, o.high90);
-  }
-  for (const ServingGroup& g : report.groups) {
-    if (g.mode == "agg" && g.metric == "tpot_ms" && g.dimension == "all") {
-      EXPECT_EQ(g.figures.n, 2);
-    }
-  }
+// A submission says its chips and what it wrote; lengths and limits come from the workload's name.
+TEST(ServingRows, Submissions) {
+  const std::string run =
+      ",MLPerf Inference v5.1 (x),p,2025-09-09,llama2-70b-99.9,70,Virtualized NVIDIA "
+      "H200-SXM-141GB,8,,,,,fp8,,\"TensorRT 10.11, CUDA 12.9\",,MLPerf dataset,MLPerf dataset,";
+  const ServingTable t = read(metric_header + "o" + run +
+                              "Offline,tokens_per_s_offline,34000,tok/s (system),"
+                              "TOKENS_PER_SAMPLE: 291.7\ns" +
+                              run + "Server,tokens_per_s_server,33000,tok/s (system),\n");
+  ASSERT_EQ(t.rows.size(), 2u);
+  EXPECT_EQ(t.rows[0].output, 291.7);
+  EXPECT_EQ(t.rows[0].token_bound.raw(), 0);
+  EXPECT_EQ(t.rows[0].chip, "h200");
+  EXPECT_EQ(t.rows[0].chips, 8);
+  EXPECT_TRUE(t.rows[0].mapping_unsaid);
+  EXPECT_EQ(t.rows[1].output, 294.45);
+  EXPECT_EQ(t.rows[1].token_bound.raw(), 0.2);
 }
 
-// A fit moves to its rows, and not where there are none.
-TEST(ServingFit, FollowsItsRows) {
-  ServingTable t = table();
-  t.rows.resize(1);
-  const infer::ServingTuning& start = infer::ServingTuning::embedded();
-  const catalog::Catalog& catalog = catalog::Catalog::embedded();
-  std::vector<ServingCase> cases = make_cases(t, catalog, formula::embedded_calibration(), start);
-  const infer::Steady now = predict(cases[0], t.rows[0]);
-  t.rows[0].tpot_ms = 1.2e3 * now.tpot.raw();
-  t.rows[0].ttft_ms = 1e3 * now.ttft.raw();
-  const ServingFit fit = fit_serving(t, cases, start, {true}, 1);
-  retune(cases[0], t.rows[0], fit.tuning);
-  EXPECT_NEAR(predict(cases[0], t.rows[0]).tpot.raw() * 1e3 / t.rows[0].tpot_ms, 1.0, 0.1);
-  const infer::Engine fresh;
-  EXPECT_EQ(fit.tuning.engine("sglang-2026")->step_us, fresh.step_us);
-  const Result<infer::ServingTuning> again =
-      infer::ServingTuning::parse(tuning_text(fit, t), "out.toml");
-  ASSERT_TRUE(again.has_value()) << to_string(again.error());
-  EXPECT_NEAR(again->engine("vllm-2026")->kernel_share,
-              fit.tuning.engine("vllm-2026")->kernel_share, 1e-3);
+TEST(ServingRows, NeuronTable) {
+  const ServingTable t =
+      read(neuron_header + "train,Llama-2-7b,trn1.32xlarge,1,TP=8,8,4096,,,bf16,1,seq/s,,,,,2,x\n" +
+           neuron_line("15") + neuron_line("15", "see tutorial"));
+  ASSERT_EQ(t.rows.size(), 2u);  // training is not serving
+  EXPECT_EQ(t.rows[0].deployment.tp, 24);
+  EXPECT_EQ(t.rows[0].concurrency, 8);
+  EXPECT_TRUE(t.rows[0].unclear.empty());
+  EXPECT_EQ(t.rows[1].unclear, "how the model lies on the cores is not said");
+}
+
+// A measurement counts once however often it is printed, and only if all its numbers agree.
+TEST(ServingRows, DuplicatesCountOnce) {
+  const ServingTable one = read(neuron_header + neuron_line("15") + neuron_line("15.5"));
+  const ServingTable merged = merge_tables({one, one});
+  ASSERT_EQ(merged.rows.size(), 4u);
+  EXPECT_TRUE(merged.rows[0].unclear.empty());
+  EXPECT_TRUE(merged.rows[1].unclear.empty());
+  EXPECT_EQ(merged.rows[2].unclear, "the same measurement as neuron-1");
+  EXPECT_EQ(merged.rows[3].unclear, "the same measurement as neuron-2");
+  EXPECT_EQ(merge_tables({one}).hash, one.hash);
+  EXPECT_NE(merged.hash, one.hash);
+}
+
+TEST(ServingRows, BadTables) {
+  EXPECT_NE(fault("a,b\n1,2\n").find("t.csv:1: column \"id\" is missing"), std::string::npos);
+  EXPECT_NE(fault(metric_header + perf_line("fast")).find("t.csv:2"), std::string::npos);
+  const std::string zero = fault(metric_header + perf_line("0"));
+  EXPECT_NE(zero.find("a measured value must be above zero"), std::string::npos) << zero;
+  EXPECT_NE(zero.find("t.csv:2"), std::string::npos) << zero;
+  const std::string below = fault(neuron_header + neuron_line("-1"));
+  EXPECT_NE(below.find("a length, a batch or a time is below zero"), std::string::npos) << below;
+  const std::string bare = fault("metric,value,hardware\n");
+  EXPECT_NE(bare.find("t.csv:1: column \"id\" is missing"), std::string::npos) << bare;
+}
+
+// What a row leaves open is chosen, and what cannot be run says why.
+TEST(ServingRows, Cases) {
+  std::string unknown = perf_line("1000");
+  unknown.replace(unknown.find("NVIDIA H200 SXM 141GB"), 21, "NVIDIA RTX PRO 6000");
+  const ServingTable t = read(metric_header + perf_line("1000") + unknown);
+  const std::vector<ServingCase> cases =
+      make_cases(t, catalog::Catalog::embedded(), formula::embedded_calibration(),
+                 infer::ServingTuning::embedded());
+  ASSERT_EQ(cases.size(), 2u);
+  EXPECT_TRUE(cases[0].refused.empty()) << cases[0].refused;
+  EXPECT_EQ(cases[0].deployment.ranks(), 8);
+  EXPECT_GT(output_rate(cases[0], predict(cases[0], t.rows[0])).raw(), 0);
+  EXPECT_EQ(cases[1].refused, "no chip \"NVIDIA RTX PRO 6000\"");
 }
 
 }  // namespace

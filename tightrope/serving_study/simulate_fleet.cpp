@@ -50,8 +50,9 @@ Result<serving::SchedulerOptions> scheduler_of(const PoolRequest& asked,
   const auto groups = static_cast<std::int64_t>(asked.mapping.dp);
   const auto usual = static_cast<std::int64_t>(context.engine.token_budget);
   options.token_budget = (asked.token_budget > 0 ? asked.token_budget : usual) * groups;
-  options.max_sequences =
-      (asked.max_sequences > 0 ? asked.max_sequences : options.max_sequences) * groups;
+  const auto most = std::min(options.max_sequences,
+                             static_cast<std::int64_t>(context.engine.most_sequences));
+  options.max_sequences = (asked.max_sequences > 0 ? asked.max_sequences : most) * groups;
   if (asked.block_tokens > 0) options.block_tokens = asked.block_tokens;
   options.prefix_cache = options.prefix_cache && asked.prefix_cache;
   options.draft_tokens = context.speculation.drafts;
@@ -145,6 +146,11 @@ std::vector<std::string> borrowed(const infer::Context& context) {
   if (context.habits.architecture.empty()) {
     out.push_back(fmt::format("decoding of {} was never measured: general numbers stand in",
                               context.chip.title));
+  }
+  if (context.engine.static_batches) {
+    out.push_back(fmt::format("{} was measured with batches that start and end together; here its "
+                              "requests join one by one",
+                              context.engine.name));
   }
   return out;
 }

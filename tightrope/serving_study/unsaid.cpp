@@ -86,4 +86,31 @@ int unsaid_year(const ServingRow& row) {
                                                   : std::atoi(row.date.substr(0, 4).c_str());
 }
 
+double unsaid_requests(const ServingRow& row) {
+  const TomlNode* entries = published_runs().find("requests");
+  double requests = 0;
+  for (const TomlNode& entry : entries == nullptr ? std::vector<TomlNode>{} : entries->items) {
+    if (text_of(entry, "engine") != row.engine) continue;
+    const bool same =
+        number_of(entry, "input") == row.input && number_of(entry, "output") == row.output;
+    if (!same) continue;
+    requests = number_of(entry, "requests");
+  }
+  return requests;
+}
+
+UnsaidWorkload unsaid_workload(const std::string& workload, const std::string& scenario) {
+  UnsaidWorkload known;
+  const TomlNode* entries = published_runs().find("workload");
+  for (const TomlNode& entry : entries == nullptr ? std::vector<TomlNode>{} : entries->items) {
+    if (text_of(entry, "name") != workload) continue;
+    known.input = number_of(entry, "input");
+    known.output = number_of(entry, "output");
+    if (scenario == "offline") continue;
+    known.first_bound = Seconds(number_of(entry, scenario + "_ttft_ms") * 1e-3);
+    known.token_bound = Seconds(number_of(entry, scenario + "_tpot_ms") * 1e-3);
+  }
+  return known;
+}
+
 }  // namespace tightrope::serving_study

@@ -29,8 +29,8 @@ bool covers(const catalog::Price& price, const catalog::Region& region) {
          std::ranges::find(region.within, price.region) != region.within.end();
 }
 
-const catalog::Region* region_of(const std::vector<std::string>& regions, const catalog::System& system,
-                                 const PriceTag* tag,
+const catalog::Region* region_of(const std::vector<std::string>& regions,
+                                 const catalog::System& system, const PriceTag* tag,
                                  const catalog::Catalog& catalog) {
   if (tag != nullptr) {
     for (const std::string& name : regions) {
@@ -42,8 +42,7 @@ const catalog::Region* region_of(const std::vector<std::string>& regions, const 
       }
     }
     const catalog::Region* home = home_of(system.provider, catalog);
-    if (home != nullptr &&
-        std::ranges::find(home->within, tag->region) != home->within.end()) {
+    if (home != nullptr && std::ranges::find(home->within, tag->region) != home->within.end()) {
       return home;
     }
     if (const catalog::Region* region = catalog.find_region(tag->region)) {

@@ -1,0 +1,45 @@
+// The parts of the serving planner that only serve_plan*.cpp share.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tightrope/serving_study/serve_plan.h"
+
+namespace tightrope::serving_study::serve_internal {
+
+/// A system in one numerics, ready to search.
+struct Seller {
+  const catalog::System* system = nullptr;
+  std::unique_ptr<infer::Context> context, front;
+  std::optional<study::PriceTag> price;
+  study::Place place;
+};
+
+struct Market {
+  std::vector<Seller> sellers;          ///< by system, then numerics
+  std::vector<study::LostSystem> lost;  ///< systems that cannot be tried, and why
+  std::vector<std::string> numerics;    ///< tried
+  std::vector<std::string> systems;     ///< tried
+};
+[[nodiscard]] Result<Market> find_market(const ServeRequest& request,
+                                         const catalog::Catalog& catalog);
+
+[[nodiscard]] sizing::Tariff tariff_of(const Seller& seller);
+
+/// A fleet with money, energy, memory and bands.
+[[nodiscard]] ServePlan make_serve_plan(const ServeRequest& request, const sizing::Fleet& fleet,
+                                        const Market& market);
+
+/// Widths of [bands] in calibration/serving.toml, and how many measured points stand behind an
+/// engine's and a chip family's numbers.
+struct Trust {
+  double ttft50 = 0.15, ttft90 = 0.35, tpot50 = 0.15, tpot90 = 0.35;
+};
+[[nodiscard]] Trust trust(bool disaggregated);
+/// What of a pool's prices nobody measured; each item widens its band by half.
+[[nodiscard]] std::vector<std::string> borrowed(const infer::Context& context);
+[[nodiscard]] std::string calibration_hash();
+
+}  // namespace tightrope::serving_study::serve_internal
