@@ -213,7 +213,7 @@ void bind_validate(CLI::App& app, Body& body) {
   training->callback([&body, asked] {
     body = [asked](const Session& s) { return run_validate_training(s, *asked); };
   });
-  bind_rows(*validate->add_subcommand("serving", "Latency and rate of published serving runs"), body,
+  bind_rows(*validate->add_subcommand("serving", "Latency and rate of published runs"), body,
             run_validate_serving);
 }
 
