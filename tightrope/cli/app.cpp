@@ -14,10 +14,10 @@
 #include "tightrope/cli/explain_command.h"
 #include "tightrope/cli/plan_command.h"
 #include "tightrope/cli/serve_plan_command.h"
+#include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/session.h"
 #include "tightrope/cli/suggest.h"
 #include "tightrope/cli/trace_command.h"
-#include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/validate_command.h"
 #include "tightrope/core/parallel.h"
 
@@ -156,8 +156,10 @@ void bind_catalog(CLI::App& app, Body& body) {
 void bind_validate_serving(CLI::App& validate, Body& body) {
   const auto asked = std::make_shared<ValidateServingOptions>();
   CLI::App* serving =
-      validate.add_subcommand("serving", "Times to first and next tokens of published serving runs");
-  serving->add_option("--data", asked->data, "CSV of measured points")->type_name("CSV")->required();
+      validate.add_subcommand("serving", "Time to the first and each next token of published runs");
+  serving->add_option("--data", asked->data, "CSV of measured points")
+      ->type_name("CSV")
+      ->required();
   serving
       ->add_option("--calibration", asked->calibration,
                    "What `calibrate serving` wrote, instead of the numbers in the program")
@@ -178,7 +180,9 @@ void bind_validate_serving(CLI::App& validate, Body& body) {
 void bind_calibrate_serving(CLI::App& calibrate, Body& body) {
   const auto asked = std::make_shared<CalibrateServingOptions>();
   CLI::App* serving = calibrate.add_subcommand("serving", "Serving engines and decoding");
-  serving->add_option("--data", asked->data, "CSV of measured points")->type_name("CSV")->required();
+  serving->add_option("--data", asked->data, "CSV of measured points")
+      ->type_name("CSV")
+      ->required();
   serving->add_option("--out", asked->out, "File to write; without it, errors are only reported")
       ->type_name("TOML");
   serving
