@@ -116,7 +116,7 @@ double deviation(const std::vector<sizing::Offer>& offers, const sizing::Setting
     const infer::Steady s =
         infer::closed_loop(pricing, sizing::load_at(settings.demand, f.concurrency), limits);
     for (const double ratio :
-         {s.ttft / f.mean.ttft, s.tpot / f.mean.tpot, s.requests_a_s / f.rate}) {
+         {s.ttft / f.mean.ttft, s.tpot / f.mean.tpot, s.request_rate / f.rate}) {
       worst = std::max(worst, std::abs(ratio - 1));
     }
   }

@@ -17,11 +17,11 @@
 #include "tightrope/cli/option_rows.h"
 #include "tightrope/cli/plan_command.h"
 #include "tightrope/cli/serve_plan_command.h"
+#include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/session.h"
 #include "tightrope/cli/simulate_command.h"
 #include "tightrope/cli/suggest.h"
 #include "tightrope/cli/trace_command.h"
-#include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/validate_command.h"
 #include "tightrope/core/parallel.h"
 

@@ -30,6 +30,7 @@ struct Deployment {
 struct WeightFormat {
   DType product = DType::bf16;
   formula::Scaling scaling = formula::Scaling::tensor;
+  // tidy-allow(raw-unit): a factor on counts of weights, like bytes_of(DType)
   double weight_bytes = 2;  ///< a stored weight takes, scales included
 };
 
@@ -39,7 +40,8 @@ struct Numerics {
   WeightFormat attention;      ///< projections of attention and mixers
   WeightFormat attention_out;  ///< attention's output projection
   WeightFormat feed;           ///< dense FFNs, experts, shared experts
-  double kv_bytes = 2;         ///< an element of the key-value cache takes
+  // tidy-allow(raw-unit): a factor on counts of elements, like bytes_of(DType)
+  double kv_bytes = 2;  ///< an element of the key-value cache takes
 };
 
 /// bf16, fp8 (one scale a tensor), fp8-block, nvfp4, mxfp4, int8, int4 (weights only); a suffix

@@ -12,16 +12,21 @@ namespace tightrope::infer {
 
 /// An engine's own numbers (calibration/serving.toml).
 struct Engine {
-  std::string name;        ///< with its year: "vllm-2026", "sglang-2025", "tensorrt-llm-2026"
-  double step_us = 0;      ///< host work an iteration that the device waits for
+  std::string name;  ///< with its year: "vllm-2026", "sglang-2025", "tensorrt-llm-2026"
+  // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
+  double step_us = 0;  ///< host work an iteration that the device waits for
+  // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double sequence_us = 0;  ///< the same, for each sequence that yields a token (sampling, output)
-  double request_ms = 0;   ///< from a request's arrival to its first schedule, nothing else running
+  // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
+  double request_ms = 0;  ///< from a request's arrival to its first schedule, nothing else running
   double kernel_share = 1;  ///< of the kernels' fixed times that remain under graphs and fusion
+  // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double prefill_kernel_us =
       0;                    ///< further host work a kernel of an iteration that prefills (no graph)
   double cast_share = 1;    ///< of quantising passes before products with dynamic scales that stay
   double expert_share = 1;  ///< time of routed experts' products against the kernel tables
-  double reserve_gib = 2;   ///< device memory beside weights, cache and activations
+  // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
+  double reserve_gib = 2;           ///< device memory beside weights, cache and activations
   double memory_share = 0.9;        ///< of the device's memory that the engine may fill
   double token_budget = 8192;       ///< tokens of one iteration, at most
   double most_sequences = 1e6;      ///< under way at once, a data-parallel group
@@ -39,11 +44,15 @@ struct Engine {
 struct ChipHabits {
   std::string architecture;         ///< kin; empty: all others
   double decode_read_share = 0.85;  ///< of HBM bandwidth that decoding attention reaches
-  double decode_head_ns = 8;        ///< a sequence and kv head of decoding attention, a kernel
+  // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
+  double decode_head_ns = 8;  ///< a sequence and kv head of decoding attention, a kernel
+  // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double decode_kernel_us = 6;      ///< one decoding attention, whatever its size
   double latent_read_share = 0.75;  ///< of HBM bandwidth, MLA's latent attention
-  double reduce_us = 5;             ///< an all-reduce inside a node, whatever its size
-  double peer_us = 10;              ///< an all-to-all of experts, whatever its size
+  // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
+  double reduce_us = 5;  ///< an all-reduce inside a node, whatever its size
+  // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
+  double peer_us = 10;  ///< an all-to-all of experts, whatever its size
 };
 
 /// Quantiles of log(predicted / measured) on rows left out; `name`: mode and metric.

@@ -41,11 +41,11 @@ TEST(Steady, StaticBatchesAddUp) {
     return static_loop(pricing, {.input = input, .output = output, .concurrency = batch}, compiled);
   };
   const Steady s = run(4096, 4096, 8);
-  EXPECT_NEAR(s.requests_a_s, 8 / (s.ttft + s.tpot * 4095.0).raw(), 1e-9 * s.requests_a_s);
+  EXPECT_NEAR(s.request_rate, 8 / (s.ttft + s.tpot * 4095.0).raw(), 1e-9 * s.request_rate);
   // From 128 tokens on, the same end is reached through cheaper buckets.
   const Steady early = run(128, 8064, 8);
-  EXPECT_GT(8064 * early.requests_a_s * 1.0001, 8 / early.tpot.raw());
-  EXPECT_GT(run(128, 512, 8).requests_a_s, run(128, 512, 1).requests_a_s);
+  EXPECT_GT(8064 * early.request_rate * 1.0001, 8 / early.tpot.raw());
+  EXPECT_GT(run(128, 512, 8).request_rate, run(128, 512, 1).request_rate);
 }
 
 // Heads that do not divide are padded, which costs no less than the next count that divides.

@@ -175,13 +175,13 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const Seconds service = r.iteration.time * 0.5 + first + s.prefill_queue;
   s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service + wave;
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
-  s.requests_a_s = held / in_place.raw();
+  s.request_rate = held / in_place.raw();
   // Those that hold a place but wait for their turn in the budget: as Little's law has it.
   if (steps > 0) {
-    s.requests_a_s = std::min(s.requests_a_s, 1.05 * decodes / (steps * r.iteration.time.raw()));
+    s.request_rate = std::min(s.request_rate, 1.05 * decodes / (steps * r.iteration.time.raw()));
   }
   s.waiting = load.concurrency - held;
-  if (s.waiting > 0) s.ttft += Seconds(s.waiting / s.requests_a_s);
+  if (s.waiting > 0) s.ttft += Seconds(s.waiting / s.request_rate);
   constexpr double late = 3.605;  // ln 100 means, of which the mean counts one
   s.late_ttft = s.ttft + r.iteration.time * 0.5 + queue * late;
   s.e2e = s.ttft + s.tpot * std::max(0.0, load.output - 1.0);
@@ -237,9 +237,9 @@ Steady static_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   s.tpot = typical.time;
   const Seconds start = Seconds(pricing.context().engine.request_ms * 1e-3) + first.time;
   const Seconds batch = start + mean.time * steps;
-  s.requests_a_s = held / batch.raw();
+  s.request_rate = held / batch.raw();
   s.waiting = load.concurrency - held;
-  s.ttft = start + Seconds(s.waiting / s.requests_a_s);
+  s.ttft = start + Seconds(s.waiting / s.request_rate);
   s.e2e = s.ttft + mean.time * steps;
   s.busy_share = mean.busy / mean.time;
   s.request_energy = (pricing.energy(first) + pricing.energy(mean) * steps) * (1.0 / held);
@@ -283,11 +283,11 @@ Steady disaggregated_loop(const Disaggregated& fleet, const Load& load) {
   s.decoding = each * fleet.decode_workers;
   s.tpot = step.time / accepted;
   const Seconds decoding = s.tpot * std::max(0.0, load.output - 1.0);
-  s.requests_a_s = s.decoding / std::max(1e-12, decoding.raw());
+  s.request_rate = s.decoding / std::max(1e-12, decoding.raw());
   const Context& front = fleet.prefill->context();
   s.ttft = Seconds(front.engine.request_ms * 1e-3) + one.time + moved;
   const double rest =
-      load.concurrency / s.requests_a_s - decoding.raw() - one.time.raw() - moved.raw();
+      load.concurrency / s.request_rate - decoding.raw() - one.time.raw() - moved.raw();
   s.ttft += Seconds(std::max(0.0, rest));
   if (load.waves > 0) s.ttft += Seconds(0.5 * load.concurrency / prefill_rate / load.waves);
   s.waiting = std::max(0.0, load.concurrency - s.decoding);

@@ -38,14 +38,14 @@ struct Steady {
   Seconds iteration{};  ///< mean
   double decoding = 0;  ///< sequences that decode, on average
   double waiting = 0;   ///< requests without room in the cache
-  double requests_a_s = 0;
+  double request_rate = 0;
   double busy_share = 0;     ///< of the time in which chips compute or move bytes
   Joules request_energy{};   ///< of one request, machines only
   Seconds prefill_alone{};   ///< of one request's prompt, nothing else running
   Seconds prefill_queue{};   ///< mean wait for the prompts ahead
   double prefill_share = 0;  ///< of the time that prompts take: what that queue comes from
-  [[nodiscard]] double output_tokens_a_s(const Load& load) const {
-    return requests_a_s * load.output;
+  [[nodiscard]] TokensPerSecond output_rate(const Load& load) const {
+    return TokensPerSecond(request_rate * load.output);
   }
 };
 

@@ -17,15 +17,15 @@ TEST(Steady, Laws) {
     const Load load{.input = 1024, .output = 512, .concurrency = clients};
     const Steady s = closed_loop(pricing, load, limits);
     // More clients: never less throughput, never faster tokens.
-    EXPECT_GE(s.requests_a_s, before_rate);
+    EXPECT_GE(s.request_rate, before_rate);
     EXPECT_GE(s.tpot, before_tpot);
     // Little's law over those that decode.
-    const double decoding = s.requests_a_s * (s.tpot * (load.output - 1)).raw();
+    const double decoding = s.request_rate * (s.tpot * (load.output - 1)).raw();
     EXPECT_NEAR(decoding / s.decoding, 1.0, 0.05) << clients;
     EXPECT_NEAR(s.e2e / (s.ttft + s.tpot * (load.output - 1)), 1.0, 1e-12);
     EXPECT_GT(s.busy_share, 0.0);
     EXPECT_LE(s.busy_share, 1.0);
-    before_rate = s.requests_a_s;
+    before_rate = s.request_rate;
     before_tpot = s.tpot;
   }
 }
@@ -74,12 +74,12 @@ TEST(Steady, DisaggregationLaws) {
   const Load load{.input = 4096, .output = 1024, .concurrency = 256};
   const Steady one = disaggregated_loop(fleet, load);
   // Everyone is somewhere: Little's law over the whole fleet.
-  EXPECT_LE(one.requests_a_s * one.e2e.raw(), load.concurrency * 1.01);
+  EXPECT_LE(one.request_rate * one.e2e.raw(), load.concurrency * 1.01);
   fleet.prefill_workers = 2;
   EXPECT_LE(disaggregated_loop(fleet, load).ttft, one.ttft);
   fleet.decode_workers = 2;
   EXPECT_LE(disaggregated_loop(fleet, load).tpot, one.tpot);
-  EXPECT_GE(disaggregated_loop(fleet, load).requests_a_s, one.requests_a_s);
+  EXPECT_GE(disaggregated_loop(fleet, load).request_rate, one.request_rate);
 }
 
 }  // namespace

@@ -174,7 +174,7 @@ infer::Steady predict(const ServingCase& c, const ServingRow& row) {
 }
 
 TokensPerSecond output_rate(const ServingCase& c, const infer::Steady& steady) {
-  return TokensPerSecond(steady.output_tokens_a_s(c.load) * c.replicas);
+  return steady.output_rate(c.load) * c.replicas;
 }
 
 infer::Steady plain_roofline(const ServingCase& c, const ServingRow& row) {

@@ -78,7 +78,7 @@ Result<Deployment> faster_of(const infer::Context& context, const std::vector<De
   for (const Deployment& d : choices) {
     if (!infer::why_not(context, d).empty()) continue;
     if (limits_of(context, d).cache_tokens < load.input + load.output) continue;
-    const double rate = serve(context, d, load, bounds).requests_a_s / d.ranks();
+    const double rate = serve(context, d, load, bounds).request_rate / d.ranks();
     if (rate > most) {
       most = rate;
       best = d;

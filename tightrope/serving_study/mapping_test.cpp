@@ -26,12 +26,12 @@ TEST(Mappings, BoundsAreKept) {
   const infer::Context c = context_of("llama3-70b", "dgx-h200", "fp8");
   const infer::Deployment d{.tp = 2};
   const infer::Steady free = serve(c, d, queue, {});
-  double before = free.requests_a_s;
+  double before = free.request_rate;
   for (const double tpot_ms : {60.0, 40.0, 25.0}) {
     const infer::Steady s = serve(c, d, queue, {.token = Seconds(tpot_ms * 1e-3)});
     EXPECT_LE(s.tpot.raw(), tpot_ms * 1e-3);
-    EXPECT_LE(s.requests_a_s, before * 1.02);
-    before = s.requests_a_s;
+    EXPECT_LE(s.request_rate, before * 1.02);
+    before = s.request_rate;
   }
 }
 
@@ -40,11 +40,11 @@ TEST(Mappings, FastestIsNoSlower) {
   const infer::Context c = context_of("llama3-70b", "dgx-h200", "fp8");
   const Result<infer::Deployment> best = fastest_deployment(c, 8, queue, {});
   ASSERT_TRUE(best.has_value());
-  const double rate = serve(c, *best, queue, {}).requests_a_s / best->ranks();
+  const double rate = serve(c, *best, queue, {}).request_rate / best->ranks();
   for (const int tp : {1, 2, 4, 8}) {
     const infer::Deployment d{.tp = tp};
     if (limits_of(c, d).cache_tokens < queue.input + queue.output) continue;
-    EXPECT_GE(rate * 1.0000001, serve(c, d, queue, {}).requests_a_s / tp) << tp;
+    EXPECT_GE(rate * 1.0000001, serve(c, d, queue, {}).request_rate / tp) << tp;
   }
 }
 

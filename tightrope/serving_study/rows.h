@@ -34,6 +34,7 @@ struct ServingRow {
   bool experts_unsaid = false;
   Seconds first_bound{}, token_bound{};  ///< that the measured load had to keep; 0: none
   std::string unclear;  ///< what keeps the row from being predicted; empty when all is said
+  // tidy-allow(raw-unit): as tables print them; predictions are quantities
   double ttft_ms = 0, tpot_ms = 0, output_tokens_a_s = 0;  ///< 0: not measured
 };
 

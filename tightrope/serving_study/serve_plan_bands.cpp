@@ -51,16 +51,10 @@ double rows(std::string_view list, std::string_view key, const std::string& name
 
 }  // namespace
 
-Trust trust(bool disaggregated) {
-  Trust out;
-  const TomlNode* bands = serving_file().find("bands");
-  if (bands == nullptr) return out;
-  const std::string kind = disaggregated ? "disagg_" : "agg_";
-  out.ttft50 = number(*bands, kind + "ttft50", out.ttft50);
-  out.ttft90 = number(*bands, kind + "ttft90", out.ttft90);
-  out.tpot50 = number(*bands, kind + "tpot50", out.tpot50);
-  out.tpot90 = number(*bands, kind + "tpot90", out.tpot90);
-  return out;
+infer::ServingBand fitted_band(const std::string& key) {
+  const infer::ServingBand* fitted = infer::ServingTuning::embedded().band(key);
+  // Judgement, for calibrations without bands: 15 and 35 % either way.
+  return fitted != nullptr ? *fitted : infer::ServingBand{key, -0.35, -0.15, 0.15, 0.35};
 }
 
 std::vector<std::string> borrowed(const infer::Context& context) {

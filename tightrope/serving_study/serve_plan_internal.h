@@ -32,12 +32,8 @@ struct Market {
 [[nodiscard]] ServePlan make_serve_plan(const ServeRequest& request, const sizing::Fleet& fleet,
                                         const Market& market);
 
-/// Widths of [bands] in calibration/serving.toml, and how many measured points stand behind an
-/// engine's and a chip family's numbers.
-struct Trust {
-  double ttft50 = 0.15, ttft90 = 0.35, tpot50 = 0.15, tpot90 = 0.35;
-};
-[[nodiscard]] Trust trust(bool disaggregated);
+/// The errors on rows left out of "agg_tpot_ms" and the like; a guess where none were fitted.
+[[nodiscard]] infer::ServingBand fitted_band(const std::string& key);
 /// What of a pool's prices nobody measured; each item widens its band by half.
 [[nodiscard]] std::vector<std::string> borrowed(const infer::Context& context);
 [[nodiscard]] std::string calibration_hash();

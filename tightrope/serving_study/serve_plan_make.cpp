@@ -32,12 +32,17 @@ ServePool pool_of(const sizing::Pool& pool, const Seller& seller, bool front) {
   return out;
 }
 
-ServeBand band(double width50, double width90, std::size_t wider) {
-  const double by = std::pow(1.5, static_cast<double>(wider));
-  return {.low50 = 1 / (1 + width50 * by),
-          .high50 = 1 + width50 * by,
-          .low90 = 1 / (1 + width90 * by),
-          .high90 = 1 + width90 * by};
+// Errors are log(predicted / measured): what was measured lies the other way. Each thing that
+// nobody measured widens by half; the prediction lies inside its own band.
+ServeBand band(const std::string& key, std::size_t unmeasured) {
+  const infer::ServingBand fitted = fitted_band(key);
+  constexpr double wider = 1.5;
+  const double by = std::pow(wider, static_cast<double>(unmeasured));
+  const auto factor = [by](double error) { return std::exp(-by * error); };
+  return {.low50 = std::min(1.0, factor(fitted.q75)),
+          .high50 = std::max(1.0, factor(fitted.q25)),
+          .low90 = std::min(1.0, factor(fitted.q95)),
+          .high90 = std::max(1.0, factor(fitted.q05))};
 }
 
 }  // namespace
@@ -71,11 +76,11 @@ ServePlan make_serve_plan(const ServeRequest& request, const sizing::Fleet& flee
     plan.usd_output_mtoken = plan.rent.raw() / tokens * million;
     plan.usd_total_mtoken = plan.rent.raw() / total * million;
   }
-  const Trust width = trust(split);
   std::size_t wider = plan.pool.evidence.size();
   if (split) wider = std::max(wider, plan.prefill.evidence.size());
-  plan.ttft = band(width.ttft50, width.ttft90, wider);
-  plan.tpot = band(width.tpot50, width.tpot90, wider);
+  const std::string mode = split ? "disagg" : "agg";
+  plan.ttft = band(mode + "_ttft_ms", wider);
+  plan.tpot = band(mode + "_tpot_ms", wider);
   return plan;
 }
 

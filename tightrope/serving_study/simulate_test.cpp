@@ -74,7 +74,7 @@ TEST(Simulate, AgreesWithTheClosedForm) {
     const infer::Steady steady = infer::closed_loop(pricing, load, limits);
     EXPECT_NEAR(told.served.tpot.mean / steady.tpot, 1.0, 0.05) << clients;
     EXPECT_NEAR(told.served.ttft.mean / steady.ttft, 1.0, 0.30) << clients;
-    EXPECT_NEAR(told.served.requests_per_second / steady.requests_a_s, 1.0, 0.10) << clients;
+    EXPECT_NEAR(told.served.requests_per_second / steady.request_rate, 1.0, 0.10) << clients;
   }
 }
 

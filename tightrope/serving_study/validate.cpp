@@ -24,7 +24,7 @@ constexpr Metric metrics[] = {
     {"tpot_ms", &ServingRow::tpot_ms,
      [](const infer::Steady& s, const infer::Load&) { return s.tpot.raw() * 1e3; }},
     {"output_tokens_per_s", &ServingRow::output_tokens_a_s,
-     [](const infer::Steady& s, const infer::Load& l) { return s.output_tokens_a_s(l); }},
+     [](const infer::Steady& s, const infer::Load& l) { return s.output_rate(l).raw(); }},
 };
 
 std::string text_of(const ServingRow& row) {

@@ -33,18 +33,18 @@ class Exact {
     f.concurrency = concurrency;
     f.prefill_share = s.prefill_share;
     if (concurrency >= 1) f.request_energy = s.request_energy;
-    f.rate = s.requests_a_s;
+    f.rate = s.request_rate;
     return tightest(f.high, settings_.limits).share <= 1;
   }
 
-  // The concurrency at which a replica serves `requests_a_s`, up to `most`.
-  [[nodiscard]] double concurrency_for(double requests_a_s, double most) const {
+  // The concurrency at which a replica serves `request_rate`, up to `most`.
+  [[nodiscard]] double concurrency_for(double request_rate, double most) const {
     double low = 1, high = most;
-    if (high <= 1 || at(1).requests_a_s >= requests_a_s) return 1;
+    if (high <= 1 || at(1).request_rate >= request_rate) return 1;
     constexpr int rounds = 12;
     for (int i = 0; i < rounds; ++i) {
       const double middle = 0.5 * (low + high);
-      (at(middle).requests_a_s < requests_a_s ? low : high) = middle;
+      (at(middle).request_rate < request_rate ? low : high) = middle;
     }
     return high;
   }

@@ -60,16 +60,16 @@ Replica::Replica(const infer::Pricing& pricing, const Room& room, const Offer& o
       settings_(settings),
       chips_(whole_chips(pricing)) {}
 
-double Replica::workers_for(double requests_a_s) const {
+double Replica::workers_for(double request_rate) const {
   const double rate = settings_.demand.rate;
-  return rate > 0 ? std::max(1.0, std::ceil(rate / requests_a_s * (1 - 1e-12))) : 1.0;
+  return rate > 0 ? std::max(1.0, std::ceil(rate / request_rate * (1 - 1e-12))) : 1.0;
 }
 
-Bill Replica::bill_of(double requests_a_s, Joules request_energy, double workers) const {
+Bill Replica::bill_of(double request_rate, Joules request_energy, double workers) const {
   const double rate = settings_.demand.rate;
   const int unit = offer_.tariff.unit_chips;
   Bill bill;
-  bill.rate = rate > 0 ? rate : requests_a_s * workers;
+  bill.rate = rate > 0 ? rate : request_rate * workers;
   bill.request_energy = request_energy;
   bill.chips = workers * chips_;
   bill.rented =
@@ -137,23 +137,23 @@ Latency Replica::high(std::size_t level) const {
 }
 
 // The first level that serves at least so many.
-std::size_t Replica::level_for(double requests_a_s) const {
+std::size_t Replica::level_for(double request_rate) const {
   std::size_t at = 0;
-  while (at + 1 < states_.size() && states_[at].requests_a_s < requests_a_s) ++at;
+  while (at + 1 < states_.size() && states_[at].request_rate < request_rate) ++at;
   return at;
 }
 
-Joules Replica::energy_at(double requests_a_s) const {
-  const std::size_t at = level_for(requests_a_s);
+Joules Replica::energy_at(double request_rate) const {
+  const std::size_t at = level_for(request_rate);
   const infer::Steady& s = states_[at];
   if (at == 0) {
     // Emptier than with one request at a time: the machines wait between requests.
-    const double pause = 1.0 / requests_a_s - 1.0 / s.requests_a_s;
+    const double pause = 1.0 / request_rate - 1.0 / s.request_rate;
     return s.request_energy + idle_power(pricing_) * Seconds(std::max(0.0, pause));
   }
   const infer::Steady& below = states_[at - 1];
-  const double span = s.requests_a_s - below.requests_a_s;
-  const double way = span > 0 ? std::min(1.0, (requests_a_s - below.requests_a_s) / span) : 1.0;
+  const double span = s.request_rate - below.request_rate;
+  const double way = span > 0 ? std::min(1.0, (request_rate - below.request_rate) / span) : 1.0;
   return below.request_energy + (s.request_energy - below.request_energy) * way;
 }
 
@@ -170,7 +170,7 @@ Fleet Replica::fleet_at(std::size_t level) const {
                          ? std::ceil(fullness(levels_[level], settings_.limits.percentile))
                          : levels_[level];
   f.concurrency = levels_[level];
-  f.rate = s.requests_a_s;
+  f.rate = s.request_rate;
   f.prefill_share = s.prefill_share;
   f.request_energy = s.request_energy;
   f.mean = {s.ttft, s.tpot, s.e2e};
@@ -184,13 +184,13 @@ Fleet Replica::settled(std::size_t level) const {
   Fleet f = fleet_at(level);
   const double rate = settings_.demand.rate;
   if (rate > 0) {
-    const double workers = workers_for(states_[level].requests_a_s);
+    const double workers = workers_for(states_[level].request_rate);
     const double share = rate / workers;
     const std::size_t at = std::min(level, level_for(share));
     f = fleet_at(at);
     const Latency bound = f.high;
-    const double below = at > 0 ? states_[at - 1].requests_a_s : 0.0;
-    const double span = states_[at].requests_a_s - below;
+    const double below = at > 0 ? states_[at - 1].request_rate : 0.0;
+    const double span = states_[at].request_rate - below;
     const double way = span > 0 ? std::clamp((share - below) / span, 0.0, 1.0) : 1.0;
     const double emptier = at > 0 ? levels_[at - 1] : 0.0;
     f.concurrency = emptier + (levels_[at] - emptier) * way;
@@ -240,13 +240,13 @@ void Replica::evaluate(Counters& counters, Best& best, Front& front, Reach& reac
       if (best.fleets().empty() && winner == levels_.size()) reach.note(fleet_at(i), limits);
       continue;
     }
-    if (!front.covers(1.0 / s.tpot.raw(), s.requests_a_s * demand.output / chips_)) {
+    if (!front.covers(1.0 / s.tpot.raw(), s.request_rate * demand.output / chips_)) {
       front.add(fleet_at(i), demand);
     }
-    const double workers = workers_for(s.requests_a_s);
+    const double workers = workers_for(s.request_rate);
     const Joules energy = demand.rate > 0 ? energy_at(demand.rate / workers) : s.request_energy;
     const double is =
-        score(bill_of(s.requests_a_s, energy, workers), demand, settings_.objective, offer_.tariff);
+        score(bill_of(s.request_rate, energy, workers), demand, settings_.objective, offer_.tariff);
     if (winner == levels_.size() || is < least) {
       winner = i;
       least = is;

@@ -43,10 +43,10 @@ class Replica {
  private:
   [[nodiscard]] Latency high(std::size_t level) const;
   [[nodiscard]] double tpot_at(double concurrency) const;
-  [[nodiscard]] std::size_t level_for(double requests_a_s) const;
-  [[nodiscard]] Joules energy_at(double requests_a_s) const;
-  [[nodiscard]] double workers_for(double requests_a_s) const;
-  [[nodiscard]] Bill bill_of(double requests_a_s, Joules request_energy, double workers) const;
+  [[nodiscard]] std::size_t level_for(double request_rate) const;
+  [[nodiscard]] Joules energy_at(double request_rate) const;
+  [[nodiscard]] double workers_for(double request_rate) const;
+  [[nodiscard]] Bill bill_of(double request_rate, Joules request_energy, double workers) const;
   [[nodiscard]] Fleet fleet_at(std::size_t level) const;
   [[nodiscard]] Fleet settled(std::size_t level) const;
 

@@ -169,7 +169,7 @@ TEST(Sizing, WinnersAreExact) {
           infer::closed_loop(pricing, load_at(s.demand, f.concurrency), limits);
       EXPECT_EQ(exact.ttft.raw(), f.mean.ttft.raw());
       EXPECT_EQ(exact.tpot.raw(), f.mean.tpot.raw());
-      EXPECT_EQ(exact.requests_a_s, f.rate);
+      EXPECT_EQ(exact.request_rate, f.rate);
       EXPECT_LE(tightest(f.high, s.limits).share, 1.0);
       EXPECT_GE(f.high.ttft, f.mean.ttft);
       EXPECT_GE(f.high.tpot, f.mean.tpot);
@@ -225,7 +225,7 @@ TEST(Sizing, FleetsOfTwoPoolsAddUp) {
     const double under_way = f.rate * (f.mean.e2e - f.transfer).raw();
     const infer::Steady loop = infer::disaggregated_loop(fleet, load_at(s.demand, under_way));
     EXPECT_NEAR(loop.tpot / f.mean.tpot, 1.0, 0.05);
-    EXPECT_NEAR(loop.requests_a_s / f.rate, 1.0, 0.05);
+    EXPECT_NEAR(loop.request_rate / f.rate, 1.0, 0.05);
   }
 }
 

@@ -9,7 +9,8 @@ namespace {
 // Projections in and out, convolution with bias, decay, skip and step of each head, gated norm.
 std::int64_t mixer_parameters(const Model& model, const StateSpace& m) {
   if (m.heads == 0) return 0;
-  const std::int64_t in = model.hidden * (m.inner() + m.channels() + std::int64_t{m.gates} * m.heads);
+  const std::int64_t in =
+      model.hidden * (m.inner() + m.channels() + std::int64_t{m.gates} * m.heads);
   return in + m.channels() * (m.conv + 1) + std::int64_t{3} * m.heads + m.inner() +
          m.inner() * model.hidden;
 }
@@ -28,8 +29,8 @@ std::int64_t attention_parameters(const Model& model, const Attention& a) {
     n += h * kv_down + std::int64_t{a.kv_lora_rank} * a.heads * (nope + a.v_head_dim);
     if (a.qkv_bias) n += (a.q_lora_rank > 0 ? a.q_lora_rank : q) + kv_down;
   } else {
-    const std::int64_t qkv = q + std::int64_t{a.kv_heads} * (a.qk_head_dim + a.v_head_dim) +
-                             (a.out_gate ? out : 0);
+    const std::int64_t qkv =
+        q + std::int64_t{a.kv_heads} * (a.qk_head_dim + a.v_head_dim) + (a.out_gate ? out : 0);
     n += h * qkv;
     if (a.qkv_bias) n += qkv;
   }

@@ -26,8 +26,8 @@ struct Attention {
   int q_lora_rank = 0, kv_lora_rank = 0, rope_head_dim = 0;  ///< MLA only; q_lora_rank 0 = none
 };
 
-/// A Mamba-2 or gated-delta mixer: each head keeps a state of head_dim x state, scanned over the sequence in
-/// chunks; groups of heads share the vectors that write and read it.
+/// A Mamba-2 or gated-delta mixer: each head keeps a state of head_dim x state, scanned over the
+/// sequence in chunks; groups of heads share the vectors that write and read it.
 struct StateSpace {
   int heads = 0;  ///< 0: the layer has none
   int head_dim = 0, state = 0, groups = 1;
