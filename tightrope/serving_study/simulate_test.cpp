@@ -54,7 +54,10 @@ TEST(Simulate, AgreesWithTheClosedForm) {
     r.load.warm_up = 2 * clients;
     r.load.spec = plain_spec({.rate = 1, .input = 1024, .output = 256});
     // Lengths that vary keep clients from going in step, as the closed form assumes.
-    r.load.spec->output = {.shape = traffic::Shape::uniform, .min = 128, .max = 384};
+    traffic::Distribution& output = r.load.spec->output;
+    output.shape = traffic::Shape::uniform;
+    output.min = 128;
+    output.max = 384;
     const SimulateResult told = run(r);
 
     infer::ContextRequest wanted;
