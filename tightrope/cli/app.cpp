@@ -157,7 +157,7 @@ void bind_validate_serving(CLI::App& validate, Body& body) {
   const auto asked = std::make_shared<ValidateServingOptions>();
   CLI::App* serving =
       validate.add_subcommand("serving", "Time to the first and each next token of published runs");
-  serving->add_option("--data", asked->data, "CSV of measured points")
+  serving->add_option("--data", asked->data, "CSVs of measured points")
       ->type_name("CSV")
       ->required();
   serving
@@ -180,7 +180,7 @@ void bind_validate_serving(CLI::App& validate, Body& body) {
 void bind_calibrate_serving(CLI::App& calibrate, Body& body) {
   const auto asked = std::make_shared<CalibrateServingOptions>();
   CLI::App* serving = calibrate.add_subcommand("serving", "Serving engines and decoding");
-  serving->add_option("--data", asked->data, "CSV of measured points")
+  serving->add_option("--data", asked->data, "CSVs of measured points")
       ->type_name("CSV")
       ->required();
   serving->add_option("--out", asked->out, "File to write; without it, errors are only reported")
