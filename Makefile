@@ -46,7 +46,8 @@ accuracy: all
 	  --markdown docs/accuracy_grid.md >build/accuracy_grid.txt)
 
 # The same for serving, whose table is not committed: docs/accuracy_serving.md. Ten minutes.
-SERVING ?= ../shared/data/serving_points.csv
+SERVING ?= ../shared/data/serving_points.csv ../shared/data/catalog_neuron_measurements.csv \
+  ../shared/data/serving_other.csv
 accuracy-serving: all
 	$(BUILD)/tightrope validate serving --data $(SERVING) --leave-out \
 	  --markdown docs/accuracy_serving.md >build/accuracy_serving.txt

@@ -111,7 +111,7 @@ std::vector<OptionRow> option_rows(SimulateServingOptions& options) {
 }
 
 std::vector<OptionRow> option_rows(ValidateServingOptions& options) {
-  return {{"--data", "CSV", "CSV of measured points", &options.data, true},
+  return {{"--data", "CSV", "CSVs of measured points", &options.data, true},
           {"--calibration", "TOML",
            "What `calibrate serving` wrote, instead of the numbers in the program",
            &options.calibration},
@@ -124,7 +124,7 @@ std::vector<OptionRow> option_rows(ValidateServingOptions& options) {
 }
 
 std::vector<OptionRow> option_rows(CalibrateServingOptions& options) {
-  return {{"--data", "CSV", "CSV of measured points", &options.data, true},
+  return {{"--data", "CSV", "CSVs of measured points", &options.data, true},
           {"--out", "TOML", "File to write; without it, errors are only reported", &options.out},
           {"--start", "TOML",
            "Engines, chips and what is not fitted; those in the program without it",

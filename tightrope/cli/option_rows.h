@@ -11,12 +11,13 @@
 
 namespace tightrope::cli {
 
-/// One option and where its value goes; a bool is a flag, numbers must not be negative.
+/// One option and where its value goes; a bool is a flag, numbers must not be negative, a list
+/// takes several words.
 struct OptionRow {
   const char* names;  ///< "--region,--regions"
   const char* type;   ///< "FILE", "N"
   const char* help;
-  std::variant<std::string*, int*, std::int64_t*, double*, bool*> target;
+  std::variant<std::string*, std::vector<std::string>*, int*, std::int64_t*, double*, bool*> target;
   bool required = false;  ///< not of flags
 };
 

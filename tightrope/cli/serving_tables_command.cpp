@@ -13,9 +13,19 @@ Result<infer::ServingTuning> read_tuning(const std::string& path) {
   return infer::ServingTuning::read(path);
 }
 
+Result<serving_study::ServingTable> read_tables(const std::vector<std::string>& paths) {
+  std::vector<serving_study::ServingTable> tables;
+  for (const std::string& path : paths) {
+    TR_TRY(serving_study::ServingTable table, serving_study::read_serving_table(path));
+    tables.push_back(std::move(table));
+  }
+  if (tables.size() == 1) return std::move(tables.front());
+  return serving_study::merge_tables(std::move(tables));
+}
+
 Result<void> validate(const Session& session, const ValidateServingOptions& options) {
   TR_TRY(const catalog::Catalog catalog, load_catalog(session));
-  TR_TRY(const serving_study::ServingTable table, serving_study::read_serving_table(options.data));
+  TR_TRY(const serving_study::ServingTable table, read_tables(options.data));
   TR_TRY(const infer::ServingTuning tuning, read_tuning(options.calibration));
   const formula::Calibration& kernels = formula::embedded_calibration();
   serving_study::ServingReport report =
@@ -42,7 +52,7 @@ Result<void> validate(const Session& session, const ValidateServingOptions& opti
 
 Result<void> calibrate(const Session& session, const CalibrateServingOptions& options) {
   TR_TRY(const catalog::Catalog catalog, load_catalog(session));
-  TR_TRY(const serving_study::ServingTable table, serving_study::read_serving_table(options.data));
+  TR_TRY(const serving_study::ServingTable table, read_tables(options.data));
   TR_TRY(const infer::ServingTuning start, read_tuning(options.start));
   const formula::Calibration& kernels = formula::embedded_calibration();
   serving_study::ServingFit fit = serving_study::fit_serving(

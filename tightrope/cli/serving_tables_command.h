@@ -2,20 +2,22 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "tightrope/cli/session.h"
 
 namespace tightrope::cli {
 
 struct ValidateServingOptions {
-  std::string data;         ///< CSV of measured points
+  std::vector<std::string> data;  ///< CSVs of measured points
   std::string calibration;  ///< a serving calibration; empty: the one in the program
   std::string json, rows, markdown;
   bool leave_out = false;
 };
 
 struct CalibrateServingOptions {
-  std::string data, out;
+  std::vector<std::string> data;  ///< CSVs of measured points
+  std::string out;
   std::string start;  ///< a serving calibration with engines and what is not fitted; empty: ours
 };
 

@@ -108,7 +108,14 @@ class Reader {
         out.*name = value.text;
         continue;
       }
-      if (key == "note" || key == "standard_error" || key == "rows") continue;
+      if (key == "note" || key == "standard_error") continue;
+      if constexpr (!std::is_same_v<Record, ServingBand>) {
+        if (key == "rows") {
+          constexpr double most = 1e9;
+          TR_TRY(out.rows, number(value, key, 0.0, most));
+          continue;
+        }
+      }
       bool known = false;
       if constexpr (std::is_same_v<Record, Engine>) {
         for (const EngineFlag& f : engine_flags()) {

@@ -12,6 +12,7 @@ namespace tightrope::infer {
 
 /// An engine's own numbers (calibration/serving.toml).
 struct Engine {
+  double rows = 0;   ///< measured points behind its numbers
   std::string name;  ///< with its year: "vllm-2026", "sglang-2025", "tensorrt-llm-2026"
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double step_us = 0;  ///< host work an iteration that the device waits for
@@ -42,6 +43,7 @@ struct Engine {
 
 /// A chip family's numbers that only serving shows.
 struct ChipHabits {
+  double rows = 0;                  ///< measured points behind its numbers
   std::string architecture;         ///< kin; empty: all others
   double decode_read_share = 0.85;  ///< of HBM bandwidth that decoding attention reaches
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key

@@ -306,14 +306,14 @@ std::string tuning_text(const ServingFit& fit, const ServingTable& table) {
   }
   out += fmt::format("\n[provenance]\nfile = \"{}\"\nrows = {}\nfnv1a = \"{}\"\n",
                      table.file.substr(table.file.rfind('/') + 1), table.rows.size(), table.hash);
-  const auto rows_of = [&](const std::string& owner) {
+  const auto rows_of = [&](const std::string& owner, double before) {
     for (const FittedKnob& k : fit.knobs) {
-      if (k.owner == owner) return k.rows;
+      if (k.owner == owner) return static_cast<double>(k.rows);
     }
-    return 0;
+    return before;
   };
   for (const infer::Engine& e : fit.tuning.engines) {
-    out += fmt::format("\n[[engine]]\nname = \"{}\"\nrows = {}\n", e.name, rows_of(e.name));
+    out += fmt::format("\n[[engine]]\nname = \"{}\"\nrows = {}\n", e.name, rows_of(e.name, e.rows));
     for (const infer::EngineFlag& f : infer::engine_flags()) {
       const bool usual = infer::Engine{}.*f.member;
       if (e.*f.member != usual) out += fmt::format("{} = {}\n", f.name, !usual);
@@ -324,15 +324,16 @@ std::string tuning_text(const ServingFit& fit, const ServingTable& table) {
   }
   for (const infer::ChipHabits& c : fit.tuning.chips) {
     out += fmt::format("\n[[chip]]\narchitecture = \"{}\"\nrows = {}\n", c.architecture,
-                       rows_of(c.architecture));
+                       rows_of(c.architecture, c.rows));
     for (const auto& f : infer::chip_habit_fields()) {
       out += fmt::format("{} = {:.4g}\n", f.name, c.*f.member);
     }
   }
   for (const infer::ServingBand& b : fit.tuning.bands) {
     out += fmt::format("\n[[band]]\nname = \"{}\"\n", b.name);
-    for (const auto& f : infer::band_fields())
+    for (const auto& f : infer::band_fields()) {
       out += fmt::format("{} = {:.4g}\n", f.name, b.*f.member);
+    }
   }
   return out;
 }

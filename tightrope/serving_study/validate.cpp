@@ -16,15 +16,15 @@ constexpr double percent = 100.0;
 struct Metric {
   std::string_view name;
   double ServingRow::* measured;
-  double (*predicted)(const infer::Steady&, const infer::Load&);
+  double (*predicted)(const infer::Steady&, const ServingCase&);
 };
 constexpr Metric metrics[] = {
     {"ttft_ms", &ServingRow::ttft_ms,
-     [](const infer::Steady& s, const infer::Load&) { return s.ttft.raw() * 1e3; }},
+     [](const infer::Steady& s, const ServingCase&) { return s.ttft.raw() * 1e3; }},
     {"tpot_ms", &ServingRow::tpot_ms,
-     [](const infer::Steady& s, const infer::Load&) { return s.tpot.raw() * 1e3; }},
+     [](const infer::Steady& s, const ServingCase&) { return s.tpot.raw() * 1e3; }},
     {"output_tokens_per_s", &ServingRow::output_tokens_a_s,
-     [](const infer::Steady& s, const infer::Load& l) { return s.output_rate(l).raw(); }},
+     [](const infer::Steady& s, const ServingCase& c) { return output_rate(c, s).raw(); }},
 };
 
 std::string text_of(const ServingRow& row) {
@@ -169,7 +169,11 @@ ServingReport validate_serving(const ServingTable& table, const catalog::Catalog
     if (cases[i].refused.empty()) {
       ++report.expressed;
     } else {
-      ++report.refused[cases[i].refused];
+      // One line for all that stand in several tables.
+      constexpr std::string_view again = "the same measurement";
+      const std::string& reason = cases[i].refused;
+      ++report.refused[reason.starts_with(again) ? "the same measurement stands in another row"
+                                                 : reason];
     }
     if (repeats[i]) ++report.repeats;
     for (const Metric& m : metrics) {
@@ -179,8 +183,8 @@ ServingReport validate_serving(const ServingTable& table, const catalog::Catalog
       o.measured = row.*m.measured;
       o.repeat = repeats[i];
       if (o.refused.empty()) {
-        o.predicted = m.predicted(answers[i].ours, cases[i].load);
-        o.plain = m.predicted(answers[i].plain, cases[i].load);
+        o.predicted = m.predicted(answers[i].ours, cases[i]);
+        o.plain = m.predicted(answers[i].plain, cases[i]);
         if (const infer::ServingBand* band = tuning.band(o.band_key())) {
           set_band(*band, o.predicted, o.low50, o.high50, o.low90, o.high90);
         }
