@@ -126,7 +126,8 @@ std::string to_markdown(const ServingReport& report) {
       "`calibration/serving_runs.toml`.\n\n{} of {} rows are expressed. Refused:\n\n| rows | "
       "reason "
       "|\n|---:|---|\n",
-      report.file, report.rows, report.hash, report.fitted_numbers, report.expressed, report.rows);
+      report.file.substr(report.file.rfind('/') + 1), report.rows, report.hash,
+      report.fitted_numbers, report.expressed, report.rows);
   for (const auto& [reason, n] : report.refused) out += fmt::format("| {} | {} |\n", n, reason);
   std::string heading;
   const auto rows = [&](const std::vector<ServingGroup>& groups, bool left_out) {
