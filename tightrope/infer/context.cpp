@@ -39,7 +39,7 @@ LayerPart layer_part(const workload::Model& model, int kind) {
 Watts host_share_of(const catalog::System& system, const catalog::Chip& chip) {
   const double unit = system.unit_power.value_or(Watts(0.0)).raw();
   const double chips = chip.power.value_or(Watts(0.0)).raw() * system.chips;
-  // A server draws about a third of an accelerator beside each, where nobody says.
+  // An estimate for servers whose draw nobody states: a third of an accelerator beside each.
   constexpr double host_guess = 0.35;
   const double beside = unit > chips ? unit - chips : host_guess * chips;
   return Watts(beside / std::max(1, system.chips));

@@ -21,8 +21,12 @@ using workload::Shard;
 using workload::Split;
 
 constexpr double half_precision = 2.0;
-constexpr double typical_chunk = 2048;     // queries at which the attention kernel's ramp is taken
-constexpr double latent_math_share = 0.6;  // of the 16-bit peak, MLA's decoding products
+constexpr double typical_chunk = 2048;  // queries at which the attention kernel's ramp is taken
+// Estimates, not fitted: MLA's decoding products reach this share of the 16-bit peak (as prefill
+// attention does in the kernel tables, 0.58 to 0.74), and a chip without work draws this share of
+// what it draws while it waits inside a step.
+constexpr double latent_math_share = 0.6;
+constexpr double idle_share = 0.5;
 
 Spent spent(const KernelTime& t) { return {t.time, max(t.math, t.memory)}; }
 
@@ -380,8 +384,8 @@ formula::IterationTimes iteration_times(const Pricing& pricing, int max_tokens, 
   t.prefill_window_score = cost(a.prefill_window_score);
   t.window = a.window;
   const Context& c = pricing.context();
-  t.idle =
-      pricing.chips() * (c.chip.power.value_or(Watts(0.0)) * 0.5 * c.power.waiting + c.host_share);
+  t.idle = pricing.chips() *
+           (c.chip.power.value_or(Watts(0.0)) * idle_share * c.power.waiting + c.host_share);
   return t;
 }
 
