@@ -224,7 +224,7 @@ double bucket_of(const Context& c, const Mapping& m, const RunBasis& run, const 
 }
 
 Exchange exchange(const Context& c, const Mapping& m, const RunBasis& stage, double parameters,
-                  const Sharers& s) {
+                  const Sharers& s, std::vector<SyncOp>* ops = nullptr) {
   Exchange out;
   const double gradient = parameters * c.recipe.gradient_sent;
   const double bucket = bucket_of(c, m, stage, s);
@@ -238,6 +238,12 @@ Exchange exchange(const Context& c, const Mapping& m, const RunBasis& stage, dou
         formula::collective({kind, Bytes(bytes / pieces), g}, c.fabric);
     out.scaleup_traffic += pieces * t.scaleup_traffic;
     out.scaleout_traffic += pieces * t.scaleout_traffic;
+    if (ops != nullptr && g.ranks > 1 && bytes > 0) {
+      SyncOp op{.kind = kind, .size = Bytes(bytes / pieces), .pieces = pieces, .group = g};
+      op.gather = kind == Collective::all_gather;
+      op.stride = &g == &s.replica ? s.shard.ranks : 1;
+      ops->push_back(op);
+    }
     return pieces * t.time;
   };
   const topology::Group all{s.shard.ranks * s.replica.ranks,
@@ -356,6 +362,25 @@ void make_traffic(const Context& context, const Mapping& m, const Basis& basis, 
     out.scaleup_traffic = d.scaleup_traffic + e.scaleup_traffic;
     out.scaleout_traffic = d.scaleout_traffic + e.scaleout_traffic;
   }
+}
+
+std::vector<SyncOp> sync_ops(const Context& context, const Mapping& m, const RunBasis& run) {
+  const DataRanks ranks = data_ranks(context, m);
+  const Trained live = trained(context, m, run);
+  std::vector<SyncOp> ops;
+  exchange(context, m, run, live.dense, ranks.dense, &ops);
+  const std::size_t dense = ops.size();
+  exchange(context, m, run, live.expert, ranks.expert, &ops);
+  for (std::size_t i = dense; i < ops.size(); ++i) ops[i].experts = true;
+  if (m.sharding == Sharding::full && context.frozen_base()) {
+    // A frozen base is gathered whole, while only its adapters are reduced.
+    std::erase_if(ops, [](const SyncOp& op) { return op.gather; });
+    std::vector<SyncOp> all;
+    exchange(context, m, run, run.dense_parameters, ranks.dense, &all);
+    std::erase_if(all, [](const SyncOp& op) { return !op.gather; });
+    ops.insert(ops.end(), all.begin(), all.end());
+  }
+  return ops;
 }
 
 SyncCost make_sync(const Context& context, const Mapping& m, const Basis& basis) {

@@ -69,6 +69,20 @@ struct RunSync {
   Bytes scaleup_traffic{}, scaleout_traffic{};  ///< sent per rank each time
 };
 
+/// One collective of gradients or parameters, for explanations and simulation.
+struct SyncOp {
+  formula::Collective kind = formula::Collective::all_reduce;
+  Bytes size{};       ///< of one piece
+  double pieces = 1;  ///< one after the other
+  topology::Group group;
+  bool gather = false;   ///< parameters, not gradients
+  bool experts = false;  ///< among the ranks that hold the same experts
+  int stride = 1;  ///< places between members, among all that hold the same parameters
+};
+/// What make_traffic adds up for a run of stages.
+[[nodiscard]] std::vector<SyncOp> sync_ops(const Context& context, const Mapping& mapping,
+                                           const RunBasis& run);
+
 struct SyncCost {
   std::vector<RunSync> runs;  ///< as Basis::runs
 };

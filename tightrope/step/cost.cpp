@@ -31,6 +31,7 @@ constexpr double routing_launches = 30;
 // A collective's time alone and what stays visible of it.
 struct Traffic {
   Seconds alone{}, visible{};
+  std::size_t op = 0;  ///< its place among the noted ones
 };
 
 class Accountant {
@@ -68,7 +69,14 @@ class Accountant {
 
   void note(std::string_view name, std::string_view kind, Phase phase, Seconds alone,
             Seconds visible, Flops flops = {}, Bytes bytes = {}) {
-    if (ops_ != nullptr) ops_->push_back({name, kind, phase, alone, visible, flops, bytes});
+    if (ops_ == nullptr) return;
+    ops_->push_back({.name = name,
+                     .kind = kind,
+                     .phase = phase,
+                     .time = alone,
+                     .visible = visible,
+                     .flops = flops,
+                     .bytes = bytes});
   }
 
   void launch(Phase phase, double count) {
@@ -98,8 +106,19 @@ class Accountant {
     cost_.scaleup_traffic += t.scaleup_traffic;
     cost_.scaleout_traffic += t.scaleout_traffic;
     if (group.ranks > 1) launch(phase, what == Collective::all_reduce ? 1 : collective_launches);
-    note(name, kind, phase, t.time, e.exposed, {}, Bytes(bytes));
-    return {t.time, e.exposed};
+    if (ops_ != nullptr) {
+      ops_->push_back({.name = name, .kind = kind, .phase = phase, .time = t.time,
+                       .visible = e.exposed, .bytes = Bytes(bytes), .collective = what,
+                       .group = group, .hidden = hidden * window});
+    }
+    return {t.time, e.exposed, ops_ == nullptr ? 0 : ops_->size() - 1};
+  }
+
+  // A transfer of forward that backward repeats.
+  void run_again(const Traffic& t) {
+    if (!(t.alone > Seconds(0.0))) return;
+    cost_.recompute += t.visible;
+    if (ops_ != nullptr) (*ops_)[t.op].recomputed = true;
   }
 
   // One product as this rank runs it.
@@ -187,6 +206,7 @@ class Accountant {
     const bool pieces = key_.tp_overlap == TpOverlap::ring && !c_.frozen_base();
     const double ring = pieces ? c_.tuning.habits.tp_hidden : 0.0;
     const double beside = key_.tp_overlap == TpOverlap::none ? 0.0 : c_.tuning.habits.bulk_hidden;
+    const std::size_t first = ops_ == nullptr ? 0 : ops_->size();
     Traffic f, b;
     if (scatter) {
       f = transfer(g.name, "tp", Phase::forward,
@@ -210,9 +230,12 @@ class Accountant {
       f = transfer(g.name, "tp", Phase::forward, Collective::all_reduce,
                    rows * width * half_precision, group, forward, ring);
     }
+    if (ops_ != nullptr && expert) {
+      for (std::size_t i = first; i < ops_->size(); ++i) (*ops_)[i].experts = true;
+    }
     cost_.tp_forward += f.visible;
     cost_.tp_backward += b.visible;
-    if (again(g.recomputed_by)) cost_.recompute += f.visible;
+    if (again(g.recomputed_by)) run_again(f);
   }
 
   void add_attention() {
@@ -292,7 +315,7 @@ class Accountant {
                                  bytes, cp_group_, backward, c_.tuning.habits.bulk_hidden);
       cost_.cp_forward += f.visible;
       cost_.cp_backward += b.visible;
-      if (layer_again) cost_.recompute += f.visible;
+      if (layer_again) run_again(f);
       return;
     }
     const double qo =
@@ -304,7 +327,7 @@ class Accountant {
                                Collective::all_to_all, bytes, cp_group_, {}, 0.0);
     cost_.cp_forward += f.visible;
     cost_.cp_backward += b.visible;
-    if (layer_again) cost_.recompute += f.visible;
+    if (layer_again) run_again(f);
   }
 
   double elements(Shard shard, double per_token) const {
@@ -359,10 +382,10 @@ class Accountant {
     const Seconds far = transfer(name, "ep", phase, Collective::all_to_all, rows * copies(domains),
                                  {domains, 1}, window, hidden)
                             .visible;
-    const Seconds inside = transfer(name, "ep", phase, Collective::all_to_all,
-                                    rows * copies(key_.ep), {near, near}, window, hidden)
-                               .visible;
-    return max(far, inside);
+    const Traffic inside = transfer(name, "ep", phase, Collective::all_to_all,
+                                    rows * copies(key_.ep), {near, near}, window, hidden);
+    if (ops_ != nullptr) (*ops_)[inside.op].parallel = true;
+    return max(far, inside.visible);
   }
 
   // Tokens to their experts and back, in both directions of the step.
@@ -374,6 +397,7 @@ class Accountant {
     const Seconds beside = (cost_.forward + cost_.backward_input + cost_.backward_weight) / 4.0;
     launch(Phase::forward, routing_launches);
     launch(Phase::backward_input, routing_launches);
+    const std::size_t first = ops_ == nullptr ? 0 : ops_->size();
     const Seconds forward = exchange_experts("dispatch", Phase::forward, out, beside, hidden) +
                             exchange_experts("combine", Phase::forward, back, beside, hidden);
     cost_.ep_forward += forward;
@@ -382,6 +406,9 @@ class Accountant {
     if (key_.recompute.meets(workload::RecomputeModule::layer) ||
         key_.recompute.meets(workload::RecomputeModule::moe)) {
       cost_.recompute += forward;
+      for (std::size_t i = first; ops_ != nullptr && i < ops_->size(); ++i) {
+        (*ops_)[i].recomputed = (*ops_)[i].phase == Phase::forward;
+      }
     }
   }
 

@@ -1,0 +1,89 @@
+#include "tightrope/netsim/communicators.h"
+
+#include <numeric>
+
+#include "tightrope/core/check.h"
+
+namespace tightrope::netsim {
+
+Layout::Layout(const Sizes& sizes) : sizes_(sizes) {
+  TR_CHECK(sizes.tp >= 1 && sizes.cp >= 1 && sizes.dp >= 1 && sizes.pp >= 1);
+  const int joined = sizes.ep * sizes.etp, replica = sizes.tp * sizes.cp;
+  TR_CHECK(replica * sizes.dp % joined == 0, replica * sizes.dp, joined);
+  const std::array<int, 4> extent{sizes.tp, sizes.cp, sizes.dp, sizes.pp};
+  int stride = 1;
+  for (const Digit digit : sizes.order) {
+    stride_[static_cast<std::size_t>(digit)] = stride;
+    stride *= extent[static_cast<std::size_t>(digit)];
+  }
+  // An expert group covers `joined` neighbouring ranks, a replica `replica` of them.
+  island_width_ = std::lcm(joined, replica) / replica;
+  while (sizes.dp % island_width_ != 0) ++island_width_;
+}
+
+Digits Layout::digits(int rank) const {
+  auto digit = [&](Digit d, int extent) {
+    return rank / stride_[static_cast<std::size_t>(d)] % extent;
+  };
+  return {digit(Digit::tp, sizes_.tp), digit(Digit::cp, sizes_.cp), digit(Digit::dp, sizes_.dp),
+          digit(Digit::pp, sizes_.pp)};
+}
+
+int Layout::rank(const Digits& d) const {
+  return d.tp * stride_[0] + d.cp * stride_[1] + d.dp * stride_[2] + d.pp * stride_[3];
+}
+
+int Layout::from_inner(int inner, int pp) const {
+  Digits d;
+  d.tp = inner % sizes_.tp;
+  d.cp = inner / sizes_.tp % sizes_.cp;
+  d.dp = inner / (sizes_.tp * sizes_.cp);
+  d.pp = pp;
+  return rank(d);
+}
+
+int Layout::size(Dimension dimension) const {
+  switch (dimension) {
+    case Dimension::tp: return sizes_.tp;
+    case Dimension::cp: return sizes_.cp;
+    case Dimension::ep: return sizes_.ep;
+    case Dimension::etp: return sizes_.etp;
+    case Dimension::dp: return sizes_.cp * sizes_.dp;
+    case Dimension::edp: return sizes_.tp * sizes_.cp * sizes_.dp / (sizes_.ep * sizes_.etp);
+    case Dimension::pp: return sizes_.pp;
+  }
+  return 1;
+}
+
+void Layout::group(int rank, const Part& part, std::vector<int>& out) const {
+  TR_CHECK(part.over != Dimension::pp);
+  const Digits d = digits(rank);
+  const int at = inner(d);
+  // Every dimension is a digit of the inner index: `extent` ranks `step` apart.
+  int step = 1, extent = size(part.over);
+  switch (part.over) {
+    case Dimension::tp:
+    case Dimension::etp: break;
+    case Dimension::cp: step = sizes_.tp; break;
+    case Dimension::dp: step = sizes_.tp; break;
+    case Dimension::ep: step = sizes_.etp; break;
+    case Dimension::edp: step = sizes_.etp * sizes_.ep; break;
+    case Dimension::pp: break;
+  }
+  const int index = at / step % extent;
+  const int base = at - index * step;
+  const int count = part.count > 0 ? part.count : extent;
+  const int first = index - index / part.stride % count * part.stride;
+  out.clear();
+  for (int k = 0; k < count; ++k) {
+    out.push_back(from_inner(base + (first + k * part.stride) * step, d.pp));
+  }
+}
+
+int Layout::at_stage(int rank, int stage) const {
+  Digits d = digits(rank);
+  d.pp = stage;
+  return this->rank(d);
+}
+
+}  // namespace tightrope::netsim

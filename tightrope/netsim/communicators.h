@@ -1,0 +1,66 @@
+// Which ranks talk to each other: the digits of a mapping.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "tightrope/netsim/step_program.h"
+
+namespace tightrope::netsim {
+
+/// Digits of a rank, in the order of the mapping's dimensions.
+struct Digits {
+  int tp = 0, cp = 0, dp = 0, pp = 0;
+};
+
+/// Ranks of a step. ep * etp divides tp * cp * dp: experts are folded into tp, cp and dp, etp
+/// innermost, then ep (Megatron-Core's order). All factors >= 1.
+class Layout {
+ public:
+  enum class Digit : std::uint8_t { tp, cp, dp, pp };
+  struct Sizes {
+    int tp = 1, cp = 1, dp = 1, pp = 1, ep = 1, etp = 1;
+    /// Digits from the innermost outwards.
+    std::array<Digit, 4> order{Digit::tp, Digit::cp, Digit::dp, Digit::pp};
+  };
+  explicit Layout(const Sizes& sizes);
+
+  [[nodiscard]] const Sizes& sizes() const { return sizes_; }
+  [[nodiscard]] int ranks() const { return sizes_.tp * sizes_.cp * sizes_.dp * sizes_.pp; }
+  [[nodiscard]] Digits digits(int rank) const;
+  [[nodiscard]] int rank(const Digits& digits) const;
+  [[nodiscard]] int stage(int rank) const { return digits(rank).pp; }
+
+  /// Data-parallel indices that expert groups join into one island; islands keep step on their own.
+  [[nodiscard]] int island_width() const { return island_width_; }
+  [[nodiscard]] int islands() const { return sizes_.dp / island_width_; }
+  [[nodiscard]] int island(int rank) const { return digits(rank).dp / island_width_; }
+
+  /// Ranks that a dimension joins in all (dp counts cp: both hold the same parameters).
+  [[nodiscard]] int size(Dimension dimension) const;
+
+  /// Part of a dimension: `count` members `stride` apart; count 0: all of it. Shards of HSDP have
+  /// stride 1, their replicas the shard's size.
+  struct Part {
+    Dimension over = Dimension::tp;
+    int count = 0, stride = 1;
+    friend bool operator==(const Part&, const Part&) = default;
+  };
+  /// The members of a rank's group in ring order, itself included. Not for pp.
+  void group(int rank, const Part& part, std::vector<int>& out) const;
+  /// The rank that another stage runs the same tokens on.
+  [[nodiscard]] int at_stage(int rank, int stage) const;
+
+ private:
+  [[nodiscard]] int inner(const Digits& d) const {
+    return d.tp + sizes_.tp * (d.cp + sizes_.cp * d.dp);
+  }
+  [[nodiscard]] int from_inner(int inner, int pp) const;
+
+  Sizes sizes_;
+  std::array<int, 4> stride_{};  ///< by Digit
+  int island_width_ = 1;
+};
+
+}  // namespace tightrope::netsim
