@@ -125,6 +125,9 @@ const System* Catalog::find_system_of(std::string_view chip, std::string_view sp
   }
   return best != nullptr ? best : find_system(wanted->reference_system);
 }
+const Network* Catalog::find_network(std::string_view name) const {
+  return find_named(networks_, name);
+}
 const Region* Catalog::find_region(std::string_view name) const {
   return find_named(regions_, name);
 }
@@ -160,6 +163,7 @@ std::vector<std::string> Catalog::near(std::string_view name) const {
   };
   add(chips_);
   add(systems_);
+  add(networks_);
   add(regions_);
   for (const std::string& model : llm_names()) known.push_back(model);
   return near_names(name, known);

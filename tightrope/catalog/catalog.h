@@ -20,6 +20,7 @@ class Catalog {
 
   [[nodiscard]] const std::vector<Chip>& chips() const { return chips_; }
   [[nodiscard]] const std::vector<System>& systems() const { return systems_; }
+  [[nodiscard]] const std::vector<Network>& networks() const { return networks_; }
   [[nodiscard]] const std::vector<Price>& prices() const { return prices_; }
   [[nodiscard]] const std::vector<Region>& regions() const { return regions_; }
   [[nodiscard]] const std::vector<Claim>& claims() const { return claims_; }
@@ -33,6 +34,7 @@ class Catalog {
   /// nullptr when the chip is unknown or has no system.
   [[nodiscard]] const System* find_system_of(std::string_view chip,
                                              std::string_view spelling) const;
+  [[nodiscard]] const Network* find_network(std::string_view name) const;
   [[nodiscard]] const Region* find_region(std::string_view name) const;
   [[nodiscard]] const Source* find_source(std::string_view id) const;
   /// The newest price of a system under a term in a region or a price area that holds it; when
@@ -49,6 +51,7 @@ class Catalog {
   friend class Loader;
   std::vector<Chip> chips_;
   std::vector<System> systems_;
+  std::vector<Network> networks_;
   std::vector<Price> prices_;
   std::vector<Region> regions_;
   std::vector<Claim> claims_;

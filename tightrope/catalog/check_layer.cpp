@@ -1,5 +1,6 @@
 // What records must say about each other: names that exist, shapes that add up, no doubles.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -24,6 +25,8 @@ class Checker {
   void check_chip(const Placed<Chip>& placed);
   void check_system(const Placed<System>& placed);
   void check_shape(const Placed<System>& placed);
+  void check_wires(const Placed<System>& placed);
+  void check_network(const Placed<Network>& placed);
   void check_price(const Placed<Price>& placed);
   void check_doubles(const std::vector<Placed<Price>>& prices);
   void check_claim(const Placed<Claim>& placed);
@@ -107,6 +110,13 @@ void Checker::check_system(const Placed<System>& placed) {
     fault(ErrorCode::not_found, fmt::format("unknown chip \"{}\"", system.chip), placed.at("chip"),
           meant(system.chip, catalog_.chips(), fmt::format("add chips/{}.toml", system.chip)));
   }
+  if (!system.network.empty() && catalog_.find_network(system.network) == nullptr) {
+    fault(ErrorCode::not_found, fmt::format("unknown network \"{}\"", system.network),
+          placed.at("network"),
+          meant(system.network, catalog_.networks(),
+                fmt::format("add networks/{}.toml", system.network)));
+  }
+  check_wires(placed);
   if (system.chips > 0 && system.chips_per_node > 0 && system.scaleup_domain > 0) {
     check_shape(placed);
   }
@@ -147,6 +157,37 @@ void Checker::check_shape(const Placed<System>& placed) {
         ErrorCode::conflict,
         fmt::format("the torus holds {} chips, scaleup_domain says {}", product, s.scaleup_domain),
         placed.at("torus"), "the extents multiply to scaleup_domain");
+  }
+}
+
+void Checker::check_wires(const Placed<System>& placed) {
+  const System& s = placed.record;
+  if (placed.broken.contains("topology")) return;
+  const std::string_view keys[] = {"torus_x_bandwidth", "torus_y_bandwidth", "torus_z_bandwidth"};
+  std::size_t given = 0;
+  for (const std::string_view key : keys) given += placed.keys.contains(key) ? 1 : 0;
+  if (given > 0 && given != s.torus.size()) {
+    fault(
+        ErrorCode::conflict,
+        fmt::format("{} of the {} dimensions of the torus have a bandwidth", given, s.torus.size()),
+        placed.where, "give torus_x_bandwidth and so on for every dimension, or for none");
+  }
+  if (placed.keys.contains("scaleup_switches") && s.topology != ScaleupTopology::switched) {
+    fault(ErrorCode::conflict, "scaleup_switches without a switched topology",
+          placed.at("scaleup_switches"), "only topology \"switched\" has switches");
+  }
+}
+
+void Checker::check_network(const Placed<Network>& placed) {
+  const Network& n = placed.record;
+  if (n.tiers == 3 && !placed.keys.contains("nodes_per_pod")) {
+    fault(ErrorCode::not_found, "a network of three tiers needs \"nodes_per_pod\"", placed.where,
+          "state it, or set tiers = 2");
+  }
+  if (n.nodes_per_pod.known && n.nodes_per_leaf.known &&
+      std::fmod(n.nodes_per_pod.value, n.nodes_per_leaf.value) != 0.0) {
+    fault(ErrorCode::conflict, "leaves do not fill pods", placed.at("nodes_per_pod"),
+          "nodes_per_pod must be a multiple of nodes_per_leaf");
   }
 }
 
@@ -214,6 +255,7 @@ void Checker::check(const Layer& layer) {
   check_names(catalog_.systems(), layer.systems);
   for (const auto& placed : layer.chips) check_chip(placed);
   for (const auto& placed : layer.systems) check_system(placed);
+  for (const auto& placed : layer.networks) check_network(placed);
   for (const auto& placed : layer.prices) check_price(placed);
   check_doubles(layer.prices);
   for (const auto& placed : layer.claims) check_claim(placed);

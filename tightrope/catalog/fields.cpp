@@ -15,6 +15,7 @@ using enum Need;
 constexpr std::string_view status_words[] = {"shipping", "announced", "retired"};
 constexpr std::string_view topology_words[] = {"none",    "switched", "mesh",
                                                "torus2d", "torus3d",  "ring"};
+constexpr std::string_view wiring_words[] = {"multipath", "rail"};
 constexpr std::string_view term_words[] = {"on_demand",   "spot",        "capacity_block",
                                            "reserved_1y", "reserved_3y", "purchase"};
 constexpr std::string_view grades[] = {"measured", "vendor", "press", "derived", "estimate"};
@@ -56,6 +57,9 @@ constexpr Field<Chip> chip_fields[] = {
                                   "id of the system that stands for it in tables"),
 };
 
+constexpr std::string_view along_torus =
+    "of one chip along this dimension, one direction, both neighbours together";
+
 constexpr Field<System> system_fields[] = {
     text<&System::name>("name", required, "catalog id, the name of the file"),
     text<&System::title>("title", required, "what the provider calls it"),
@@ -73,9 +77,15 @@ constexpr Field<System> system_fields[] = {
     fact<&System::scaleup_bandwidth>(
         "scaleup_bandwidth", optional,
         "of one chip, one direction, where it differs from the chip's own", rate),
+    fact<&System::torus_x_bandwidth>("torus_x_bandwidth", optional, along_torus, rate),
+    fact<&System::torus_y_bandwidth>("torus_y_bandwidth", optional, along_torus, rate),
+    fact<&System::torus_z_bandwidth>("torus_z_bandwidth", optional, along_torus, rate),
+    fact<&System::scaleup_switches>("scaleup_switches", optional,
+                                    "switch planes of a switched domain", {1, 1e4}),
     fact<&System::nic_bandwidth>("nic_bandwidth", optional,
                                  "scale-out network of one node, one direction", rate),
     text<&System::nic>("nic", optional, "kind and generation of the scale-out network"),
+    text<&System::network>("network", optional, "id of the network that joins nodes"),
     fact<&System::nics_per_node>("nics_per_node", optional, "network interfaces of a node", counts),
     fact<&System::vcpus>("vcpus", optional, "of the unit", counts),
     fact<&System::host_memory>("host_memory", optional, "of the unit", memory),
@@ -88,6 +98,31 @@ constexpr Field<System> system_fields[] = {
     text<&System::cooling>("cooling", optional, "air, liquid, or both"),
     text<&System::available>("available", optional, "first day of general availability",
                              FieldKind::date),
+};
+
+constexpr Bounds delay{1e-9, 1};  // s
+constexpr Bounds taper{0.1, 1e3};
+
+constexpr Field<Network> network_fields[] = {
+    text<&Network::name>("name", required, "catalog id, the name of the file"),
+    text<&Network::title>("title", required, "what it is"),
+    choice<&Network::wiring, wiring_words>("wiring", required,
+                                           "a node on one leaf, or each interface on its rail's"),
+    count<&Network::tiers>("tiers", required, "tiers of switches", {2, 3}),
+    fact<&Network::nodes_per_leaf>("nodes_per_leaf", required,
+                                   "nodes under one leaf, or one set of rail leaves", {1, 1e5}),
+    fact<&Network::nodes_per_pod>("nodes_per_pod", optional,
+                                  "nodes under one group of second-tier switches", {1, 1e6}),
+    fact<&Network::leaf_oversubscription>("leaf_oversubscription", optional,
+                                          "bandwidth from the nodes over that upwards", taper),
+    fact<&Network::pod_oversubscription>("pod_oversubscription", optional,
+                                         "bandwidth from the leaves over that upwards", taper),
+    fact<&Network::nic_latency>("nic_latency", optional,
+                                "interface and cable to the leaf, one way, no software", delay),
+    fact<&Network::switch_latency>("switch_latency", optional,
+                                   "one switch and the cable to the next, one way", delay),
+    fact<&Network::latency_per_km>("latency_per_km", optional, "of fibre between sites, one way",
+                                   delay),
 };
 
 constexpr Bounds price_bounds{1e-9, 1e3};  // USD/s: 3.6e-6 .. 3.6e6 USD/h
@@ -172,6 +207,10 @@ std::span<const Field<System>> fields<System>() {
   return system_fields;
 }
 template <>
+std::span<const Field<Network>> fields<Network>() {
+  return network_fields;
+}
+template <>
 std::span<const Field<Price>> fields<Price>() {
   return price_fields;
 }
@@ -195,6 +234,10 @@ std::string_view noun<Chip>() {
 template <>
 std::string_view noun<System>() {
   return "a system";
+}
+template <>
+std::string_view noun<Network>() {
+  return "a network";
 }
 template <>
 std::string_view noun<Price>() {
@@ -223,6 +266,7 @@ std::string quantity_text(double v, const Dimension& d) {
   if (is(d, dimension_of(DollarsPerJoule()))) return number_text(v * 3.6e6) + " USD/kWh";
   if (is(d, dimension_of(GramsPerJoule()))) return number_text(v * 3.6e6) + " g/kWh";
   if (is(d, dimension_of(Dollars()))) return to_text(Dollars(v));
+  if (is(d, dimension_of(Seconds()))) return number_text(v * 1e6) + " us";
   struct Step {
     double factor;
     std::string_view prefix;

@@ -46,7 +46,8 @@ struct Field {
   FieldValue (*read)(const Record&) = nullptr;
 };
 
-/// The fields of Chip, System, Price, Region, Claim and Source, in the order they are shown.
+/// The fields of Chip, System, Network, Price, Region, Claim and Source, in the order they are
+/// shown.
 template <class Record>
 [[nodiscard]] std::span<const Field<Record>> fields();
 
@@ -54,6 +55,8 @@ template <>
 std::span<const Field<Chip>> fields<Chip>();
 template <>
 std::span<const Field<System>> fields<System>();
+template <>
+std::span<const Field<Network>> fields<Network>();
 template <>
 std::span<const Field<Price>> fields<Price>();
 template <>

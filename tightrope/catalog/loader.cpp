@@ -12,7 +12,8 @@
 namespace tightrope::catalog {
 namespace {
 
-constexpr std::string_view folders[] = {"chips", "systems", "prices", "regions", "claims"};
+constexpr std::string_view folders[] = {"chips",  "systems", "networks",
+                                        "prices", "regions", "claims"};
 
 /// Continues an FNV-1a 64 hash, kept as 16 hex digits, over more text.
 std::string continued_hash(const std::string& hash, const std::vector<CatalogFile>& files) {
@@ -177,6 +178,8 @@ void Loader::read_file(const CatalogFile& file, Layer& layer) {
     read_single(*root, stem, reading, layer.chips);
   } else if (folder == "systems") {
     read_single(*root, stem, reading, layer.systems);
+  } else if (folder == "networks") {
+    read_single(*root, stem, reading, layer.networks);
   } else if (folder == "regions") {
     read_single(*root, stem, reading, layer.regions);
   } else if (folder == "prices") {
@@ -197,6 +200,7 @@ void Loader::read_file(const CatalogFile& file, Layer& layer) {
 void Loader::merge(const Layer& layer) {
   put_named(catalog_.chips_, layer.chips);
   put_named(catalog_.systems_, layer.systems);
+  put_named(catalog_.networks_, layer.networks);
   put_named(catalog_.regions_, layer.regions);
   std::erase_if(catalog_.prices_, [&](const Price& old) {
     return std::ranges::any_of(

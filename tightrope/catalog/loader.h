@@ -21,6 +21,7 @@ struct CatalogFile {
 struct Layer {
   std::vector<Placed<Chip>> chips;
   std::vector<Placed<System>> systems;
+  std::vector<Placed<Network>> networks;
   std::vector<Placed<Price>> prices;
   std::vector<Placed<Region>> regions;
   std::vector<Placed<Claim>> claims;

@@ -53,8 +53,13 @@ struct System {
   std::vector<int> torus;  ///< extent of each dimension when topology is a torus
   /// Per chip, one direction, where it differs from the chip's own (trn1n, a lone trn2.48xlarge).
   Fact<BytesPerSecond> scaleup_bandwidth;
+  /// Of one chip along one dimension of the torus, one direction, both neighbours together, where
+  /// the dimensions differ.
+  Fact<BytesPerSecond> torus_x_bandwidth, torus_y_bandwidth, torus_z_bandwidth;
+  Fact<double> scaleup_switches;       ///< switch planes of a switched domain
   Fact<BytesPerSecond> nic_bandwidth;  ///< scale-out, per NODE (chips_per_node), one direction
   std::string nic;                     ///< "EFAv3", "ConnectX-7 InfiniBand NDR"
+  std::string network;                 ///< id of a Network
   Fact<double> nics_per_node;
   Fact<double> vcpus;         ///< of the unit
   Fact<Bytes> host_memory;    ///< of the unit
@@ -62,6 +67,24 @@ struct System {
   Fact<Watts> unit_power;     ///< server or rack at full load, chips and hosts together
   Fact<double> max_chips;     ///< largest cluster the provider offers (UltraCluster)
   std::string host_cpu, cooling, available;  ///< available: YYYY-MM-DD or ""
+};
+
+/// How a node's interfaces meet the first switches: all on one, or each on its own rail's.
+enum class Wiring { multipath, rail };
+
+/// A kind of scale-out network: a Clos of two or three tiers.
+struct Network {
+  std::string name;  ///< catalog id: "efa-ultracluster"
+  std::string title;
+  Wiring wiring = Wiring::multipath;
+  int tiers = 3;
+  Fact<double> nodes_per_leaf;         ///< nodes under one leaf, or one set of rail leaves
+  Fact<double> nodes_per_pod;          ///< nodes under one group of second-tier switches
+  Fact<double> leaf_oversubscription;  ///< bandwidth into a leaf from its nodes over that upwards
+  Fact<double> pod_oversubscription;   ///< the same of a pod
+  Fact<Seconds> nic_latency;           ///< interface and cable to the leaf, one way, hardware only
+  Fact<Seconds> switch_latency;        ///< one switch and the cable to the next
+  Fact<Seconds> latency_per_km;        ///< of fibre between sites, one way
 };
 
 enum class Term { on_demand, spot, capacity_block, reserved_1y, reserved_3y, purchase };

@@ -135,8 +135,8 @@ void bind_catalog(CLI::App& app, Body& body) {
 
   CLI::App* list = catalog->add_subcommand("list", "List records of one kind");
   list->add_option("kind", asked->what,
-                   "chips, systems, prices, regions, claims, sources, llms or fields; all are "
-                   "counted when it is left out");
+                   "chips, systems, networks, prices, regions, claims, sources, llms or fields; "
+                   "all are counted when it is left out");
   list->add_flag("--json", asked->json, "Print JSON");
   list->callback([&body, asked] {
     body = [asked](const Session& s) { return run_catalog_list(s, asked->what, asked->json); };

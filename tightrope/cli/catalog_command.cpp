@@ -101,6 +101,19 @@ Listing list_systems(const Catalog& catalog) {
   return list;
 }
 
+Listing list_networks(const Catalog& catalog) {
+  Listing list{"networks",
+               {"name", "wiring", "tiers", "nodes_per_leaf", "nodes_per_pod",
+                "leaf_oversubscription", "pod_oversubscription", "title"},
+               {}};
+  for (const catalog::Network& n : catalog.networks()) {
+    list.rows.push_back({n.name, n.wiring == catalog::Wiring::rail ? "rail" : "multipath",
+                         std::to_string(n.tiers), shown(n.nodes_per_leaf), shown(n.nodes_per_pod),
+                         shown(n.leaf_oversubscription), shown(n.pod_oversubscription), n.title});
+  }
+  return list;
+}
+
 Listing list_prices(const Catalog& catalog) {
   Listing list{"prices",
                {"system", "provider", "region", "term", "per_chip", "as_of", "grade", "source"},
@@ -167,6 +180,7 @@ Listing list_fields(const Catalog&) {
   Listing list{"fields", {"record", "key", "kind", "need", "values", "meaning"}, {}};
   add_fields<catalog::Chip>(list, "chip");
   add_fields<catalog::System>(list, "system");
+  add_fields<catalog::Network>(list, "network");
   add_fields<catalog::Price>(list, "price");
   add_fields<catalog::Region>(list, "region");
   add_fields<catalog::Claim>(list, "claim");
@@ -181,6 +195,7 @@ Listing list_kinds(const Catalog& catalog) {
   };
   row("chips", catalog.chips().size(), "accelerators and host processors");
   row("systems", catalog.systems().size(), "what one buys or rents as a unit");
+  row("networks", catalog.networks().size(), "what joins nodes: tiers, widths, latencies");
   row("prices", catalog.prices().size(), "by provider, region, term and date");
   row("regions", catalog.regions().size(), "electricity price, PUE, carbon");
   row("claims", catalog.claims().size(), "what vendors say; never computed with");
@@ -196,20 +211,22 @@ struct Kind {
 };
 
 constexpr Kind kinds[] = {
-    {"", list_kinds},          {"chips", list_chips},     {"systems", list_systems},
-    {"prices", list_prices},   {"regions", list_regions}, {"claims", list_claims},
-    {"sources", list_sources}, {"llms", list_llms},       {"fields", list_fields}};
+    {"", list_kinds},        {"chips", list_chips},       {"systems", list_systems},
+    {"prices", list_prices}, {"networks", list_networks}, {"regions", list_regions},
+    {"claims", list_claims}, {"sources", list_sources},   {"llms", list_llms},
+    {"fields", list_fields}};
 
 }  // namespace
 
 int run_catalog_list(const Session& session, const std::string& kind, bool json) {
   const auto found = std::ranges::find(kinds, kind, &Kind::name);
   if (found == std::end(kinds)) {
-    return report_error(session,
-                        {ErrorCode::usage,
-                         fmt::format("the catalog has no kind \"{}\"", kind),
-                         {},
-                         "one of: chips, systems, prices, regions, claims, sources, llms, fields"});
+    return report_error(
+        session, {ErrorCode::usage,
+                  fmt::format("the catalog has no kind \"{}\"", kind),
+                  {},
+                  "one of: chips, systems, networks, prices, regions, claims, sources, llms, "
+                  "fields"});
   }
   const auto catalog = load_catalog(session);
   if (!catalog) return report_error(session, catalog.error());
@@ -234,11 +251,11 @@ int run_catalog_check(const Session& session, const std::string& dir) {
   const auto catalog = Catalog::with_overrides(dir);
   if (!catalog) return report_error(session, catalog.error());
   session.out << fmt::format(
-      "{}: sound. With the embedded catalog: {} chips, {} systems, {} prices, {} regions, {} "
-      "claims, {} sources; hash {}\n",
-      dir, catalog->chips().size(), catalog->systems().size(), catalog->prices().size(),
-      catalog->regions().size(), catalog->claims().size(), catalog->sources().size(),
-      catalog->hash());
+      "{}: sound. With the embedded catalog: {} chips, {} systems, {} networks, {} prices, {} "
+      "regions, {} claims, {} sources; hash {}\n",
+      dir, catalog->chips().size(), catalog->systems().size(), catalog->networks().size(),
+      catalog->prices().size(), catalog->regions().size(), catalog->claims().size(),
+      catalog->sources().size(), catalog->hash());
   return exit_ok;
 }
 

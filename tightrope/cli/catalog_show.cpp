@@ -50,6 +50,8 @@ std::vector<Sheet> sheets_named(const Catalog& catalog, const std::string& name)
       if (price.system == system->name) sheets.push_back(sheet_of("price", price.system, price));
     }
   }
+  const catalog::Network* network = catalog.find_network(name);
+  if (network != nullptr) sheets.push_back(sheet_of("network", network->name, *network));
   const catalog::Region* region = catalog.find_region(name);
   if (region != nullptr) sheets.push_back(sheet_of("region", region->name, *region));
   const catalog::Source* source = catalog.find_source(name);
