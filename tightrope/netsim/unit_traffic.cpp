@@ -190,52 +190,73 @@ void UnitTraffic::ring_inside(int row, double bytes) {
   for (std::size_t i = 0; i < n; ++i) route(row, inside_[i].chip, inside_[(i + 1) % n].chip, bytes);
 }
 
-// Members that fill a box of a torus run along its lines, both ways round, every dimension with a
-// part of the data by its bandwidth. False when they do not fill a box.
+namespace {
+
+// The coordinates that a group's members have along one dimension of a torus.
+struct Line {
+  std::vector<int> at;   ///< ascending
+  bool closed = false;   ///< evenly spaced all the way round: a ring of more than two
+  double width = 0;      ///< bandwidth along it: of a chip, both neighbours, by the hops of an edge
+};
+
+Line line_of(std::vector<int> at, int extent, double bandwidth) {
+  Line line;
+  std::sort(at.begin(), at.end());
+  at.erase(std::unique(at.begin(), at.end()), at.end());
+  line.at = std::move(at);
+  const int n = static_cast<int>(line.at.size());
+  if (n < 2) return line;
+  int longest = extent - line.at.back() + line.at.front(), gap = 0;
+  bool even = extent % n == 0;
+  for (int i = 0; i + 1 < n; ++i) {
+    const int step = line.at[static_cast<std::size_t>(i) + 1] - line.at[static_cast<std::size_t>(i)];
+    gap = std::max(gap, step);
+    even = even && step * n == extent;
+  }
+  line.closed = n > 2 && even && longest == gap;
+  // Two chips of a longer ring have one of their two links between them, or both halves of it.
+  const bool both = line.closed || extent == 2 || (n == 2 && 2 * gap == extent);
+  line.width = bandwidth * (both ? 1.0 : 0.5) / gap;
+  return line;
+}
+
+}  // namespace
+
+// Members that are a product of coordinates run along lines of the torus, both ways round, every
+// dimension with a part of the data by its bandwidth. False when they are no product.
 bool UnitTraffic::lines_of_torus(int row, double bytes) {
-  std::array<int, 3> low{1 << 30, 1 << 30, 1 << 30}, high{-1, -1, -1};
-  int chips = 0, before = -1;
-  for (const Member& m : inside_) {
-    const std::array<int, 3> at = m_.unit.position(m.chip);
-    for (std::size_t d = 0; d < 3; ++d) {
-      low[d] = std::min(low[d], at[d]);
-      high[d] = std::max(high[d], at[d]);
-    }
-    chips += m.chip != before ? 1 : 0;
-    before = m.chip;
-  }
   const topology::UnitSpec& spec = m_.unit.spec();
-  int volume = 1;
-  double sum = 0.0;
-  std::array<double, 3> width{};  // of the links along each dimension that the box closes
-  for (std::size_t d = 0; d < 3; ++d) {
-    const int extent = high[d] - low[d] + 1;
-    volume *= extent;
-    if (extent < 2) continue;
-    // A line that does not close has one link between its ends' halves, not two.
-    const bool closed = extent == spec.extents[d] && extent > 2;
-    width[d] = spec.dimension_bandwidth[d].raw() * (closed || spec.extents[d] == 2 ? 1.0 : 0.5);
-    sum += width[d];
-  }
-  if (volume != chips || !(sum > 0.0)) return false;
-  const double per_chip = static_cast<double>(inside_.size()) / chips;
-  std::array<int, 3> stride{1, spec.extents[0], spec.extents[0] * spec.extents[1]};
-  before = -1;
+  std::array<std::vector<int>, 3> at;
+  std::vector<int> chips;
   for (const Member& m : inside_) {
-    if (m.chip == before) continue;
-    before = m.chip;
-    const std::array<int, 3> at = m_.unit.position(m.chip);
+    if (!chips.empty() && chips.back() == m.chip) continue;
+    chips.push_back(m.chip);
+    const std::array<int, 3> position = m_.unit.position(m.chip);
+    for (std::size_t d = 0; d < 3; ++d) at[d].push_back(position[d]);
+  }
+  std::array<Line, 3> lines;
+  std::size_t volume = 1;
+  double sum = 0.0;
+  for (std::size_t d = 0; d < 3; ++d) {
+    lines[d] = line_of(std::move(at[d]), spec.extents[d], spec.dimension_bandwidth[d].raw());
+    volume *= lines[d].at.size();
+    sum += lines[d].width;
+  }
+  if (volume != chips.size() || !(sum > 0.0)) return false;
+  const double per_chip = static_cast<double>(inside_.size()) / static_cast<double>(chips.size());
+  const std::array<int, 3> stride{1, spec.extents[0], spec.extents[0] * spec.extents[1]};
+  for (const int chip : chips) {
+    const std::array<int, 3> position = m_.unit.position(chip);
     for (std::size_t d = 0; d < 3; ++d) {
-      if (!(width[d] > 0.0)) continue;
-      const int extent = high[d] - low[d] + 1;
-      const bool closed = extent == spec.extents[d] && extent > 2;
-      const double part = bytes * per_chip * width[d] / sum * (closed ? 0.5 : 1.0);
-      const bool at_end = at[d] == high[d];
-      if (at_end && !closed) continue;
-      const int step = at_end ? -(extent - 1) : 1;
-      const int next = m.chip + step * stride[d];
-      route(row, m.chip, next, part);
-      route(row, next, m.chip, part);
+      const Line& line = lines[d];
+      if (!(line.width > 0.0)) continue;
+      const auto i = std::find(line.at.begin(), line.at.end(), position[d]) - line.at.begin();
+      const auto n = static_cast<std::ptrdiff_t>(line.at.size());
+      if (i + 1 == n && !line.closed) continue;
+      const int step = line.at[static_cast<std::size_t>((i + 1) % n)] - position[d];
+      const double part = bytes * per_chip * line.width / sum * (line.closed ? 0.5 : 1.0);
+      route(row, chip, chip + step * stride[d], part);
+      route(row, chip + step * stride[d], chip, part);
     }
   }
   return true;

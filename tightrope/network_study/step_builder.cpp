@@ -72,7 +72,7 @@ class Builder {
     plain.recompute = {};
     auto ops = [&](const step::Part& part, const step::CostKey& by) {
       std::vector<OpTime> list;
-      step::part_cost(c_, part, by, &list);
+      const step::PartCost cost [[maybe_unused]] = step::part_cost(c_, part, by, &list);
       return list;
     };
     for (const step::Part& part : c_.kinds) {

@@ -64,7 +64,7 @@ struct OpTime {
   Bytes bytes{};
   // Of a collective: what it is, and the compute it may run beside.
   formula::Collective collective = formula::Collective::all_reduce;
-  topology::Group group;
+  topology::Group group{};
   Seconds hidden{};  ///< longest part beside compute
   bool experts = false;       ///< among the experts' tensor-parallel ranks
   bool recomputed = false;    ///< its visible part comes once more in backward

@@ -1,0 +1,133 @@
+#include "tightrope/network_study/simulate_step.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace tightrope::network_study {
+namespace {
+
+using netsim::Layout;
+
+// Every transfer that a row stands for, against the closed form on the plan's own fabric.
+void compare_transfers(const step::Context& context, const Layout& layout, StepSimulation& s) {
+  const netsim::StepProgram& program = s.built.program;
+  const netsim::StepLoads& loads = s.network.loads;
+  const int domain = context.fabric.fabric.domain_ranks;
+  for (int stage = 0; stage < program.stages; ++stage) {
+    for (int t = 0; t < loads.transfers; ++t) {
+      const netsim::Transfer& transfer = program.transfers[static_cast<std::size_t>(t)];
+      const int own = loads.row_of(loads.process(0, stage), t), joint = loads.joint_of(stage, t);
+      for (const int row : {own, joint}) {
+        if (row < 0) continue;
+        TransferReport r;
+        r.transfer = t;
+        r.stage = stage;
+        r.joint = row == joint;
+        r.network = transfer.latency.raw() + loads.occupancy[static_cast<std::size_t>(row)];
+        r.times = s.result.moved[static_cast<std::size_t>(row)];
+        const int n = transfer.over == netsim::Dimension::pp ? 2
+                      : transfer.count > 0                   ? transfer.count
+                                                             : layout.size(transfer.over);
+        int stride = transfer.stride;
+        const Layout::Sizes& z = layout.sizes();
+        switch (transfer.over) {
+          case netsim::Dimension::cp:
+          case netsim::Dimension::dp: stride *= z.tp; break;
+          case netsim::Dimension::ep: stride *= z.etp; break;
+          case netsim::Dimension::edp: stride *= z.etp * z.ep; break;
+          case netsim::Dimension::pp: stride = z.tp * z.cp * z.dp; break;
+          default: break;
+        }
+        const topology::Group group = topology::group_of(n, stride, domain);
+        r.closed =
+            formula::collective({transfer.kind, transfer.size, group}, context.fabric).time.raw();
+        s.transfers.push_back(r);
+      }
+    }
+  }
+  std::stable_sort(s.transfers.begin(), s.transfers.end(), [](const auto& a, const auto& b) {
+    return std::abs(a.network - a.closed) * a.times > std::abs(b.network - b.closed) * b.times;
+  });
+}
+
+void measure_links(const netsim::StepPlace& place, StepSimulation& s) {
+  const std::size_t links = s.machine.unit_links();
+  std::map<topology::LinkKind, LinkReport> kinds;
+  for (std::size_t c = 0; c < s.network.classes.unit_of_class.size(); ++c) {
+    const int unit = s.network.classes.unit_of_class[c];
+    const netsim::UnitLoads loads = netsim::unit_loads(place, s.network, unit);
+    std::vector<double> use(links, 0.0);
+    for (std::size_t i = 0; i < loads.rows.size(); ++i) {
+      if (loads.rows[i] < 0) continue;
+      const double times =
+          s.result.moved[static_cast<std::size_t>(loads.rows[i])] / s.result.step;
+      for (std::size_t l = 0; l < links; ++l) use[l] += times * loads.seconds[i * links + l];
+    }
+    const auto members = static_cast<double>(s.network.classes.units[c]);
+    for (std::size_t l = 0; l < links; ++l) {
+      const auto id = static_cast<std::uint32_t>(unit) * s.machine.unit_links() +
+                      static_cast<std::uint32_t>(l);
+      const topology::LinkKind kind = topology::link_at(s.machine, id).kind;
+      LinkReport& r = kinds[kind];
+      r.kind = kind;
+      r.links += members;
+      r.mean += members * use[l];
+      if (use[l] > r.busiest) {
+        r.busiest = use[l];
+        r.unit = unit;
+        r.link = static_cast<std::uint32_t>(l);
+      }
+    }
+    s.unit_use.push_back(std::move(use));
+  }
+  for (auto& [kind, r] : kinds) {
+    r.mean /= r.links;
+    s.links.push_back(r);
+  }
+}
+
+}  // namespace
+
+Result<StepSimulation> simulate_step(const catalog::Catalog& catalog, const step::Context& context,
+                                     const step::Estimate& estimate, const StepScene& scene) {
+  StepSimulation s;
+  Layout::Sizes sizes = layout_of(estimate.mapping);
+  if (scene.ordered) sizes.order = scene.order;
+  const Layout layout(sizes);
+  const int per_chip = context.fabric.fabric.ranks_per_chip;
+  if (layout.ranks() % per_chip != 0) {
+    return fail(ErrorCode::unsupported,
+                fmt::format("{} ranks do not fill chips of {} ranks", layout.ranks(), per_chip));
+  }
+  const int chips = layout.ranks() / per_chip;
+  topology::MachineOptions options = scene.machine;
+  const int unit_chips = std::max(1, context.fabric.fabric.domain_ranks / per_chip);
+  if (options.units <= 0) options.units = (chips + unit_chips - 1) / unit_chips;
+  TR_TRY(s.machine, topology::machine_of(catalog, context.system, options));
+  std::vector<int> chip_of_rank(static_cast<std::size_t>(layout.ranks()));
+  for (int r = 0; r < layout.ranks(); ++r) chip_of_rank[static_cast<std::size_t>(r)] = r / per_chip;
+  if (s.machine.chips() < chips) {
+    return fail(ErrorCode::range,
+                fmt::format("{} units have {} chips, the plan needs {}", options.units,
+                            s.machine.chips(), chips));
+  }
+  const netsim::Seating seating = netsim::seat(s.machine, std::move(chip_of_rank));
+  s.built = build_step(context, estimate, s.machine, layout, seating);
+  const netsim::StepPlace place{.machine = &s.machine,
+                                .layout = &layout,
+                                .seating = &seating,
+                                .program = &s.built.program,
+                                .slow = scene.slow,
+                                .merge = scene.merge};
+  s.network = netsim::lay_out(place);
+  s.result = netsim::run_step(s.built.program, s.network.loads, {scene.most_spans});
+  s.closed_step = estimate.step_time.raw();
+  compare_transfers(context, layout, s);
+  measure_links(place, s);
+  return s;
+}
+
+}  // namespace tightrope::network_study

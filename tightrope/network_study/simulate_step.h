@@ -1,0 +1,66 @@
+// `simulate step`: a planned step on the wires of its system, beside what the closed form says.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "tightrope/core/result.h"
+#include "tightrope/netsim/step_network.h"
+#include "tightrope/netsim/step_run.h"
+#include "tightrope/network_study/step_builder.h"
+#include "tightrope/step/context.h"
+#include "tightrope/step/estimate.h"
+#include "tightrope/topology/machine.h"
+
+namespace tightrope::network_study {
+
+/// How the machine differs from the one that the plan assumes.
+struct StepScene {
+  topology::MachineOptions machine;  ///< units 0: as many as the ranks need
+  std::vector<netsim::SlowLink> slow;
+  std::array<netsim::Layout::Digit, 4> order{};  ///< of ranks, innermost first; used when `ordered`
+  bool ordered = false;
+  bool merge = true;            ///< false: without symmetry
+  std::size_t most_spans = 0;   ///< for timelines
+};
+
+/// One transfer of the program: what the closed form and the network take for it alone.
+struct TransferReport {
+  int transfer = 0;
+  int stage = 0;
+  bool joint = false;
+  double closed = 0;   ///< seconds of one of them, formula::collective on this fabric
+  double network = 0;  ///< the same on the wires, alone
+  double times = 0;    ///< carried out in a step by this stage
+};
+
+/// A kind of link, with its busiest one.
+struct LinkReport {
+  topology::LinkKind kind = topology::LinkKind::mesh;
+  double links = 0;        ///< in the units of all classes
+  double mean = 0;         ///< share of the step in which it carries bytes
+  double busiest = 0;
+  int unit = 0;            ///< of the busiest
+  std::uint32_t link = 0;  ///< in the unit
+};
+
+struct StepSimulation {
+  topology::Machine machine;
+  BuiltStep built;
+  netsim::StepNetwork network;
+  netsim::StepResult result;
+  std::vector<TransferReport> transfers;  ///< largest difference first
+  std::vector<LinkReport> links;
+  std::vector<std::vector<double>> unit_use;  ///< [unit class][link]: share of the step
+  double closed_step = 0;                     ///< seconds, the closed form
+};
+
+/// Runs the step of a feasible estimate. Errors: those of topology::machine_of; unsupported when
+/// ranks do not fill whole chips.
+[[nodiscard]] Result<StepSimulation> simulate_step(const catalog::Catalog& catalog,
+                                                   const step::Context& context,
+                                                   const step::Estimate& estimate,
+                                                   const StepScene& scene);
+
+}  // namespace tightrope::network_study
