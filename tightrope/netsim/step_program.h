@@ -25,6 +25,7 @@ struct Transfer {
   /// Of one of them alone on an ideal fabric: fixed time, and how long it fills a rank's scale-up
   /// and scale-out port.
   Seconds latency{}, up{}, out{};
+  Seconds closed{};     ///< of one of them alone, as the closed form counts it
   Seconds hidden{};     ///< longest part of all repeats that runs beside compute
   double slowdown = 0;  ///< compute lost a second of hidden transfer
 };

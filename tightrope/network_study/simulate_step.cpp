@@ -11,11 +11,10 @@ namespace {
 
 using netsim::Layout;
 
-// Every transfer that a row stands for, against the closed form on the plan's own fabric.
-void compare_transfers(const step::Context& context, const Layout& layout, StepSimulation& s) {
+// Every transfer that a row stands for, against the closed form.
+void compare_transfers(StepSimulation& s) {
   const netsim::StepProgram& program = s.built.program;
   const netsim::StepLoads& loads = s.network.loads;
-  const int domain = context.fabric.fabric.domain_ranks;
   for (int stage = 0; stage < program.stages; ++stage) {
     for (int t = 0; t < loads.transfers; ++t) {
       const netsim::Transfer& transfer = program.transfers[static_cast<std::size_t>(t)];
@@ -28,22 +27,7 @@ void compare_transfers(const step::Context& context, const Layout& layout, StepS
         r.joint = row == joint;
         r.network = transfer.latency.raw() + loads.occupancy[static_cast<std::size_t>(row)];
         r.times = s.result.moved[static_cast<std::size_t>(row)];
-        const int n = transfer.over == netsim::Dimension::pp ? 2
-                      : transfer.count > 0                   ? transfer.count
-                                                             : layout.size(transfer.over);
-        int stride = transfer.stride;
-        const Layout::Sizes& z = layout.sizes();
-        switch (transfer.over) {
-          case netsim::Dimension::cp:
-          case netsim::Dimension::dp: stride *= z.tp; break;
-          case netsim::Dimension::ep: stride *= z.etp; break;
-          case netsim::Dimension::edp: stride *= z.etp * z.ep; break;
-          case netsim::Dimension::pp: stride = z.tp * z.cp * z.dp; break;
-          default: break;
-        }
-        const topology::Group group = topology::group_of(n, stride, domain);
-        r.closed =
-            formula::collective({transfer.kind, transfer.size, group}, context.fabric).time.raw();
+        r.closed = transfer.closed.raw();
         s.transfers.push_back(r);
       }
     }
@@ -125,7 +109,7 @@ Result<StepSimulation> simulate_step(const catalog::Catalog& catalog, const step
   s.network = netsim::lay_out(place);
   s.result = netsim::run_step(s.built.program, s.network.loads, {scene.most_spans});
   s.closed_step = estimate.step_time.raw();
-  compare_transfers(context, layout, s);
+  compare_transfers(s);
   measure_links(place, s);
   return s;
 }

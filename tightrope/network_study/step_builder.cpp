@@ -129,6 +129,7 @@ class Builder {
     t.slowdown = c_.tuning.habits.steal;
     const topology::Group whole = lies({t.over, 0, 1});
     time_alone(t, op.group.ranks == whole.ranks ? whole : op.group);
+    t.closed = op.time;
     return t;
   }
 
@@ -140,6 +141,7 @@ class Builder {
     t.out = max(far - latency, Seconds(0.0));
     t.up = max(near - latency, Seconds(0.0));
     t.size += other.size;
+    t.closed = max(t.closed, other.closed);
   }
 
   // A part's work in one pass as items, `times` layers of it (a fraction where chunks do not divide
@@ -148,6 +150,7 @@ class Builder {
   void add_part(const std::vector<OpTime>& ops, double times, Wanted wanted,
                 std::vector<Item>& items) {
     Transfer pending;
+    std::vector<int> exchanges;
     bool open = false;
     const std::size_t first = items.size();
     auto close = [&] {
@@ -155,6 +158,11 @@ class Builder {
       open = false;
       const bool hides = pending.hidden > Seconds(0.0);
       auto at = items.end();
+      if (hides && pending.over == Dimension::ep) {
+        // Another micro-batch's kernels: the exchanges lie evenly between them.
+        exchanges.push_back(transfer(pending));
+        return;
+      }
       if (hides && items.size() > first && items.back().transfer < 0) --at;
       items.insert(at, Item{transfer(pending), {}});
     };
@@ -175,6 +183,27 @@ class Builder {
       }
     }
     close();
+    if (!exchanges.empty()) spread_evenly(exchanges, first, items);
+  }
+
+  // Puts transfers where the n-th of them has n/count of the kernels' time before it.
+  static void spread_evenly(const std::vector<int>& transfers, std::size_t first,
+                            std::vector<Item>& items) {
+    Seconds all{};
+    for (std::size_t i = first; i < items.size(); ++i) all += items[i].compute;
+    std::vector<Item> out(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(first));
+    Seconds before{};
+    std::size_t next = 0;
+    const auto n = static_cast<double>(transfers.size());
+    for (std::size_t i = first; i < items.size(); ++i) {
+      while (next < transfers.size() && before >= static_cast<double>(next) / n * all) {
+        out.push_back({transfers[next++], {}});
+      }
+      out.push_back(items[i]);
+      before += items[i].compute;
+    }
+    while (next < transfers.size()) out.push_back({transfers[next++], {}});
+    items = std::move(out);
   }
 
   static std::vector<Segment> segments(const std::vector<Item>& items, Seconds nominal,
@@ -281,6 +310,7 @@ class Builder {
       t.repeats = op.pieces;
       t.slowdown = 0;
       time_alone(t, lies({t.over, t.count, t.stride}));
+      t.closed = formula::collective({t.kind, t.size, op.group}, c_.fabric).time;
       (op.gather ? gathers : reduces).push_back(t);
     }
     if (m_.sharding == step::Sharding::full) {
@@ -354,8 +384,12 @@ class Builder {
       t.latency += formula::collective({Collective::all_gather, all, lies({Dimension::tp, 0, 1})},
                                        ideal_).time;
     }
-    out_.program.send_forward = transfer(t);
-    out_.program.send_backward = out_.program.send_forward;
+    t.closed = step::hop_time(c_, m_);
+    // Two entries: both directions may be under way at once.
+    for (int* send : {&out_.program.send_forward, &out_.program.send_backward}) {
+      *send = static_cast<int>(out_.program.transfers.size());
+      out_.program.transfers.push_back(t);
+    }
   }
 
   const step::Context& c_;
