@@ -17,12 +17,25 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// Transfers of the program as parts of the layout, each once.
-std::vector<Layout::Part> parts_of(const StepProgram& program) {
+// What the program's transfers join, each once. `joint`: gradients and parameters, in which all
+// islands of a stage keep step whatever their groups.
+std::vector<Layout::Part> parts_of(const StepProgram& program, bool joint) {
   std::vector<Layout::Part> parts;
-  for (const Transfer& t : program.transfers) {
+  auto add = [&](int transfer) {
+    if (transfer < 0) return;
+    const Transfer& t = program.transfers[static_cast<std::size_t>(transfer)];
     const Layout::Part part{t.over, t.count, t.stride};
     if (std::find(parts.begin(), parts.end(), part) == parts.end()) parts.push_back(part);
+  };
+  for (const StageWork& work : program.works) {
+    if (joint) {
+      for (const int t : work.reduce.transfers) add(t);
+      for (const int t : work.gather.transfers) add(t);
+    } else {
+      for (const auto* piece : {&work.forward, &work.backward, &work.weight}) {
+        for (const Segment& s : *piece) add(s.transfer);
+      }
+    }
   }
   return parts;
 }
@@ -30,24 +43,38 @@ std::vector<Layout::Part> parts_of(const StepProgram& program) {
 bool outer_matters(const StepPlace& place) {
   const topology::Outer& outer = place.machine->outer;
   if (outer.tiers == 0) return false;
-  const bool slow = std::any_of(place.slow.begin(), place.slow.end(), [&](const SlowLink& s) {
-    return s.link >= static_cast<std::uint32_t>(place.machine->units) * place.machine->unit_links();
-  });
+  const std::uint32_t first =
+      static_cast<std::uint32_t>(place.machine->units) * place.machine->unit_links();
+  const auto outside = [&](std::uint32_t link) { return link >= first; };
+  const bool slow =
+      std::any_of(place.faults->dead_links.begin(), place.faults->dead_links.end(), outside) ||
+      std::any_of(place.faults->degraded.begin(), place.faults->degraded.end(),
+                  [&](const auto& d) { return outside(d.link); });
   return slow || outer.sites > 1 || outer.leaf_oversubscription > 1.0 ||
          outer.pod_oversubscription > 1.0;
 }
 
-// Units whose links differ from others'.
+// Units whose links differ from others'. A dead chip or node holds no rank, but its links are
+// missing from the routes of its neighbours.
 std::vector<std::uint64_t> marks_of(const StepPlace& place) {
   std::vector<std::uint64_t> marks;
-  if (place.slow.empty()) return marks;
-  const std::uint32_t a_unit = place.machine->unit_links();
-  marks.assign(static_cast<std::size_t>(place.machine->units), 0);
-  for (const SlowLink& s : place.slow) {
-    const std::uint32_t unit = s.link / a_unit;
-    if (unit >= marks.size()) continue;
-    const auto parts = static_cast<std::uint64_t>(s.factor * 1e9);
-    marks[unit] += mix((static_cast<std::uint64_t>(s.link % a_unit) << 32) ^ parts ^ 0x5bd1e995u);
+  const topology::Faults& faults = *place.faults;
+  if (faults.empty()) return marks;
+  const topology::Machine& m = *place.machine;
+  const std::uint32_t a_unit = m.unit_links();
+  marks.assign(static_cast<std::size_t>(m.units), 0);
+  auto mark = [&](std::size_t unit, std::uint64_t what, double factor) {
+    if (unit >= marks.size()) return;
+    marks[unit] += mix((what << 32) ^ static_cast<std::uint64_t>(factor * 1e9) ^ 0x5bd1e995u);
+  };
+  for (const std::uint32_t link : faults.dead_links) mark(link / a_unit, link % a_unit, 0.0);
+  for (const auto& d : faults.degraded) mark(d.link / a_unit, d.link % a_unit, d.factor);
+  for (const int chip : faults.dead_chips) {
+    mark(static_cast<std::size_t>(chip / m.unit.chips()), a_unit + chip % m.unit.chips(), 0.0);
+  }
+  for (const int node : faults.dead_nodes) {
+    mark(static_cast<std::size_t>(node / m.nodes_per_unit),
+         a_unit + m.unit.chips() + node % m.nodes_per_unit, 0.0);
   }
   return marks;
 }
@@ -63,12 +90,14 @@ class Layer {
 
   StepNetwork run() {
     outer_ = outer_matters(place_);
-    const std::vector<Layout::Part> parts = parts_of(program_);
+    const std::vector<Layout::Part> parts = parts_of(program_, false);
+    const std::vector<Layout::Part> joint = parts_of(program_, true);
     const std::vector<std::uint64_t> marks = marks_of(place_);
     net_.classes = classify({.machine = place_.machine,
                              .layout = place_.layout,
                              .seating = place_.seating,
                              .parts = parts,
+                             .joint = joint,
                              .marks = marks,
                              .outer_matters = outer_,
                              .merge = place_.merge});
@@ -78,6 +107,7 @@ class Layer {
       traffic.visit(net_.classes.unit_of_class[c]);
       add_unit(traffic, c);
     }
+    net_.unreachable = traffic.unreachable();
     if (outer_) add_outer();
     return flatten();
   }
@@ -154,13 +184,7 @@ class Layer {
   void add_outer() {
     const topology::Machine& m = *place_.machine;
     const int chips = m.unit.chips();
-    std::map<std::uint32_t, double> factor;
-    for (const SlowLink& s : place_.slow) factor[s.link] = s.factor;
-    auto rate = [&](std::uint32_t link) {
-      const auto slow = factor.find(link);
-      return topology::link_at(m, link).capacity.raw() *
-             (slow == factor.end() ? 1.0 : slow->second);
-    };
+    auto rate = [&](std::uint32_t link) { return place_.router->capacity(link).raw(); };
     std::vector<std::map<int, double>> leaf(static_cast<std::size_t>(m.outer.leaves()));
     std::vector<std::map<int, double>> pod(static_cast<std::size_t>(m.outer.pods()));
     std::vector<std::map<int, double>> site(static_cast<std::size_t>(m.outer.sites));
@@ -242,7 +266,7 @@ class Layer {
 
 StepNetwork lay_out(const StepPlace& place) {
   TR_CHECK(place.machine != nullptr && place.layout != nullptr && place.seating != nullptr);
-  TR_CHECK(place.program != nullptr);
+  TR_CHECK(place.program != nullptr && place.router != nullptr && place.faults != nullptr);
   TR_CHECK(place.layout->ranks() == static_cast<int>(place.seating->chip_of_rank.size()));
   return Layer(place).run();
 }

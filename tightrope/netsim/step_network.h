@@ -9,15 +9,9 @@
 #include "tightrope/netsim/step_loads.h"
 #include "tightrope/netsim/step_program.h"
 #include "tightrope/netsim/unit_classes.h"
-#include "tightrope/topology/machine.h"
+#include "tightrope/topology/router.h"
 
 namespace tightrope::netsim {
-
-/// A link that carries less than its nameplate; 0 < factor < 1. Link ids are the machine's.
-struct SlowLink {
-  std::uint32_t link = 0;
-  double factor = 1.0;
-};
 
 /// Everything that decides where a step's bytes go.
 struct StepPlace {
@@ -25,7 +19,8 @@ struct StepPlace {
   const Layout* layout = nullptr;
   const Seating* seating = nullptr;
   const StepProgram* program = nullptr;
-  std::span<const SlowLink> slow;
+  const topology::Router* router = nullptr;  ///< of the machine, with its faults
+  const topology::Faults* faults = nullptr;  ///< the same faults; no dead chip may hold a rank
   bool merge = true;  ///< false: no symmetry is used; for tests and small machines
 };
 
@@ -39,6 +34,7 @@ struct UnitLoads {
 struct StepNetwork {
   StepLoads loads;
   UnitClasses classes;
+  bool unreachable = false;  ///< faults leave some ranks without a way to each other: do not run it
   std::uint32_t links_before = 0;  ///< of the classes, before dominated ones were dropped
 };
 

@@ -134,7 +134,9 @@ class Run {
       return;
     }
     out_.moved[static_cast<std::size_t>(row)] += t.repeats;
-    const int id = pool_.start({row, t.repeats, t.latency.raw(), hidden}, now_);
+    const bool wide =
+        l_.islands > 1 && (owner.kind == Owner::Kind::reduce || owner.kind == Owner::Kind::gather);
+    const int id = pool_.start({row, wide, t.repeats, t.latency.raw(), hidden}, now_);
     if (static_cast<std::size_t>(id) >= owners_.size()) owners_.resize(static_cast<std::size_t>(id) + 1);
     owners_[static_cast<std::size_t>(id)] = owner;
     take_forecasts();

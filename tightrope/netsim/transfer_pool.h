@@ -17,6 +17,7 @@ class TransferPool {
 
   struct Request {
     int row = 0;
+    bool wide = false;  ///< joins many processes; see rate_locally
     double repeats = 1;
     double latency = 0;  ///< seconds of each repeat
     double hidden = 0;   ///< seconds: `resume` comes so long before the end
@@ -47,11 +48,15 @@ class TransferPool {
     int row = 0;
     double left = 0, rate = 0, bound = 0, updated = 0, hidden = 0;
     std::uint32_t version = 0, seen = 0;
-    bool running = false, resumed = false;
+    std::uint32_t bottleneck = no_resource;
+    bool running = false, resumed = false, wide = false;
   };
 
-  void collect(int row);
+  void rate_around(int row, double now);
+  void collect(int row, bool through_wide);
+  bool rate_locally(double now);
   void rate_component(double now);
+  void solve_component();
   void set_rate(int id, double rate, double now);
 
   const StepLoads& loads_;
@@ -66,6 +71,8 @@ class TransferPool {
   std::uint64_t solves_ = 0;
   MaxMin solver_;
   std::vector<double> capacity_, coefficient_, bound_, rate_;
+  std::vector<std::uint32_t> bottleneck_;
+  int wide_ = 0;  ///< of them that run
   std::vector<std::uint32_t> begin_, resource_;
 };
 

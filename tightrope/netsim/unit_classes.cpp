@@ -26,6 +26,8 @@ class Refinement {
     unit_.resize(static_cast<std::size_t>(m_.units));
     island_.assign(static_cast<std::size_t>(layout_.islands()), 0);
     chips_ = m_.unit.chips();
+    both_.assign(r.parts.begin(), r.parts.end());
+    both_.insert(both_.end(), r.joint.begin(), r.joint.end());
     digits_.reserve(static_cast<std::size_t>(layout_.ranks()));
     for (int rank = 0; rank < layout_.ranks(); ++rank) digits_.push_back(layout_.digits(rank));
   }
@@ -96,7 +98,6 @@ class Refinement {
     for (std::size_t p = 0; p < r_.parts.size(); ++p) {
       std::vector<Colour>& colours = group_[p];
       colours.assign(static_cast<std::size_t>(layout_.ranks()), 0);
-      if (r_.parts[p].over == Dimension::pp) continue;
       for (int rank = 0; rank < layout_.ranks(); ++rank) {
         if (colours[static_cast<std::size_t>(rank)] != 0) continue;
         layout_.group(rank, r_.parts[p], members);
@@ -167,8 +168,7 @@ class Refinement {
   Colour outer_colour(int unit, int local, int rank, const std::vector<Colour>& leaf) const {
     Colour c = leaf[static_cast<std::size_t>(topology::leaf_of(m_, unit, local))];
     std::vector<int> members;
-    for (const Layout::Part& part : r_.parts) {
-      if (part.over == Dimension::pp) continue;
+    for (const auto& part : both_) {
       layout_.group(rank, part, members);
       const auto at = std::find(members.begin(), members.end(), rank) - members.begin();
       const auto n = static_cast<std::ptrdiff_t>(members.size());
@@ -215,6 +215,7 @@ class Refinement {
   const Layout& layout_;
   const Seating& seats_;
   int chips_ = 1;
+  std::vector<Layout::Part> both_;
   std::vector<Digits> digits_;
   std::vector<Colour> unit_, island_;
   std::vector<std::vector<Colour>> group_;  ///< by part, then rank

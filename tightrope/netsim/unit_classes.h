@@ -23,7 +23,8 @@ struct ClassRequest {
   const topology::Machine* machine = nullptr;
   const Layout* layout = nullptr;
   const Seating* seating = nullptr;
-  std::span<const Layout::Part> parts;  ///< what the program's transfers join
+  std::span<const Layout::Part> parts;  ///< what the transfers of a process join
+  std::span<const Layout::Part> joint;  ///< what those join in which a whole stage keeps step
   /// A number for each unit that differs where its links differ (failed, degraded); empty: none.
   std::span<const std::uint64_t> marks;
   bool outer_matters = false;  ///< leaf, pod or site links may bind

@@ -38,7 +38,7 @@ UnitTraffic::UnitTraffic(const StepPlace& place, const UnitClasses& classes)
   up_rate_ = scaleup_rate(m_.unit) / m_.ranks_per_chip;
   const double node_ranks = static_cast<double>(m_.chips_per_node) * m_.ranks_per_chip;
   out_rate_ = m_.port_bandwidth.raw() * m_.ports_per_node / node_ranks;
-  for (const SlowLink& slow : place.slow) factor_[slow.link] = slow.factor;
+  mark_faults();
   for (const StageWork& work : program_.works) {
     std::vector<Use> uses;
     auto use = [&](int transfer, bool joint) {
@@ -55,6 +55,19 @@ UnitTraffic::UnitTraffic(const StepPlace& place, const UnitClasses& classes)
     for (const int t : work.gather.transfers) use(t, true);
     uses_.push_back(std::move(uses));
   }
+}
+
+void UnitTraffic::mark_faults() {
+  const topology::Faults& faults = *place_.faults;
+  if (faults.empty()) return;
+  faulty_.assign(static_cast<std::size_t>(m_.units), false);
+  auto mark = [&](std::size_t unit) {
+    if (unit < faulty_.size()) faulty_[unit] = true;
+  };
+  for (const std::uint32_t link : faults.dead_links) mark(link / m_.unit_links());
+  for (const auto& d : faults.degraded) mark(d.link / m_.unit_links());
+  for (const int chip : faults.dead_chips) mark(static_cast<std::size_t>(chip / m_.unit.chips()));
+  for (const int node : faults.dead_nodes) mark(static_cast<std::size_t>(node / m_.nodes_per_unit));
 }
 
 UnitTraffic::Member UnitTraffic::member(int rank) const {
@@ -77,11 +90,11 @@ void UnitTraffic::visit(int unit) {
   flow_.clear();
   beyond_.clear();
   const std::uint32_t base = static_cast<std::uint32_t>(unit) * m_.unit_links();
-  if (capacity_.empty()) capacity_.resize(links_);
+  broken_ = !faulty_.empty() && faulty_[static_cast<std::size_t>(unit)];
+  capacity_.resize(links_);
   for (std::size_t l = 0; l < links_; ++l) {
     const std::uint32_t id = base + static_cast<std::uint32_t>(l);
-    capacity_[l] = topology::link_at(m_, id).capacity.raw();
-    if (const auto slow = factor_.find(id); slow != factor_.end()) capacity_[l] *= slow->second;
+    capacity_[l] = (broken_ ? place_.router->capacity(id) : topology::link_at(m_, id).capacity).raw();
   }
   const Seating& seats = *place_.seating;
   const int chips = m_.unit.chips();
@@ -113,6 +126,11 @@ void UnitTraffic::add(int row, std::uint32_t link, double bytes) {
 
 void UnitTraffic::route(int row, int from, int to, double bytes) {
   if (from == to) return;
+  if (broken_) {
+    const int first = unit_ * m_.unit.chips();
+    detour(row, first + from, first + to, bytes);
+    return;
+  }
   hops_.clear();
   m_.unit.route(from, to, hops_);
   for (const topology::Hop& hop : hops_) add(row, hop.link, hop.share * bytes);
@@ -120,7 +138,27 @@ void UnitTraffic::route(int row, int from, int to, double bytes) {
   flow = std::max(flow, bytes);
 }
 
+// The links of this unit on a way round what is broken.
+void UnitTraffic::detour(int row, int from, int to, double bytes) {
+  hops_.clear();
+  const topology::Reach reach = place_.router->route(from, to, hops_);
+  const std::uint32_t base = static_cast<std::uint32_t>(unit_) * m_.unit_links();
+  unreachable_ = unreachable_ || !topology::reached(reach);
+  for (const topology::Hop& hop : hops_) {
+    if (hop.link >= base && hop.link - base < links_) add(row, hop.link - base, hop.share * bytes);
+  }
+  double& flow = flow_[static_cast<std::size_t>(row)];
+  flow = std::max(flow, bytes);
+}
+
 void UnitTraffic::port(int row, int chip, double bytes, bool up) {
+  if (broken_ && m_.units > 1) {
+    // To or from the same chip of another unit: the way out of this one is the same for all.
+    const int chips = m_.unit.chips();
+    const int here = unit_ * chips + chip, there = (unit_ + 1) % m_.units * chips + chip;
+    detour(row, up ? here : there, up ? there : here, bytes);
+    return;
+  }
   const std::uint32_t base = static_cast<std::uint32_t>(unit_) * m_.unit_links();
   if (m_.host_links) add(row, topology::host_link(m_, unit_, chip, up) - base, bytes);
   const int in_unit = chip / m_.chips_per_node * m_.ports_per_node + topology::port_of(m_, chip);

@@ -39,6 +39,8 @@ class UnitTraffic {
   [[nodiscard]] std::size_t links() const { return links_; }
   [[nodiscard]] double flow(std::size_t row) const { return flow_[row]; }
   [[nodiscard]] const std::vector<PortTraffic>& beyond() const { return beyond_; }
+  /// Some pair of ranks has no way left between them, in any unit so far.
+  [[nodiscard]] bool unreachable() const { return unreachable_; }
 
  private:
   struct Use {
@@ -49,10 +51,12 @@ class UnitTraffic {
     int rank = 0, unit = 0, chip = 0;
   };
 
+  void mark_faults();
   int row_of(const RowKey& key);
   void add(int row, std::uint32_t link, double bytes);
   void route(int row, int from, int to, double bytes);
   void port(int row, int chip, double bytes, bool up);
+  void detour(int row, int from, int to, double bytes);
   void rank_uses(int rank, int chip);
   void ring(int row, const Transfer& t, int rank);
   void ring_inside(int row, double bytes);
@@ -72,10 +76,12 @@ class UnitTraffic {
   const UnitClasses& classes_;
   double up_rate_ = 0, out_rate_ = 0;  ///< bytes a second of a rank's ports
   std::vector<std::vector<Use>> uses_;  ///< of each work
-  std::unordered_map<std::uint32_t, double> factor_;
+  std::vector<bool> faulty_;  ///< units with something broken
   std::size_t links_ = 0;
   std::vector<double> capacity_;  ///< of the links of a unit
   int unit_ = 0;
+  bool broken_ = false;  ///< unit_ is faulty
+  bool unreachable_ = false;
   std::vector<RowKey> rows_;
   std::unordered_map<std::uint64_t, int> row_ids_;
   std::vector<double> seconds_, flow_;

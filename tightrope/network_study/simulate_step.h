@@ -18,7 +18,9 @@ namespace tightrope::network_study {
 /// How the machine differs from the one that the plan assumes.
 struct StepScene {
   topology::MachineOptions machine;  ///< units 0: as many as the ranks need
-  std::vector<netsim::SlowLink> slow;
+  std::vector<std::string> faults;   ///< as topology::read_fault reads them
+  int dead_links = 0;                ///< so many scale-up or NIC links at random
+  std::uint64_t seed = 1;            ///< of the random ones
   std::array<netsim::Layout::Digit, 4> order{};  ///< of ranks, innermost first; used when `ordered`
   bool ordered = false;
   bool merge = true;            ///< false: without symmetry
