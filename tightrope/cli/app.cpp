@@ -80,8 +80,7 @@ std::string full_name(const CLI::App& level) {
 
 /// A word on the line that no command and no option took.
 Error unknown_word(const CLI::App& level, const std::string& word) {
-  Error error;
-  error.code = ErrorCode::usage;
+  Error error{ErrorCode::usage, {}, {}, {}};
   const bool is_option = word.starts_with("-");
   const std::vector<std::string> known = is_option ? option_names(level) : command_names(level);
   const std::string near = nearest(word.substr(0, word.find('=')), known);
@@ -180,9 +179,8 @@ template <class Options>
 void bind_rows(CLI::App& command, Body& body, int (*run)(const Session&, const Options&)) {
   const auto asked = std::make_shared<Options>();
   add_rows(command, option_rows(*asked));
-  command.callback([&body, asked, run] {
-    body = [asked, run](const Session& s) { return run(s, *asked); };
-  });
+  command.callback(
+      [&body, asked, run] { body = [asked, run](const Session& s) { return run(s, *asked); }; });
 }
 
 void bind_validate(CLI::App& app, Body& body) {
@@ -459,9 +457,11 @@ void bind_trace(CLI::App& app, Body& body) {
 
 void bind_simulate(CLI::App& app, Body& body) {
   CLI::App* simulate = app.add_subcommand("simulate", "What happens, event by event");
-  bind_rows(*simulate->add_subcommand("serving",
-                                      "A served fleet, request by request: latency and cost"),
-            body, run_simulate_serving);
+  bind_rows(
+      *simulate->add_subcommand("serving", "A served fleet, request by request: latency and cost"),
+      body, run_simulate_serving);
+  CLI::App* topology = app.add_subcommand("topology", "The wires of a cluster");
+  bind_rows(*topology->add_subcommand("show", "Links, bisection, tiers"), body, run_topology_show);
 }
 
 }  // namespace

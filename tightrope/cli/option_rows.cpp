@@ -28,8 +28,7 @@ void add_replicas(SimulateServingOptions& o, Rows& rows) {
         &o.accepted},
        {"--token-budget", "N", "Tokens of an iteration at most, a group of tp ranks",
         &o.token_budget},
-       {"--max-sequences", "N", "Sequences in work at most, a group of tp ranks",
-        &o.max_sequences},
+       {"--max-sequences", "N", "Sequences in work at most, a group of tp ranks", &o.max_sequences},
        {"--block-size", "N", "Tokens of a page of keys and values", &o.block_size},
        {"--no-prefix-cache", "", "Do not keep pages of finished prompts", &o.no_prefix_cache},
        {"--fleet", "TOML", "A fleet's description instead (docs/guide/simulate_serving.md)",
@@ -41,24 +40,22 @@ void add_replicas(SimulateServingOptions& o, Rows& rows) {
 void add_disaggregated(SimulateServingOptions& o, Rows& rows) {
   PoolWords& p = o.prefill;
   PoolWords& d = o.decode;
-  rows.insert(
-      rows.end(),
-      {{"--prefill-replicas", "N", "Replicas that only prefill", &p.replicas},
-       {"--prefill-system", "NAME", "What differs of them: system", &p.system},
-       {"--prefill-tp", "N", "their tp", &p.tp},
-       {"--prefill-pp", "N", "their pp", &p.pp},
-       {"--prefill-dp", "N", "their dp", &p.dp},
-       {"--prefill-ep", "N", "their ep", &p.ep},
-       {"--prefill-numerics", "NAME", "their numerics", &p.numerics},
-       {"--prefill-engine", "NAME", "their engine", &p.engine},
-       {"--decode-replicas", "N", "Replicas that only decode", &d.replicas},
-       {"--decode-system", "NAME", "What differs of them: system", &d.system},
-       {"--decode-tp", "N", "their tp", &d.tp},
-       {"--decode-pp", "N", "their pp", &d.pp},
-       {"--decode-dp", "N", "their dp", &d.dp},
-       {"--decode-ep", "N", "their ep", &d.ep},
-       {"--decode-numerics", "NAME", "their numerics", &d.numerics},
-       {"--decode-engine", "NAME", "their engine", &d.engine}});
+  rows.insert(rows.end(), {{"--prefill-replicas", "N", "Replicas that only prefill", &p.replicas},
+                           {"--prefill-system", "NAME", "What differs of them: system", &p.system},
+                           {"--prefill-tp", "N", "their tp", &p.tp},
+                           {"--prefill-pp", "N", "their pp", &p.pp},
+                           {"--prefill-dp", "N", "their dp", &p.dp},
+                           {"--prefill-ep", "N", "their ep", &p.ep},
+                           {"--prefill-numerics", "NAME", "their numerics", &p.numerics},
+                           {"--prefill-engine", "NAME", "their engine", &p.engine},
+                           {"--decode-replicas", "N", "Replicas that only decode", &d.replicas},
+                           {"--decode-system", "NAME", "What differs of them: system", &d.system},
+                           {"--decode-tp", "N", "their tp", &d.tp},
+                           {"--decode-pp", "N", "their pp", &d.pp},
+                           {"--decode-dp", "N", "their dp", &d.dp},
+                           {"--decode-ep", "N", "their ep", &d.ep},
+                           {"--decode-numerics", "NAME", "their numerics", &d.numerics},
+                           {"--decode-engine", "NAME", "their engine", &d.engine}});
 }
 
 void add_load(SimulateServingOptions& o, Rows& rows) {
@@ -111,24 +108,48 @@ std::vector<OptionRow> option_rows(SimulateServingOptions& options) {
 }
 
 std::vector<OptionRow> option_rows(ValidateServingOptions& options) {
-  return {{"--data", "CSV", "CSVs of measured points", &options.data, true},
-          {"--calibration", "TOML",
-           "What `calibrate serving` wrote, instead of the numbers in the program",
-           &options.calibration},
-          {"--json", "FILE", "Write the report as JSON; - prints it", &options.json},
-          {"--rows", "CSV", "Write one line a measured value, with its bands", &options.rows},
-          {"--markdown", "FILE", "Write the report as a page", &options.markdown},
-          {"--leave-out", "",
-           "Also fit without each model and chip, and judge by those rows (minutes)",
-           &options.leave_out}};
+  return {
+      {"--data", "CSV", "CSVs of measured points", &options.data, true},
+      {"--calibration", "TOML",
+       "What `calibrate serving` wrote, instead of the numbers in the program",
+       &options.calibration},
+      {"--json", "FILE", "Write the report as JSON; - prints it", &options.json},
+      {"--rows", "CSV", "Write one line a measured value, with its bands", &options.rows},
+      {"--markdown", "FILE", "Write the report as a page", &options.markdown},
+      {"--leave-out", "", "Also fit without each model and chip, and judge by those rows (minutes)",
+       &options.leave_out}};
 }
 
 std::vector<OptionRow> option_rows(CalibrateServingOptions& options) {
-  return {{"--data", "CSV", "CSVs of measured points", &options.data, true},
-          {"--out", "TOML", "File to write; without it, errors are only reported", &options.out},
-          {"--start", "TOML",
-           "Engines, chips and what is not fitted; those in the program without it",
-           &options.start}};
+  return {
+      {"--data", "CSV", "CSVs of measured points", &options.data, true},
+      {"--out", "TOML", "File to write; without it, errors are only reported", &options.out},
+      {"--start", "TOML", "Engines, chips and what is not fitted; those in the program without it",
+       &options.start}};
+}
+
+std::vector<OptionRow> option_rows(TopologyOptions& o) {
+  return {
+      {"system", "NAME", "System, as in `catalog list systems`", &o.system, true},
+      {"--units", "N", "How many units: domains, or nodes without one; 1 without it", &o.units},
+      {"--sites", "N", "Buildings that the units are split over", &o.sites},
+      {"--site-bandwidth", "RATE", "From one site to all others, for example \"10 TB/s\"",
+       &o.site_bandwidth},
+      {"--site-distance-km", "X", "Fibre between two sites", &o.site_distance_km},
+      {"--leaf-oversubscription", "X", "Instead of the network's own", &o.leaf_oversubscription},
+      {"--pod-oversubscription", "X", "Instead of the network's own", &o.pod_oversubscription},
+      {"--fault", "WHAT", "chip:N, node:N, unit:N, nic:CHIP, link:N or link:N:SHARE_LEFT",
+       &o.faults},
+      {"--tp", "N", "Place ranks: tensor parallel", &o.tp},
+      {"--cp", "N", "context parallel", &o.cp},
+      {"--dp", "N", "data parallel", &o.dp},
+      {"--pp", "N", "pipeline stages", &o.pp},
+      {"--order", "ORDER", "Axes, innermost first; tp-cp-dp-pp without it", &o.order},
+      {"--snake", "", "Walk a torus from neighbour to neighbour", &o.snake},
+      {"--chips-per-unit", "N", "Use so many of each unit, like 64 of 72", &o.chips_per_unit},
+      {"--search", "LIST", "Try all orders: what a rank sends along tp, cp, dp, pp", &o.search},
+      {"--json", "FILE", "Write JSON; - prints it", &o.json},
+      {"--svg", "FILE", "Write a drawing", &o.svg}};
 }
 
 }  // namespace tightrope::cli

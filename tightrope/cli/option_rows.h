@@ -8,6 +8,7 @@
 
 #include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/simulate_command.h"
+#include "tightrope/cli/topology_command.h"
 
 namespace tightrope::cli {
 
@@ -21,10 +22,11 @@ struct OptionRow {
   bool required = false;  ///< not of flags
 };
 
-/// Those of `simulate serving`, `validate serving` and `calibrate serving`; `options` must outlive
-/// them.
+/// Those of `simulate serving`, `validate serving`, `calibrate serving` and `topology show`;
+/// `options` must outlive them.
 [[nodiscard]] std::vector<OptionRow> option_rows(SimulateServingOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(ValidateServingOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(CalibrateServingOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(TopologyOptions& options);
 
 }  // namespace tightrope::cli

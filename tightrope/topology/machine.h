@@ -30,7 +30,8 @@ struct LinkFact {
 /// onwards (chips, switch, network interfaces where host links are kept apart), then the outer
 /// ones.
 struct Machine {
-  std::string system;  ///< id in the catalog
+  std::string system;   ///< id in the catalog
+  std::string network;  ///< id in the catalog; empty: none is named
   Unit unit;
   int units = 1;
   int nodes_per_unit = 1;

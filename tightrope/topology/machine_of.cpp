@@ -222,7 +222,9 @@ Result<Machine> machine_of(const catalog::Catalog& catalog, const catalog::Syste
   m.nodes_per_unit = m.unit.chips() / m.chips_per_node;
   m.ranks_per_chip = std::max(1, chip->ranks_per_chip);
   fill_ports(system, *chip, options.host_links, m);
-  fill_outer(catalog.find_network(system.network), options, m);
+  const catalog::Network* network = catalog.find_network(system.network);
+  if (network != nullptr) m.network = network->name;
+  fill_outer(network, options, m);
   m.outer.max_chips = system.max_chips.value_or(0.0);
   return m;
 }

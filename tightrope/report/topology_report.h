@@ -1,0 +1,38 @@
+// A machine's wires as text, JSON and a drawing.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tightrope/catalog/catalog.h"
+#include "tightrope/topology/metrics.h"
+#include "tightrope/topology/placement.h"
+
+namespace tightrope::report {
+
+/// How all ordered pairs of live chips fare under the faults.
+struct PairCounts {
+  std::int64_t direct = 0, detour = 0, cut_off = 0;
+};
+
+/// What `topology show` shows; the pointers outlive it.
+struct TopologyView {
+  const catalog::Catalog* catalog = nullptr;
+  const catalog::System* system = nullptr;
+  const topology::Router* router = nullptr;
+  topology::Metrics metrics;
+  topology::Faults faults;
+  std::optional<PairCounts> pairs;  ///< where there are faults and few enough chips to try all
+  std::optional<topology::PlacementSpec> spec;
+  topology::Placement placement;            ///< of `spec`
+  std::vector<topology::TriedOrder> tried;  ///< of a search, cheapest first
+};
+
+[[nodiscard]] std::string topology_text(const TopologyView& view);
+[[nodiscard]] std::string topology_json(const TopologyView& view);
+/// One unit with its links (a torus of at most 1,024 chips, a ring of chips round its switch) and
+/// the tiers of the network, faults marked. Placed ranks colour the chips by pipeline stage.
+[[nodiscard]] std::string topology_svg(const TopologyView& view);
+
+}  // namespace tightrope::report
