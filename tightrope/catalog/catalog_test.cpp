@@ -45,6 +45,7 @@ void each_fact(Visit visit) {
   const auto by_name = [](const auto& r) { return r.name; };
   visit_records(all().chips(), by_name);
   visit_records(all().systems(), by_name);
+  visit_records(all().networks(), by_name);
   visit_records(all().regions(), by_name);
   visit_records(all().prices(), [](const Price& p) { return p.system + " " + p.region; });
 }
@@ -145,6 +146,15 @@ TEST(Catalog, ASystemNamesAChipFillsItsNodesAndHasItsLinks) {
       EXPECT_TRUE(c->scaleup_bandwidth.known) << s.name;
     }
   }
+}
+
+TEST(Catalog, DimensionsOfATorusAddUpToTheChipsLinks) {
+  const System& s = system("u-trn2x64");
+  const BytesPerSecond sum =
+      s.torus_x_bandwidth.value + s.torus_y_bandwidth.value + s.torus_z_bandwidth.value;
+  EXPECT_DOUBLE_EQ(sum.raw(), chip(s.chip).scaleup_bandwidth.value.raw());
+  EXPECT_DOUBLE_EQ((s.torus_x_bandwidth.value + s.torus_y_bandwidth.value).raw(),
+                   system("trn2.48xlarge").scaleup_bandwidth.value.raw());
 }
 
 TEST(Catalog, AUnitDrawsAtLeastWhatItsChipsDraw) {
@@ -449,6 +459,7 @@ TEST(Fields, NamesAreUniqueAndEveryOneIsDocumented) {
   };
   check(fields<Chip>());
   check(fields<System>());
+  check(fields<Network>());
   check(fields<Price>());
   check(fields<Region>());
   check(fields<Claim>());

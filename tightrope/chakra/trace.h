@@ -48,10 +48,10 @@ struct Node {
   /// of one rank's buffer. Whole bytes from 0 to 2^53.
   Bytes bytes{};
   Collective collective = Collective::all_reduce;  ///< of a collective
-  int peer = -1;      ///< send: the rank it goes to; recv: the rank it comes from
-  int tag = 0;        ///< tells messages between the same two ranks apart
-  std::string group;  ///< of a collective: a name of Trace::groups; empty: all ranks
-  Flops flops{};      ///< of compute; 0: not told
+  int peer = -1;        ///< send: the rank it goes to; recv: the rank it comes from
+  int tag = 0;          ///< tells messages between the same two ranks apart
+  std::string group{};  ///< of a collective: a name of Trace::groups; empty: all ranks
+  Flops flops{};        ///< of compute; 0: not told
   std::vector<std::uint64_t> deps{};          ///< operations whose data it needs
   std::vector<std::uint64_t> control_deps{};  ///< operations that only come before it
 

@@ -9,7 +9,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
-#include "execution_trace.pb.h"
+#include "tightrope/chakra/execution_trace.pb.h"
 #include "tightrope/core/check.h"
 #include "tightrope/core/csv.h"
 

@@ -92,53 +92,38 @@ RC_GTEST_PROP(ChakraFile, DamageIsSurvived, ()) {
   RC_ASSERT(trace.has_value() || !trace.error().what.empty());
 }
 
-// The bytes that Chakra's own schema gives, put together by hand: length, then field by field.
+/// A field of bytes: tag, length, content. Also a message of the file, without tag.
+std::string packed(std::string_view tag, const std::string& content) {
+  return std::string(tag) + static_cast<char>(content.size()) + content;
+}
+
+/// An attribute: its name, then the bytes of its value.
+std::string attribute(const std::string& name, std::string_view value) {
+  return packed("\x52", packed("\x0a", name) + std::string(value));
+}
+
+// The bytes that Chakra's own schema gives, put together field by field.
 TEST(ChakraFile, BytesFollowTheSchema) {
+  using namespace std::string_view_literals;
   Trace trace;
   trace.nodes = {{.id = 5, .name = "a", .kind = NodeKind::send, .bytes = Bytes(3), .peer = 2}};
-  const std::string expected =
-      std::string(
-          "\x07\x0a\x05"
-          "1.0.0") +                                              // metadata: version, field 1
-      std::string("\x45\x08\x05", 3) +                            // 69 bytes; id, field 1
-      std::string("\x12\x01\x61", 3) +                            // name, field 2
-      std::string("\x18\x05", 2) +                                // type 5 (send), field 3
-      std::string("\x52\x0e\x0a\x09is_cpu_op\xd8\x01\x00", 16) +  // attribute: bool, field 27
-      std::string(
-          "\x52\x0d\x0a\x09"
-          "comm_size\x48\x03",
-          15) +  // int64, field 9
-      std::string(
-          "\x52\x0c\x0a\x08"
-          "comm_dst\x38\x02",
-          14) +  // int32, field 7
-      std::string(
-          "\x52\x0c\x0a\x08"
-          "comm_tag\x38\x00",
-          14);
-  EXPECT_EQ(encode(trace), expected);
+  const std::string node = "\x08\x05" + packed("\x12", "a") + "\x18\x05" +  // id, name, type
+                           attribute("is_cpu_op", "\xd8\x01\x00"sv) +       // bool, field 27
+                           attribute("comm_size", "\x48\x03"sv) +           // int64, field 9
+                           attribute("comm_dst", "\x38\x02"sv) +            // int32, field 7
+                           attribute("comm_tag", "\x38\x00"sv);
+  EXPECT_EQ(encode(trace), packed("", packed("\x0a", "1.0.0")) + packed("", node));
 }
 
 // Files of others: integers of any type, attributes that we do not know, the rank in the name.
 TEST(ChakraFile, ReadsWhatOthersWrite) {
-  const std::string bytes = std::string(
-                                "\x07\x0a\x05"
-                                "0.0.4") +
-                            std::string("\x37\x08\x01\x18\x07", 5) +
-                            std::string(
-                                "\x52\x0d\x0a\x09"
-                                "comm_type\x58\x02",
-                                15) +  // uint32: all-gather
-                            std::string(
-                                "\x52\x0f\x0a\x09"
-                                "comm_size\x68\x80\x08",
-                                17) +  // uint64: 1024
-                            std::string(
-                                "\x52\x10\x0a\x04"
-                                "seen\xf2\x01\x07\x0a\x05"
-                                "a\0b\0c",
-                                18);  // a list of texts
-  const auto trace = decode(bytes, "runs/step.12.et");
+  using namespace std::string_view_literals;
+  const std::string texts = packed("\xf2\x01", packed("\x0a", "one") + packed("\x0a", "two"));
+  const std::string node = "\x08\x01\x18\x07" + attribute("comm_type", "\x58\x02"sv) +  // uint32
+                           attribute("comm_size", "\x68\x80\x08"sv) +                   // uint64
+                           attribute("seen", texts);
+  const auto trace =
+      decode(packed("", packed("\x0a", "0.0.4")) + packed("", node), "runs/step.12.et");
   ASSERT_TRUE(trace.has_value()) << to_string(trace.error());
   EXPECT_EQ(trace->rank, 12);
   EXPECT_EQ(trace->version, "0.0.4");

@@ -149,6 +149,7 @@ std::vector<OptionRow> option_rows(TopologyOptions& o) {
       {"--chips-per-unit", "N", "Use so many of each unit, like 64 of 72", &o.chips_per_unit},
       {"--search", "LIST", "Try all orders: what a rank sends along tp, cp, dp, pp", &o.search},
       {"--json", "FILE", "Write JSON; - prints it", &o.json},
+      {"--csv", "FILE", "Write every link", &o.csv},
       {"--svg", "FILE", "Write a drawing", &o.svg}};
 }
 

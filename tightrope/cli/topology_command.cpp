@@ -112,10 +112,14 @@ Result<void> deliver(const Session& session, const TopologyOptions& o,
     TR_TRY_VOID(write_file(o.json, report::topology_json(view)));
     session.out << "written: " << o.json << '\n';
   }
-  if (!o.svg.empty()) {
-    TR_TRY_VOID(write_file(o.svg, report::topology_svg(view)));
-    if (o.json != "-") session.out << "written: " << o.svg << '\n';
-  }
+  const auto write = [&](const std::string& path, const auto& text) -> Result<void> {
+    if (path.empty()) return {};
+    TR_TRY_VOID(write_file(path, text(view)));
+    if (o.json != "-") session.out << "written: " << path << '\n';
+    return {};
+  };
+  TR_TRY_VOID(write(o.csv, report::topology_csv));
+  TR_TRY_VOID(write(o.svg, report::topology_svg));
   return {};
 }
 

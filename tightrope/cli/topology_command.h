@@ -22,6 +22,7 @@ struct TopologyOptions {
   std::string search;  ///< "TP,CP,DP,PP": what a rank sends along each axis
   std::string json;    ///< file, or "-" for standard output instead of the text
   std::string svg;     ///< file
+  std::string csv;     ///< file
 };
 
 /// Prints counts, links with their sources, bisection, diameter, tiers and limits; what faults do;

@@ -1,7 +1,9 @@
-// `topology show --json`.
+// `topology show --json` and `--csv`.
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "tightrope/report/topology_report.h"
+#include "tightrope/topology/explicit_graph.h"
 
 namespace tightrope::report {
 namespace {
@@ -102,6 +104,18 @@ std::string topology_json(const TopologyView& view) {
   if (view.spec) out["placement"] = placement_json(view);
   out["catalog"] = view.catalog->hash();
   return out.dump(2) + "\n";
+}
+
+std::string topology_csv(const TopologyView& view) {
+  const topology::ExplicitGraph graph = topology::explicit_graph(*view.router);
+  std::string out = "link,kind,from,from_kind,to,to_kind,bytes_per_s,latency_s\n";
+  for (std::size_t id = 0; id < graph.links.size(); ++id) {
+    const topology::Link& link = graph.links[id];
+    out += fmt::format("{},{},{},{},{},{},{:.17g},{:.9g}\n", id, to_string(link.kind), link.from,
+                       to_string(graph.vertices[link.from]), link.to,
+                       to_string(graph.vertices[link.to]), link.capacity.raw(), link.latency.raw());
+  }
+  return out;
 }
 
 }  // namespace tightrope::report

@@ -31,6 +31,9 @@ struct TopologyView {
 
 [[nodiscard]] std::string topology_text(const TopologyView& view);
 [[nodiscard]] std::string topology_json(const TopologyView& view);
+/// Every one-way link as CSV: `link,kind,from,from_kind,to,to_kind,bytes_per_s,latency_s`, with the
+/// machine's numbers; a dead link has 0 bytes/s.
+[[nodiscard]] std::string topology_csv(const TopologyView& view);
 /// One unit with its links (a torus of at most 1,024 chips, a ring of chips round its switch) and
 /// the tiers of the network, faults marked. Placed ranks colour the chips by pipeline stage.
 [[nodiscard]] std::string topology_svg(const TopologyView& view);

@@ -30,6 +30,10 @@ std::string_view colour_of(topology::LinkKind kind) {
   return grey;
 }
 
+std::string counted(double count, std::string_view thing) {
+  return fmt::format("{} {}{}", with_thousands(count), thing, count == 1.0 ? "" : "s");
+}
+
 }  // namespace topology_drawing
 
 std::string topology_svg(const TopologyView& view) {
@@ -37,9 +41,9 @@ std::string topology_svg(const TopologyView& view) {
   const topology::Machine& m = view.router->machine();
   Svg svg;
   svg.text({margin, 40}, view.system->title, {.size = 20, .colour = dark, .bold = true});
-  std::string line = fmt::format("{} {} of {} chips: {} chips, {} nodes", with_thousands(m.units),
-                                 m.units == 1 ? "unit" : "units", m.unit.chips(),
-                                 with_thousands(m.chips()), with_thousands(m.nodes()));
+  std::string line =
+      fmt::format("{} of {}: {}, {}", counted(m.units, "unit"), counted(m.unit.chips(), "chip"),
+                  counted(m.chips(), "chip"), counted(m.nodes(), "node"));
   if (!m.network.empty()) line += "; network " + m.network;
   svg.text({margin, 62}, line, {.size = 13, .colour = "#666666"});
   double bottom = draw_unit(view, 84, svg);

@@ -54,7 +54,7 @@ void draw_boxes(const Tier& tier, Svg& svg) {
   svg.text({right + 26, tier.y + 29}, tier.words, {.size = 12, .colour = "#666666"});
 }
 
-// Each box hangs on the box above that holds it.
+// Each box hangs on the box above that holds it, by one line for each rail.
 void draw_cables(const Tier& low, const Tier& high, Svg& svg) {
   for (int i = 0; i < low.drawn; ++i) {
     if (low.cut() && i == low.drawn - 2) continue;
@@ -62,12 +62,13 @@ void draw_cables(const Tier& low, const Tier& high, Svg& svg) {
                                         std::max(1, low.count));
     int j = std::min(above, high.drawn - 1);
     if (high.cut()) j = above == high.count - 1 ? high.drawn - 1 : std::min(above, high.drawn - 2);
-    const int lines = std::clamp(low.stripes, 1, 8);
+    const int lines = std::clamp(std::max(low.stripes, high.stripes), 1, 8);
     for (int s = 0; s < lines; ++s) {
-      const double shift = lines == 1 ? 0.0 : ((s + 0.5) / lines - 0.5) * low.width * 0.9;
-      const double wide = lines == 1 ? 0.0 : ((s + 0.5) / lines - 0.5) * high.width * 0.6;
-      svg.line({low.x(i) + shift, low.y}, {high.x(j) + wide, high.y + high.height},
-               {lines == 1 ? grey : pink, lines == 1 ? 2.2 : 1.0, 0.75, {}});
+      const double at = (s + 0.5) / lines - 0.5;
+      const double below = at * low.width * (low.stripes > 1 ? 1.0 : 0.6);
+      const double above_it = at * high.width * (high.stripes > 1 ? 1.0 : 0.6);
+      svg.line({low.x(i) + below, low.y}, {high.x(j) + above_it, high.y + high.height},
+               {lines == 1 ? grey : pink, lines == 1 ? 2.2 : 0.9, 0.75, {}});
     }
   }
   svg.text({right + 26, low.y - 22}, low.link, {.size = 12, .colour = pink});
@@ -75,9 +76,9 @@ void draw_cables(const Tier& low, const Tier& high, Svg& svg) {
 
 std::string nodes_text(const Machine& m) {
   return m.nodes_per_unit == 1
-             ? fmt::format("{} nodes of {} chips", with_thousands(m.units), m.chips_per_node)
-             : fmt::format("{} units of {} nodes of {} chips", with_thousands(m.units),
-                           m.nodes_per_unit, m.chips_per_node);
+             ? fmt::format("{} of {} chips", counted(m.units, "node"), m.chips_per_node)
+             : fmt::format("{} of {} nodes of {} chips", counted(m.units, "unit"), m.nodes_per_unit,
+                           m.chips_per_node);
 }
 
 std::vector<Tier> tiers_of(const TopologyView& view) {
@@ -93,13 +94,13 @@ std::vector<Tier> tiers_of(const TopologyView& view) {
     tiers.push_back(std::move(tier));
   };
   add({m.nodes_per_unit == 1 ? "nodes" : "units", nodes_text(m),
-       fmt::format("{} {} a node, {} each", m.ports_per_node,
-                   m.ports_per_node == 1 ? "port" : "ports", to_text(m.port_bandwidth)),
+       fmt::format("{} a node, {} each", counted(m.ports_per_node, "port"),
+                   to_text(m.port_bandwidth)),
        m.units, 0, 0, 0, 30, "#cfe3f3", 0},
       12);
   add({o.rail_aligned ? "leaf groups" : "leaves",
-       o.rail_aligned ? fmt::format("{} groups of {} rail leaves, {} nodes each",
-                                    with_thousands(groups), o.rails, o.nodes_per_leaf)
+       o.rail_aligned ? fmt::format("{} of {} rail leaves, {} nodes each", counted(groups, "group"),
+                                    o.rails, o.nodes_per_leaf)
                       : fmt::format("{}, {} nodes each", with_thousands(groups), o.nodes_per_leaf),
        fmt::format("{} up a leaf, {:g} to 1", to_text(o.leaf_bandwidth), o.leaf_oversubscription),
        groups, 0, 0, 0, 30, pale, o.rail_aligned ? o.rails : 0},

@@ -1,6 +1,7 @@
 // What the parts of a topology's drawing share.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "tightrope/report/svg.h"
@@ -18,6 +19,9 @@ inline constexpr double page_width = 1120.0;
 inline constexpr double margin = 32.0;
 
 [[nodiscard]] std::string_view colour_of(topology::LinkKind kind);
+
+/// "1 node", "1,024 nodes".
+[[nodiscard]] std::string counted(double count, std::string_view thing);
 
 /// The first unit between `top` and what is returned.
 double draw_unit(const TopologyView& view, double top, Svg& svg);

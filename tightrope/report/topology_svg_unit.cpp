@@ -50,20 +50,21 @@ Layout torus_layout(const Machine& m, double top) {
   Layout layout;
   const auto& e = m.unit.spec().extents;
   const bool layered = e[2] > 1;
-  const double step_x = std::clamp(560.0 / std::max(e[0], 2), 22.0, 84.0);
+  const double step_x = std::clamp(560.0 / std::max(e[0], 2), 22.0, 104.0);
   const double slant = layered ? step_x * 0.42 : 0.0;
   const double step_y = layered ? std::clamp(90.0 / std::max(e[1], 2), 13.0, 24.0) : step_x;
   const double layer = step_y * (e[1] - 1) + 62.0;
   layout.radius = std::clamp(step_x * 0.16, 4.0, 10.0);
   if (layered) layout.radius = std::min(layout.radius, step_y * 0.42);
-  const double left = margin + 44;
+  const double width = (e[0] - 1) * step_x + (e[1] - 1) * slant;
+  const double left = std::max(margin + 44, 340.0 - width / 2);
   const double foot = top + 34 + (layered ? layer * e[2] - 62.0 : step_y * (e[1] - 1));
   for (int chip = 0; chip < m.unit.chips(); ++chip) {
     const auto at = m.unit.position(chip);
     layout.chips.push_back({left + at[0] * step_x + at[1] * slant,
                             foot - at[1] * step_y - (layered ? at[2] * layer : 0.0)});
   }
-  layout.across = left + (e[0] - 1) * step_x + (e[1] - 1) * slant;
+  layout.across = left + width;
   layout.bottom = foot + 44;
   return layout;
 }
@@ -71,14 +72,15 @@ Layout torus_layout(const Machine& m, double top) {
 /// How a link of the first unit is drawn.
 Stroke stroke_of(const TopologyView& view, std::uint32_t id, const Link& link) {
   const double factor = view.router->factor(id);
-  if (factor == 0.0) return {red, 1.6, 1.0, "3 3"};
+  if (factor == 0.0) return {red, 2.4, 1.0, "3 3"};
   Stroke stroke{colour_of(link.kind), 1.6, 0.85, {}};
   if (factor < 1.0) stroke = {orange, 2.4, 1.0, "7 3"};
   return stroke;
 }
 
-// Both directions are one line; a wrap-around is an arc beside its row, column or stack.
-void draw_torus_links(const TopologyView& view, const Layout& layout, Svg& svg) {
+// Both directions are one line; a wrap-around is an arc beside its row, column or stack. Those at
+// fault are drawn after the sound ones, on white.
+void draw_torus_links(const TopologyView& view, const Layout& layout, bool at_fault, Svg& svg) {
   const Machine& m = view.router->machine();
   const auto links = m.unit.links();
   const auto& e = m.unit.spec().extents;
@@ -88,6 +90,7 @@ void draw_torus_links(const TopologyView& view, const Layout& layout, Svg& svg) 
     const auto from = m.unit.position(static_cast<int>(link.from));
     const auto to = m.unit.position(static_cast<int>(link.to));
     const bool bad = view.router->factor(id) < 1.0;
+    if (bad != at_fault) continue;
     // The way back is drawn with the way there, unless it alone is at fault.
     const bool back = to[d] == (from[d] + e[d] - 1) % e[d] && e[d] > 2;
     if (back && !bad) continue;
@@ -96,6 +99,7 @@ void draw_torus_links(const TopologyView& view, const Layout& layout, Svg& svg) 
     const Point b = layout.chips[link.to];
     Stroke stroke = stroke_of(view, id, link);
     if (std::abs(from[d] - to[d]) == 1) {
+      if (bad) svg.line(a, b, {"#ffffff", 3.0});
       svg.line(a, b, stroke);
       continue;
     }
@@ -111,13 +115,14 @@ void draw_torus_links(const TopologyView& view, const Layout& layout, Svg& svg) 
   }
 }
 
-void draw_ring_links(const TopologyView& view, const Layout& layout, Svg& svg) {
+void draw_ring_links(const TopologyView& view, const Layout& layout, bool at_fault, Svg& svg) {
   const Machine& m = view.router->machine();
   const auto links = m.unit.links();
   const bool mesh = m.unit.spec().shape == UnitShape::mesh;
   for (std::uint32_t id = 0; id < links.size(); ++id) {
     const Link& link = links[id];
     const bool bad = view.router->factor(id) < 1.0;
+    if (bad != at_fault) continue;
     if (!bad && (mesh ? link.from > link.to : link.kind == LinkKind::switch_down)) continue;
     const auto chips = static_cast<std::uint32_t>(m.unit.chips());
     const Point a = link.from < chips ? layout.chips[link.from] : layout.centre;
@@ -125,9 +130,13 @@ void draw_ring_links(const TopologyView& view, const Layout& layout, Svg& svg) {
     Stroke stroke = stroke_of(view, id, link);
     if (!bad) stroke.opacity = 0.55;
     if (!bad && m.unit.chips() > 32) stroke.width = 1.0;
+    if (bad) svg.line(a, b, {"#ffffff", 3.0});
     svg.line(a, b, stroke);
   }
-  if (mesh) return;
+}
+
+void draw_switch(const TopologyView& view, const Layout& layout, Svg& svg) {
+  const Machine& m = view.router->machine();
   const double radius = 46;
   svg.circle(layout.centre, radius, "#ffffff", {blue, 2.0});
   svg.text({layout.centre.x, layout.centre.y - 1}, "switch",
@@ -189,10 +198,11 @@ void draw_legend(const TopologyView& view, double top, Svg& svg) {
         {colour_of(fact.kind), "",
          fmt::format("{}: {} a link, one direction", to_string(fact.kind), to_text(fact.value))});
   }
-  if (!view.faults.empty()) {
+  const topology::Faults& faults = view.faults;
+  if (view.metrics.live_chips < view.metrics.chips || !faults.dead_links.empty()) {
     entries.push_back({red, "3 3", "dead"});
-    entries.push_back({orange, "7 3", "degraded"});
   }
+  if (!faults.degraded.empty()) entries.push_back({orange, "7 3", "degraded"});
   double y = top + 30;
   const double x = page_width - margin - 340;
   svg.text({x, y}, "One unit", {.size = 15, .colour = dark, .bold = true});
@@ -242,9 +252,10 @@ double draw_unit(const TopologyView& view, double top, Svg& svg) {
       svg.line(layout.chips[link.from], layout.chips[link.to], {blue, 1.6, 0.85, {}});
     }
   } else if (torus) {
-    draw_torus_links(view, layout, svg);
+    for (const bool at_fault : {false, true}) draw_torus_links(view, layout, at_fault, svg);
   } else if (chips > 1) {
-    draw_ring_links(view, layout, svg);
+    for (const bool at_fault : {false, true}) draw_ring_links(view, layout, at_fault, svg);
+    if (m.unit.spec().shape == UnitShape::switched) draw_switch(view, layout, svg);
   }
   draw_chips(view, layout, svg);
   return std::max(bottom, layout.bottom);

@@ -3,7 +3,7 @@
 
 #include "tightrope/core/unit_text.h"
 #include "tightrope/report/text_table.h"
-#include "tightrope/report/topology_report.h"
+#include "tightrope/report/topology_svg_internal.h"
 
 namespace tightrope::report {
 namespace {
@@ -11,6 +11,7 @@ namespace {
 using topology::LinkKind;
 using topology::Machine;
 using topology::UnitShape;
+using topology_drawing::counted;
 
 std::string shape_text(const Machine& m) {
   const topology::UnitSpec& spec = m.unit.spec();
@@ -31,11 +32,12 @@ std::string count(double value) { return with_thousands(value); }
 
 std::string head(const TopologyView& view) {
   const Machine& m = view.router->machine();
-  std::string out = fmt::format("{} ({}), {} {}\n", view.system->title, m.system, count(m.units),
-                                m.units == 1 ? "unit" : "units");
-  out += fmt::format("{} chips, {} ranks, {} nodes; a unit is {} chips in {} nodes: {}\n",
-                     count(m.chips()), count(m.ranks()), count(m.nodes()), m.unit.chips(),
-                     m.nodes_per_unit, shape_text(m));
+  std::string out =
+      fmt::format("{} ({}), {}\n", view.system->title, m.system, counted(m.units, "unit"));
+  out += fmt::format("{}, {}, {}; a unit is {} in {}: {}\n", counted(m.chips(), "chip"),
+                     counted(m.ranks(), "rank"), counted(m.nodes(), "node"),
+                     counted(m.unit.chips(), "chip"), counted(m.nodes_per_unit, "node"),
+                     shape_text(m));
   const topology::Outer& o = m.outer;
   if (o.tiers == 0) return out + "no scale-out network is known\n";
   const std::string name = m.network.empty() ? "no named network" : "network " + m.network;
@@ -104,9 +106,8 @@ std::string sums(const TopologyView& view) {
                fmt::format("diameter {} links", x.unit_diameter)});
   }
   if (m.ports_per_node > 0) {
-    table.add(
-        {"injection of a chip", to_text(x.chip_injection),
-         fmt::format("{} {} a node", m.ports_per_node, m.ports_per_node == 1 ? "port" : "ports")});
+    table.add({"injection of a chip", to_text(x.chip_injection),
+               counted(m.ports_per_node, "port") + " a node"});
   }
   if (m.units > 1) {
     table.add({"bisection of the cluster", to_text(x.cluster_bisection),
@@ -114,8 +115,9 @@ std::string sums(const TopologyView& view) {
   }
   std::string out = "\n" + table.text();
   if (m.outer.tiers > 0) {
-    out += fmt::format("switch groups: {} leaves, {} pods, {} {}\n", count(x.leaves), count(x.pods),
-                       x.sites, x.sites == 1 ? "site" : "sites");
+    out += fmt::format("switch groups: {} {}, {}, {}\n", count(x.leaves),
+                       x.leaves == 1 ? "leaf" : "leaves", counted(x.pods, "pod"),
+                       counted(x.sites, "site"));
   }
   if (m.outer.max_chips > 0) {
     const catalog::Provenance& from = view.system->max_chips.from;
@@ -129,8 +131,10 @@ std::string sums(const TopologyView& view) {
 std::string faults(const TopologyView& view) {
   if (view.faults.empty()) return {};
   const topology::Metrics& x = view.metrics;
-  std::string out = fmt::format("\nfaults: {} of {} chips alive, {} links degraded\n",
-                                count(x.live_chips), count(x.chips), view.faults.degraded.size());
+  std::string out = fmt::format("\nfaults: {} of {} alive; {} dead by themselves, {} degraded\n",
+                                count(x.live_chips), counted(x.chips, "chip"),
+                                counted(static_cast<double>(view.faults.dead_links.size()), "link"),
+                                view.faults.degraded.size());
   if (view.pairs) {
     const auto n = [](std::int64_t v) { return count(static_cast<double>(v)); };
     out += fmt::format("pairs of live chips: {} direct, {} by detours, {} cut off\n",
