@@ -20,6 +20,7 @@
 #include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/session.h"
 #include "tightrope/cli/simulate_command.h"
+#include "tightrope/cli/step_command.h"
 #include "tightrope/cli/suggest.h"
 #include "tightrope/cli/trace_command.h"
 #include "tightrope/cli/validate_command.h"

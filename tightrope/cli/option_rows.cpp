@@ -153,4 +153,34 @@ std::vector<OptionRow> option_rows(TopologyOptions& o) {
       {"--svg", "FILE", "Write a drawing", &o.svg}};
 }
 
+std::vector<OptionRow> option_rows(SimulateStepOptions& o) {
+  return {
+      {"plan-file", "FILE", "What `plan --json FILE` wrote", &o.plan_file, true},
+      {"--plan", "N", "Which of the file's plans; the first without it", &o.plan},
+      {"--fault", "WHAT", "chip:N, node:N, unit:N, nic:CHIP, link:N or link:N:SHARE_LEFT",
+       &o.faults},
+      {"--dead-links", "N", "Links inside units or to their NICs, dead at random", &o.dead_links},
+      {"--seed", "N", "Which random ones", &o.seed},
+      {"--order", "ORDER", "Ranks on chips, innermost axis first; as the plan assumes without it",
+       &o.order},
+      {"--snake", "", "Walk a torus from neighbour to neighbour", &o.snake},
+      {"--chips-per-unit", "N", "Use so many of each unit, like 64 of 72", &o.chips_per_unit},
+      {"--units", "N", "How many units there are; as many as the ranks need without it", &o.units},
+      {"--spare-units", "N", "So many more", &o.spare_units},
+      {"--sites", "N", "Buildings that the units are split over", &o.sites},
+      {"--site-bandwidth", "RATE", "From one site to all others, for example \"10 TB/s\"",
+       &o.site_bandwidth},
+      {"--site-distance-km", "X", "Fibre between two sites", &o.site_distance_km},
+      {"--leaf-oversubscription", "X", "Instead of the network's own", &o.leaf_oversubscription},
+      {"--pod-oversubscription", "X", "Instead of the network's own", &o.pod_oversubscription},
+      {"--no-symmetry", "", "Every unit for itself: for checks, slow", &o.no_symmetry},
+      {"--no-what-if", "", "Without the runs with one more fault and another order",
+       &o.no_what_if},
+      {"--json", "FILE", "Write JSON; - prints it", &o.json},
+      {"--svg", "FILE", "Write a heat map of the links", &o.svg},
+      {"--timeline", "FILE", "Write the step as a trace for Perfetto", &o.timeline},
+      {"--chakra", "PREFIX", "Write PREFIX.RANK.et, execution traces for other simulators",
+       &o.chakra}};
+}
+
 }  // namespace tightrope::cli

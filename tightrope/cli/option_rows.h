@@ -8,6 +8,7 @@
 
 #include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/simulate_command.h"
+#include "tightrope/cli/step_command.h"
 #include "tightrope/cli/topology_command.h"
 
 namespace tightrope::cli {
@@ -28,5 +29,6 @@ struct OptionRow {
 [[nodiscard]] std::vector<OptionRow> option_rows(ValidateServingOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(CalibrateServingOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(TopologyOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(SimulateStepOptions& options);
 
 }  // namespace tightrope::cli

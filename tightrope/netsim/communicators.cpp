@@ -10,37 +10,18 @@ Layout::Layout(const Sizes& sizes) : sizes_(sizes) {
   TR_CHECK(sizes.tp >= 1 && sizes.cp >= 1 && sizes.dp >= 1 && sizes.pp >= 1);
   const int joined = sizes.ep * sizes.etp, replica = sizes.tp * sizes.cp;
   TR_CHECK(replica * sizes.dp % joined == 0, replica * sizes.dp, joined);
-  const std::array<int, 4> extent{sizes.tp, sizes.cp, sizes.dp, sizes.pp};
-  int stride = 1;
-  for (const Digit digit : sizes.order) {
-    stride_[static_cast<std::size_t>(digit)] = stride;
-    stride *= extent[static_cast<std::size_t>(digit)];
-  }
   // An expert group covers `joined` neighbouring ranks, a replica `replica` of them.
   island_width_ = std::lcm(joined, replica) / replica;
   while (sizes.dp % island_width_ != 0) ++island_width_;
 }
 
 Digits Layout::digits(int rank) const {
-  auto digit = [&](Digit d, int extent) {
-    return rank / stride_[static_cast<std::size_t>(d)] % extent;
-  };
-  return {digit(Digit::tp, sizes_.tp), digit(Digit::cp, sizes_.cp), digit(Digit::dp, sizes_.dp),
-          digit(Digit::pp, sizes_.pp)};
+  const int at = rank % (sizes_.tp * sizes_.cp * sizes_.dp);
+  return {at % sizes_.tp, at / sizes_.tp % sizes_.cp, at / (sizes_.tp * sizes_.cp),
+          rank / (sizes_.tp * sizes_.cp * sizes_.dp)};
 }
 
-int Layout::rank(const Digits& d) const {
-  return d.tp * stride_[0] + d.cp * stride_[1] + d.dp * stride_[2] + d.pp * stride_[3];
-}
-
-int Layout::from_inner(int inner, int pp) const {
-  Digits d;
-  d.tp = inner % sizes_.tp;
-  d.cp = inner / sizes_.tp % sizes_.cp;
-  d.dp = inner / (sizes_.tp * sizes_.cp);
-  d.pp = pp;
-  return rank(d);
-}
+int Layout::rank(const Digits& d) const { return from_inner(inner(d), d.pp); }
 
 int Layout::size(Dimension dimension) const {
   switch (dimension) {

@@ -1,7 +1,6 @@
 // Which ranks talk to each other: the digits of a mapping.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -14,15 +13,13 @@ struct Digits {
   int tp = 0, cp = 0, dp = 0, pp = 0;
 };
 
-/// Ranks of a step. ep * etp divides tp * cp * dp: experts are folded into tp, cp and dp, etp
+/// Ranks of a step: tp + TP * (cp + CP * (dp + DP * pp)), as topology::rank_of. Where they stand is
+/// the seating's business. ep * etp divides tp * cp * dp: experts are folded into tp, cp and dp, etp
 /// innermost, then ep (Megatron-Core's order). All factors >= 1.
 class Layout {
  public:
-  enum class Digit : std::uint8_t { tp, cp, dp, pp };
   struct Sizes {
     int tp = 1, cp = 1, dp = 1, pp = 1, ep = 1, etp = 1;
-    /// Digits from the innermost outwards.
-    std::array<Digit, 4> order{Digit::tp, Digit::cp, Digit::dp, Digit::pp};
   };
   explicit Layout(const Sizes& sizes);
 
@@ -56,10 +53,11 @@ class Layout {
   [[nodiscard]] int inner(const Digits& d) const {
     return d.tp + sizes_.tp * (d.cp + sizes_.cp * d.dp);
   }
-  [[nodiscard]] int from_inner(int inner, int pp) const;
+  [[nodiscard]] int from_inner(int inner, int pp) const {
+    return inner + sizes_.tp * sizes_.cp * sizes_.dp * pp;
+  }
 
   Sizes sizes_;
-  std::array<int, 4> stride_{};  ///< by Digit
   int island_width_ = 1;
 };
 

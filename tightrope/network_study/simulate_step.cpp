@@ -37,6 +37,60 @@ void compare_transfers(StepSimulation& s) {
   });
 }
 
+// Visible part of all transfers of a stage's pieces over a dimension when one takes `alone`.
+template <class Alone>
+double exposed_sum(const netsim::StepProgram& program, int stage, netsim::Dimension over,
+                   Alone alone) {
+  const netsim::StageWork& work = program.work(stage);
+  const double pieces = static_cast<double>(program.chunks) * program.micro_batches;
+  double sum = 0.0;
+  for (const auto* piece : {&work.forward, &work.backward, &work.weight}) {
+    for (const netsim::Segment& segment : *piece) {
+      if (segment.transfer < 0) continue;
+      const netsim::Transfer& t = program.transfers[static_cast<std::size_t>(segment.transfer)];
+      if (t.over != over) continue;
+      const double time = t.repeats * alone(segment.transfer);
+      const double hidden = std::min(time, t.hidden.raw());
+      sum += pieces * (time - hidden + t.slowdown * hidden);
+    }
+  }
+  return sum;
+}
+
+void explain_exposed(StepSimulation& s) {
+  const netsim::StepProgram& program = s.built.program;
+  const netsim::StepLoads& loads = s.network.loads;
+  double most = -1.0;
+  for (std::size_t p = 0; p < s.result.processes.size(); ++p) {
+    const netsim::ProcessTime& t = s.result.processes[p];
+    double work = t.compute;
+    for (const double e : t.exposed) work += e;
+    if (work > most) {
+      most = work;
+      s.busiest = static_cast<int>(p);
+    }
+  }
+  const int stage = s.busiest % program.stages;
+  for (int d = 0; d < netsim::dimensions; ++d) {
+    const auto over = static_cast<netsim::Dimension>(d);
+    ExposedReport r;
+    r.over = over;
+    r.closed = exposed_sum(program, stage, over, [&](int t) {
+      return program.transfers[static_cast<std::size_t>(t)].closed.raw();
+    });
+    const double alone = exposed_sum(program, stage, over, [&](int t) {
+      const int row = loads.row_of(s.busiest, t);
+      return program.transfers[static_cast<std::size_t>(t)].latency.raw() +
+             (row < 0 ? 0.0 : loads.occupancy[static_cast<std::size_t>(row)]);
+    });
+    const double seen =
+        s.result.processes[static_cast<std::size_t>(s.busiest)].exposed[static_cast<std::size_t>(d)];
+    r.topology = alone - r.closed;
+    r.sharing = seen - alone;
+    if (r.closed > 0 || seen > 0) s.exposed.push_back(r);
+  }
+}
+
 void measure_links(const netsim::StepPlace& place, StepSimulation& s) {
   const std::size_t links = s.machine.unit_links();
   std::map<topology::LinkKind, LinkReport> kinds;
@@ -99,36 +153,37 @@ Result<topology::Faults> faults_of(const topology::Machine& machine, const StepS
 Result<StepSimulation> simulate_step(const catalog::Catalog& catalog, const step::Context& context,
                                      const step::Estimate& estimate, const StepScene& scene) {
   StepSimulation s;
-  Layout::Sizes sizes = layout_of(estimate.mapping);
-  if (scene.ordered) sizes.order = scene.order;
-  const Layout layout(sizes);
+  const step::Mapping& mapping = estimate.mapping;
+  const Layout layout(layout_of(mapping));
   const int per_chip = context.fabric.fabric.ranks_per_chip;
-  if (layout.ranks() % per_chip != 0) {
-    return fail(ErrorCode::unsupported,
-                fmt::format("{} ranks do not fill chips of {} ranks", layout.ranks(), per_chip));
-  }
-  const int chips = layout.ranks() / per_chip;
+  const int chips = (layout.ranks() + per_chip - 1) / per_chip;
   topology::MachineOptions options = scene.machine;
-  const int unit_chips = std::max(1, context.fabric.fabric.domain_ranks / per_chip);
-  if (options.units <= 0) options.units = (chips + unit_chips - 1) / unit_chips;
-  TR_TRY(s.machine, topology::machine_of(catalog, context.system, options));
-  std::vector<int> chip_of_rank(static_cast<std::size_t>(layout.ranks()));
-  for (int r = 0; r < layout.ranks(); ++r) chip_of_rank[static_cast<std::size_t>(r)] = r / per_chip;
-  if (s.machine.chips() < chips) {
-    return fail(ErrorCode::range,
-                fmt::format("{} units have {} chips, the plan needs {}", options.units,
-                            s.machine.chips(), chips));
+  if (options.units <= 0) {
+    const int domain = std::max(1, context.fabric.fabric.domain_ranks / per_chip);
+    const int used = scene.chips_per_unit > 0 ? scene.chips_per_unit : domain;
+    options.units = (chips + used - 1) / used + scene.spare_units;
   }
-  const netsim::Seating seating = netsim::seat(s.machine, std::move(chip_of_rank));
+  TR_TRY(s.machine, topology::machine_of(catalog, context.system, options));
+  TR_TRY(s.faults, faults_of(s.machine, scene));
+  const topology::Router router(s.machine, s.faults);
+  s.spec = {.sizes = {mapping.tp, mapping.cp, mapping.dp, mapping.pp},
+            .order = scene.order.value_or(order_of(mapping)),
+            .walk = scene.walk,
+            .chips_per_unit = scene.chips_per_unit};
+  s.placement = topology::place(router, s.spec);
+  if (!s.placement.feasible) {
+    return fail(ErrorCode::unsupported,
+                fmt::format("{} ranks have no place: {}", layout.ranks(), s.placement.reason), {},
+                "add units with --units or --spare-units");
+  }
+  const netsim::Seating seating = netsim::seat(s.machine, s.placement.chip_of_rank);
   s.built = build_step(context, estimate, s.machine, layout, seating);
-  TR_TRY(const topology::Faults faults, faults_of(s.machine, scene));
-  const topology::Router router(s.machine, faults);
   const netsim::StepPlace place{.machine = &s.machine,
                                 .layout = &layout,
                                 .seating = &seating,
                                 .program = &s.built.program,
                                 .router = &router,
-                                .faults = &faults,
+                                .faults = &s.faults,
                                 .merge = scene.merge};
   s.network = netsim::lay_out(place);
   if (s.network.unreachable) {
@@ -137,6 +192,7 @@ Result<StepSimulation> simulate_step(const catalog::Catalog& catalog, const step
   s.result = netsim::run_step(s.built.program, s.network.loads, {scene.most_spans});
   s.closed_step = estimate.step_time.raw();
   compare_transfers(s);
+  explain_exposed(s);
   measure_links(place, s);
   return s;
 }

@@ -1,7 +1,7 @@
 // `simulate step`: a planned step on the wires of its system, beside what the closed form says.
 #pragma once
 
-#include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,20 +11,22 @@
 #include "tightrope/network_study/step_builder.h"
 #include "tightrope/step/context.h"
 #include "tightrope/step/estimate.h"
-#include "tightrope/topology/machine.h"
+#include "tightrope/topology/placement.h"
 
 namespace tightrope::network_study {
 
-/// How the machine differs from the one that the plan assumes.
+/// How the machine and the seats differ from those that the plan assumes.
 struct StepScene {
-  topology::MachineOptions machine;  ///< units 0: as many as the ranks need
-  std::vector<std::string> faults;   ///< as topology::read_fault reads them
-  int dead_links = 0;                ///< so many scale-up or NIC links at random
-  std::uint64_t seed = 1;            ///< of the random ones
-  std::array<netsim::Layout::Digit, 4> order{};  ///< of ranks, innermost first; used when `ordered`
-  bool ordered = false;
-  bool merge = true;            ///< false: without symmetry
-  std::size_t most_spans = 0;   ///< for timelines
+  topology::MachineOptions machine;  ///< units 0: as many as the ranks need, and `spare_units`
+  int spare_units = 0;
+  std::vector<std::string> faults;  ///< as topology::read_fault reads them
+  int dead_links = 0;               ///< so many links inside units or to their NICs, at random
+  std::uint64_t seed = 1;           ///< of the random ones
+  std::optional<topology::AxisOrder> order;  ///< absent: order_of(mapping)
+  topology::Walk walk = topology::Walk::rows;
+  int chips_per_unit = 0;      ///< the others are spares; 0: all that hold whole tp groups
+  bool merge = true;           ///< false: without symmetry
+  std::size_t most_spans = 0;  ///< for timelines
 };
 
 /// One transfer of the program: what the closed form and the network take for it alone.
@@ -47,19 +49,32 @@ struct LinkReport {
   std::uint32_t link = 0;  ///< in the unit
 };
 
+/// Visible communication of one dimension on the stage with the most work, seconds a step.
+struct ExposedReport {
+  netsim::Dimension over = netsim::Dimension::tp;
+  double closed = 0;    ///< the closed form's transfer times
+  double topology = 0;  ///< more or less of it because of the links that the transfers take alone
+  double sharing = 0;   ///< more because transfers meet on links
+};
+
 struct StepSimulation {
   topology::Machine machine;
+  topology::Faults faults;
+  topology::Placement placement;
+  topology::PlacementSpec spec;
   BuiltStep built;
   netsim::StepNetwork network;
   netsim::StepResult result;
+  int busiest = 0;                        ///< process with the most work
+  std::vector<ExposedReport> exposed;     ///< of its stage; dimensions that it uses
   std::vector<TransferReport> transfers;  ///< largest difference first
   std::vector<LinkReport> links;
   std::vector<std::vector<double>> unit_use;  ///< [unit class][link]: share of the step
   double closed_step = 0;                     ///< seconds, the closed form
 };
 
-/// Runs the step of a feasible estimate. Errors: those of topology::machine_of; unsupported when
-/// ranks do not fill whole chips.
+/// Runs the step of an estimate whose mapping divides. Errors: those of topology::machine_of and
+/// read_fault; unsupported when ranks cannot be placed or reach each other, with the reason.
 [[nodiscard]] Result<StepSimulation> simulate_step(const catalog::Catalog& catalog,
                                                    const step::Context& context,
                                                    const step::Estimate& estimate,

@@ -407,16 +407,20 @@ class Builder {
 }  // namespace
 
 Layout::Sizes layout_of(const step::Mapping& m) {
-  using Digit = Layout::Digit;
-  Layout::Sizes sizes{.tp = m.tp, .cp = m.cp, .dp = m.dp, .pp = m.pp, .ep = m.ep, .etp = m.etp};
-  std::vector<Digit> near, far;
-  (m.tp_scaleout ? far : near).push_back(Digit::tp);
-  near.push_back(Digit::cp);
-  (m.dp_scaleout ? far : near).push_back(Digit::dp);
-  (m.pp_scaleout && !far.empty() ? far : near).push_back(Digit::pp);
+  return {.tp = m.tp, .cp = m.cp, .dp = m.dp, .pp = m.pp, .ep = m.ep, .etp = m.etp};
+}
+
+topology::AxisOrder order_of(const step::Mapping& m) {
+  using topology::Axis;
+  std::vector<Axis> near, far;
+  (m.tp_scaleout ? far : near).push_back(Axis::tp);
+  near.push_back(Axis::cp);
+  (m.dp_scaleout ? far : near).push_back(Axis::dp);
+  (m.pp_scaleout && !far.empty() ? far : near).push_back(Axis::pp);
   near.insert(near.end(), far.begin(), far.end());
-  std::copy(near.begin(), near.end(), sizes.order.begin());
-  return sizes;
+  topology::AxisOrder order{};
+  std::copy(near.begin(), near.end(), order.begin());
+  return order;
 }
 
 BuiltStep build_step(const step::Context& context, const step::Estimate& estimate,

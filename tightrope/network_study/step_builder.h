@@ -7,13 +7,14 @@
 #include "tightrope/netsim/step_program.h"
 #include "tightrope/netsim/unit_classes.h"
 #include "tightrope/step/estimate.h"
-#include "tightrope/topology/machine.h"
+#include "tightrope/topology/placement.h"
 
 namespace tightrope::network_study {
 
-/// Ranks of a mapping in the order that the closed form assumes: tensor parallel innermost, then
-/// context, data and pipeline parallel; dimensions forced onto the NICs outermost.
 [[nodiscard]] netsim::Layout::Sizes layout_of(const step::Mapping& mapping);
+/// Where the closed form assumes the ranks: tensor parallel innermost, then context, data and
+/// pipeline parallel; dimensions forced onto the NICs outermost.
+[[nodiscard]] topology::AxisOrder order_of(const step::Mapping& mapping);
 
 struct BuiltStep {
   netsim::StepProgram program;

@@ -69,10 +69,24 @@ Layout torus_layout(const Machine& m, double top) {
   return layout;
 }
 
-/// How a link of the first unit is drawn.
+// From idle to full, readable in grey too.
+constexpr std::array<std::string_view, 6> heat = {"#d9dee5", "#fbe09a", "#f7b14b",
+                                                  "#e8702a", "#bf3a1d", "#6f1414"};
+std::size_t heat_level(double use) {
+  return std::min(heat.size() - 1, static_cast<std::size_t>(use * heat.size()));
+}
+
+/// What is left of a link of the drawn unit.
+double factor_of(const TopologyView& view, std::uint32_t id) {
+  const auto unit = static_cast<std::uint32_t>(view.unit);
+  return view.router->factor(unit * view.router->machine().unit_links() + id);
+}
+
+/// How a link of the drawn unit is drawn.
 Stroke stroke_of(const TopologyView& view, std::uint32_t id, const Link& link) {
-  const double factor = view.router->factor(id);
+  const double factor = factor_of(view, id);
   if (factor == 0.0) return {red, 2.4, 1.0, "3 3"};
+  if (!view.use.empty()) return {heat[heat_level(view.use[id])], factor < 1.0 ? 3.4 : 2.6, 1.0, {}};
   Stroke stroke{colour_of(link.kind), 1.6, 0.85, {}};
   if (factor < 1.0) stroke = {orange, 2.4, 1.0, "7 3"};
   return stroke;
@@ -89,7 +103,7 @@ void draw_torus_links(const TopologyView& view, const Layout& layout, bool at_fa
     const auto d = static_cast<std::size_t>(link.kind);
     const auto from = m.unit.position(static_cast<int>(link.from));
     const auto to = m.unit.position(static_cast<int>(link.to));
-    const bool bad = view.router->factor(id) < 1.0;
+    const bool bad = factor_of(view, id) < 1.0;
     if (bad != at_fault) continue;
     // The way back is drawn with the way there, unless it alone is at fault.
     const bool back = to[d] == (from[d] + e[d] - 1) % e[d] && e[d] > 2;
@@ -103,7 +117,7 @@ void draw_torus_links(const TopologyView& view, const Layout& layout, bool at_fa
       svg.line(a, b, stroke);
       continue;
     }
-    if (!bad) stroke.opacity = 0.5;
+    if (!bad && view.use.empty()) stroke.opacity = 0.5;
     const Point middle = {(a.x + b.x) / 2, (a.y + b.y) / 2};
     if (d == 0) {
       svg.curve(a, {middle.x, middle.y + std::max(14.0, layout.radius * 2.6)}, b, stroke);
@@ -121,14 +135,14 @@ void draw_ring_links(const TopologyView& view, const Layout& layout, bool at_fau
   const bool mesh = m.unit.spec().shape == UnitShape::mesh;
   for (std::uint32_t id = 0; id < links.size(); ++id) {
     const Link& link = links[id];
-    const bool bad = view.router->factor(id) < 1.0;
+    const bool bad = factor_of(view, id) < 1.0;
     if (bad != at_fault) continue;
     if (!bad && (mesh ? link.from > link.to : link.kind == LinkKind::switch_down)) continue;
     const auto chips = static_cast<std::uint32_t>(m.unit.chips());
     const Point a = link.from < chips ? layout.chips[link.from] : layout.centre;
     const Point b = link.to < chips ? layout.chips[link.to] : layout.centre;
     Stroke stroke = stroke_of(view, id, link);
-    if (!bad) stroke.opacity = 0.55;
+    if (!bad && view.use.empty()) stroke.opacity = 0.55;
     if (!bad && m.unit.chips() > 32) stroke.width = 1.0;
     if (bad) svg.line(a, b, {"#ffffff", 3.0});
     svg.line(a, b, stroke);
@@ -169,7 +183,7 @@ void draw_chips(const TopologyView& view, const Layout& layout, Svg& svg) {
     const double r = layout.radius;
     const int tint = stage[at] >= 0 ? stage[at] : chip / m.chips_per_node;
     const bool spare = stage[at] == -1;
-    const bool alive = view.router->chip_alive(chip);
+    const bool alive = view.router->chip_alive(view.unit * m.unit.chips() + chip);
     svg.circle(p, r,
                spare || !alive ? "#ffffff" : tints[static_cast<std::size_t>(tint) % tints.size()],
                {alive ? dark : red, 1.1, 1.0, spare && alive ? "2 2" : ""});
@@ -189,6 +203,21 @@ struct Entry {
   std::string words;
 };
 
+// What the colours of a heat map mean; returns the foot of it.
+double draw_heat_scale(Point at, Svg& svg) {
+  constexpr double step = 44;
+  for (std::size_t i = 0; i < heat.size(); ++i) {
+    const double x = at.x + step * static_cast<double>(i);
+    svg.box({x, at.y}, {step, 12}, 0, heat[i], {"#ffffff", 1.0});
+    svg.text({x, at.y + 26}, fmt::format("{:.0f}", 100.0 * static_cast<double>(i) / heat.size()),
+             {.size = 10.5, .colour = "#666666", .anchor = Svg::Anchor::middle});
+  }
+  svg.text({at.x + step * heat.size(), at.y + 26}, "100 %",
+           {.size = 10.5, .colour = "#666666", .anchor = Svg::Anchor::middle});
+  svg.text({at.x, at.y + 46}, "of the step in which a link carries bytes", {.size = 12.5});
+  return at.y + 50;
+}
+
 void draw_legend(const TopologyView& view, double top, Svg& svg) {
   const Machine& m = view.router->machine();
   std::vector<Entry> entries;
@@ -205,7 +234,12 @@ void draw_legend(const TopologyView& view, double top, Svg& svg) {
   if (!faults.degraded.empty()) entries.push_back({orange, "7 3", "degraded"});
   double y = top + 30;
   const double x = page_width - margin - 340;
-  svg.text({x, y}, "One unit", {.size = 15, .colour = dark, .bold = true});
+  svg.text({x, y}, view.use.empty() ? std::string("One unit") : fmt::format("Unit {}", view.unit),
+           {.size = 15, .colour = dark, .bold = true});
+  if (!view.use.empty()) {
+    y = draw_heat_scale({x, y + 14}, svg);
+    entries.clear();
+  }
   for (const Entry& entry : entries) {
     y += 24;
     svg.line({x, y - 4}, {x + 34, y - 4}, {entry.colour, 2.4, 1.0, entry.dashes});
