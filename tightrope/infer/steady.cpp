@@ -176,6 +176,16 @@ Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, const Arrivals
   return r;
 }
 
+/// What clients that all start at once add to the mean: they queue for their prompts, of which an
+/// iteration takes as many as the budget does.
+Seconds first_wave(const Iterations& work, const Load& load, const SteadyLimits& limits,
+                   double held) {
+  if (!(load.waves > 0)) return {};
+  const double prompt = work.uncached();
+  const double size = std::min(held * prompt, limits.token_budget);
+  return work.alone(size).time * ((held - 1.0) * prompt / size * 0.5 / load.waves);
+}
+
 }  // namespace
 
 Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits& limits) {
@@ -217,13 +227,12 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   s.prefill_alone = r.prefill_alone;
   s.prefill_queue = r.queue;
   s.prefill_share = r.load;
-  Seconds wave{};
-  if (load.waves > 0) wave = r.prefill_alone * (0.5 * (held - 1.0) / load.waves);
   // A benchmark's client sends when its last request ends, as an iteration does; others come while
   // one runs.
   const Seconds residual = r.iteration.time * (load.waves > 0 ? 0.0 : 0.5);
   const Seconds service = residual + first;
-  s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service + wave;
+  s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service +
+           first_wave(work, load, limits, held);
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
   s.request_rate = held / in_place.raw();
   // Those that hold a place but wait for their turn in the budget: as Little's law has it.
