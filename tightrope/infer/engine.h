@@ -30,6 +30,7 @@ struct Engine {
   double reserve_gib = 2;           ///< device memory beside weights, cache and activations
   double memory_share = 0.9;        ///< of the device's memory that the engine may fill
   double token_budget = 8192;       ///< tokens of one iteration, at most
+  double poll_steps = 1;            ///< decoding steps between two looks at the queue, when told so
   double most_sequences = 1e6;      ///< under way at once, a data-parallel group
   bool mixes_prefill = true;        ///< prefill chunks and decodes share an iteration
   bool shares_free_memory = false;  ///< memory_share is of what weights and activations leave
@@ -51,6 +52,9 @@ struct ChipHabits {
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double decode_kernel_us = 6;      ///< one decoding attention, whatever its size
   double latent_read_share = 0.75;  ///< of HBM bandwidth, MLA's latent attention
+  /// Time of routed experts' products, where arithmetic bounds them, against the kernel tables:
+  /// few rows an expert, and their number uneven, fill tiles badly.
+  double expert_math = 1;
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double reduce_us = 5;  ///< an all-reduce inside a node, whatever its size
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key

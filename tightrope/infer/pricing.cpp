@@ -136,6 +136,10 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
   const double groups = std::clamp(spread.active / ep, 1.0, part.experts / ep);
   const double rows = tokens * part.experts_per_token / ep * spread.busiest;
   const WeightFormat& f = context_.numerics.feed;
+  const bool blocks = f.scaling == formula::Scaling::block;
+  const FlopsPerSecond reached =
+      kernels_.peak[f.product] *
+      (blocks ? kernels_.gemm_block : kernels_.gemm)[f.product].peak_share;
   Spent sum;
   for (const Gemm& g : part.work.gemms) {
     if (g.role != GemmRole::expert) continue;
@@ -147,7 +151,9 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
     s.dtype = f.product;
     s.scaling = f.scaling;
     s.weight_element = f.weight_bytes;
-    const Spent t = spent(formula::gemm(s, kernels_)) * context_.engine.expert_share;
+    const KernelTime kernel = formula::gemm(s, kernels_);
+    Spent t = spent(kernel) * context_.engine.expert_share;
+    t.time = max(t.time, kernel.flops / reached * context_.habits.expert_math);
     note(items, g.name, "gemm", t.time, part.layers);
     sum += t;
   }

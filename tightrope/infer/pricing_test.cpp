@@ -132,5 +132,17 @@ TEST(Memory, WhatDoesNotDivideSaysSo) {
   EXPECT_EQ(why_not(context, {.tp = 8, .dp = 3, .ep = 24}), "256 experts do not divide by ep 24");
 }
 
+// Routed experts' products fill tiles badly: where arithmetic bounds them they take longer, and
+// nowhere else.
+TEST(Pricing, ExpertsPayForTilesOnlyWhereArithmeticBinds) {
+  Context context = test_context("gpt-oss-120b", "h100", "mxfp4");
+  const auto time = [&](double tokens) { return Pricing(context, {.tp = 1}).tokens(tokens).time; };
+  context.habits.expert_math = 1;
+  const Seconds few = time(1), many = time(8192);
+  context.habits.expert_math = 3;
+  EXPECT_EQ(time(1), few);
+  EXPECT_GT(time(8192), many * 1.2);
+}
+
 }  // namespace
 }  // namespace tightrope::infer

@@ -88,40 +88,102 @@ double held_at_once(const Load& load, const SteadyLimits& limits) {
 
 struct Rhythm {
   Spent iteration;          // mean
-  Spent with_chunk;         // of one that carries a chunk
-  Spent alone;              // of one that carries nothing else
+  Seconds first{};          // from a request's first chunk to its first token
+  Seconds queue{};          // mean wait for prompts ahead
+  Seconds poll{};           // mean wait until the scheduler looks for new requests
   double chunks = 0;        // a request
   Seconds prefill_alone{};  // of one request's chunks, nothing else running
-  double lockstep = 0;      // share of requests that queue for their prefill together
+  double load = 0;          // share of what prefills may take that they take
 };
 
-// `last` is the rhythm of the round before: what does not change is kept.
-Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, double decodes, double steps,
-              double spread, const Rhythm& last) {
-  Rhythm r;
-  const double started = decodes / std::max(steps, 1.0);  // requests that start an iteration
-  const double prompt = work.uncached();
-  r.chunks = std::ceil(prompt / work.chunk(decodes));
-  const double tokens = started * prompt;
-  const double carried = std::min(1.0, started * r.chunks);
-  const double size = carried > 0 ? tokens / carried : prompt / r.chunks;
-  r.alone = r.chunks == last.chunks ? last.alone : work.mixed(0, prompt / r.chunks);
-  const Spent& alone = r.alone;
-  r.prefill_alone = alone.time * r.chunks;
-  const Spent plain = work.decode(decodes);
-  if (limits.mixes_prefill) {
-    r.with_chunk = work.mixed(decodes, size);
-    r.iteration = plain * (1.0 - carried) + r.with_chunk * carried;
-  } else {
-    // Prefills stop all decodes, so that requests which start together also end together. Their
-    // next prefills queue, as far as lengths do not spread them; those early wait for those late.
-    r.with_chunk = alone;
-    const double queue = decodes * r.prefill_alone.raw();
-    const double window = spread * steps * plain.time.raw();
-    r.lockstep = queue > window ? 1.0 - window / queue : 0.0;
-    r.iteration = plain + alone * (started * r.chunks * (1.0 - 0.5 * r.lockstep));
+// Requests come where others end, so at the end of an iteration, `started` of them on average.
+struct Arrivals {
+  double held = 1, decodes = 0, steps = 0;
+  double spread = 0, waves = 0;
+  [[nodiscard]] double started() const { return decodes / std::max(steps, 1.0); }
+  /// The share of arrivals that are not one's own: a request never meets itself.
+  [[nodiscard]] double others() const { return std::max(0.0, 1.0 - 1.0 / held); }
+
+  // How much denser than evenly requests come where all that start together also end together. A
+  // benchmark's clients start at once. With lengths that vary little the next wave comes within a
+  // window of the cycle, the one after in a wider one: each adds its variance.
+  [[nodiscard]] double crowding() const {
+    const int later = static_cast<int>(waves) - 1;
+    if (later < 1) return 1.0;
+    const double own = spread / (1.0 - 0.5 * spread), least = 1.0 / std::max(1.0, steps);
+    double sum = 0;
+    for (int j = 1; j <= later; ++j) {
+      sum += 1.0 / std::min(1.0, std::sqrt(least * least + own * own * j));
+    }
+    return sum / later;
   }
+};
+
+// Prompts share iterations with decodes, as many as the budget takes: one that comes meets as many
+// others in its iteration as come in one, or while the scheduler waits for more.
+void mix(Rhythm& r, const Iterations& work, const SteadyLimits& limits, const Arrivals& at) {
+  const double prompt = work.uncached(), room = work.chunk(at.decodes);
+  r.chunks = std::ceil(prompt / room);
+  const double own = prompt / r.chunks, beside = at.started() * at.others() * prompt;
+  // The first to come waits for all of these steps or until the budget is full, others for less.
+  const double held_steps = limits.poll_steps - 1.0;
+  const double hold = at.held > 1 ? std::min(held_steps, room / std::max(beside, 1e-9)) : 0.0;
+  const double meet = at.started() * at.others() * hold;
+  const double size = std::min(std::max(room, own), own + beside * (1.0 + hold));
+  const Spent plain = work.decode(at.decodes), with = work.mixed(at.decodes, size);
+  const double carried = std::min(1.0, beside / size);
+  r.iteration = plain * (1.0 - carried) + with * carried;
+  r.first = with.time * r.chunks;
+  r.poll = plain.time * (hold * (1.0 + 0.5 * meet) / (1.0 + meet));
+  // Iterations are the clock and the budget the server: M/D/1 in them.
+  const double share = prompt / room;
+  r.load = std::min(0.95, at.started() * share);
+  const double wait = std::min(0.5 * at.held, 0.5 * r.load / (1.0 - r.load) * at.others());
+  r.queue = with.time * (wait * share);
+}
+
+// Prompts stop all decodes: all that came since the scheduler looked run together, in as many
+// iterations as the budget asks for.
+void stop(Rhythm& r, const Iterations& work, const SteadyLimits& limits, const Arrivals& at) {
+  const double prompt = work.uncached(), budget = limits.token_budget;
+  r.chunks = std::ceil(prompt / budget);
+  const Spent plain = work.decode(at.decodes);
+  const double came = at.started() * at.others() * at.crowding() * limits.poll_steps;
+  const double together = std::min(at.held, 1.0 + came);
+  const double tokens = together * prompt, size = std::min(tokens, budget);
+  const Spent burst = work.alone(size) * (tokens / size);
+  // A sequence waits for the bursts of others, and for the rest of its own.
+  const double rest = 0.5 * (1.0 - size / tokens);
+  const double bursts = (at.held / together - 1.0 + rest) / std::max(1.0, at.steps);
+  r.iteration = plain + burst * bursts;
+  r.first = burst.time * (1.0 - rest);
+  r.poll = plain.time * (0.5 * (limits.poll_steps - 1.0) * std::min(1.0, at.held - 1.0));
+  r.load = std::min(0.95, bursts * burst.time.raw() / r.iteration.time.raw());
+}
+
+// `last` is the rhythm of the round before: what does not change is kept.
+Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, const Arrivals& at,
+              const Rhythm& last) {
+  Rhythm r;
+  if (limits.mixes_prefill) {
+    mix(r, work, limits, at);
+  } else {
+    stop(r, work, limits, at);
+  }
+  r.prefill_alone = r.chunks == last.chunks
+                        ? last.prefill_alone
+                        : work.mixed(0, work.uncached() / r.chunks).time * r.chunks;
   return r;
+}
+
+/// What clients that all start at once add to the mean: they queue for their prompts, of which an
+/// iteration takes as many as the budget does.
+Seconds first_wave(const Iterations& work, const Load& load, const SteadyLimits& limits,
+                   double held) {
+  if (!(load.waves > 0)) return {};
+  const double prompt = work.uncached();
+  const double size = std::min(held * prompt, limits.token_budget);
+  return work.alone(size).time * ((held - 1.0) * prompt / size * 0.5 / load.waves);
 }
 
 }  // namespace
@@ -141,8 +203,8 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   constexpr double near = 1e-4;
   double low = 0, high = held, before = 0, gap_before = 0;
   for (int i = 0; i < rounds; ++i) {
-    r = rhythm(work, limits, decodes, steps, load.spread, r);
-    first = r.with_chunk.time * r.chunks + r.prefill_alone * (0.5 * r.lockstep * held);
+    r = rhythm(work, limits, {held, decodes, steps, load.spread, load.waves}, r);
+    first = r.poll + r.queue + r.first;
     const double decoding = steps * r.iteration.time.raw();
     const double free = held * decoding / (decoding + first.raw());
     const double target = std::max(std::min(free, most), 1e-3);
@@ -162,18 +224,15 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   s.iteration = r.iteration.time;
   s.decoding = decodes;
   s.tpot = r.iteration.time / accepted;
-  // A request comes while an iteration runs; of those ahead of it in the queue, on average half.
-  const double started = decodes / std::max(steps, 1.0);
-  const double load_share = std::min(0.95, started * r.chunks * r.prefill_alone.raw() / r.chunks /
-                                               std::max(r.iteration.time.raw(), 1e-12));
-  const Seconds queue = r.prefill_alone * (0.5 * load_share / (1.0 - load_share));
   s.prefill_alone = r.prefill_alone;
-  s.prefill_queue = min(queue, r.prefill_alone * (0.5 * held));
-  s.prefill_share = load_share;
-  Seconds wave{};
-  if (load.waves > 0) wave = r.prefill_alone * (0.5 * (held - 1.0) / load.waves);
-  const Seconds service = r.iteration.time * 0.5 + first + s.prefill_queue;
-  s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service + wave;
+  s.prefill_queue = r.queue;
+  s.prefill_share = r.load;
+  // A benchmark's client sends when its last request ends, as an iteration does; others come while
+  // one runs.
+  const Seconds residual = r.iteration.time * (load.waves > 0 ? 0.0 : 0.5);
+  const Seconds service = residual + first;
+  s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service +
+           first_wave(work, load, limits, held);
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
   s.request_rate = held / in_place.raw();
   // Those that hold a place but wait for their turn in the budget: as Little's law has it.
@@ -183,7 +242,7 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   s.waiting = load.concurrency - held;
   if (s.waiting > 0) s.ttft += Seconds(s.waiting / s.request_rate);
   constexpr double late = 3.605;  // ln 100 means, of which the mean counts one
-  s.late_ttft = s.ttft + r.iteration.time * 0.5 + queue * late;
+  s.late_ttft = s.ttft + r.iteration.time * 0.5 + r.queue * late;
   s.e2e = s.ttft + s.tpot * std::max(0.0, load.output - 1.0);
   s.busy_share = r.iteration.busy / r.iteration.time;
   const double iterations_a_request = in_place.raw() / held / r.iteration.time.raw();

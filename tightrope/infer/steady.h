@@ -26,6 +26,8 @@ struct SteadyLimits {
   double token_budget = 8192;  ///< of one iteration, over the replica
   bool mixes_prefill = true;
   bool reserves_output = false;  ///< a sequence needs room for all it will write when it starts
+  double poll_steps = 1;         ///< decoding steps between two looks at the queue, where prefills
+                                 ///< stop decodes (SGLang's scheduler_recv_interval)
   bool buckets_cache = false;    ///< static_loop: attention reads to the next power of two
 };
 
@@ -52,8 +54,9 @@ struct Steady {
 /// What: a replica in which `concurrency` clients each send the next request when the last is done.
 /// Formula: B sequences decode, B/S requests prefill an iteration (S = (output-1)/accepted), f of
 ///   the iterations carry a chunk of p tokens; iteration = t(B) + f (t(B + p) - t(B)), or t(B) +
-///   B/S n t(p) where chunks run alone; tpot = iteration / accepted; ttft = request_ms + residual
-///   + n t(B + p) + queue; B + those that prefill = concurrency, as far as the cache holds them
+///   t(q) (concurrency/m - 1)/S where the m prompts that came together, q tokens, run alone; tpot =
+///   iteration / accepted; ttft = request_ms + residual + hold + n t(B + p) + queue; hold = half of
+///   poll_steps t(B); B + those that prefill = concurrency, as far as the cache holds them
 /// Source: derived: flow balance (Little) over the iterations of continuous batching.
 /// Valid: lengths >= 1; concurrency > 0. Means only: tails and bursts are the simulator's.
 /// Checked by: Steady.Laws

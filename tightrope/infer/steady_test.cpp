@@ -54,13 +54,45 @@ TEST(Steady, TheCacheBoundsHowManyRun) {
 TEST(Steady, EqualLengthsQueueWherePrefillStopsDecode) {
   const Context context = test_context("llama3-70b", "h100", "fp8");
   const Pricing pricing(context, {.tp = 8});
-  Load load{.input = 4096, .output = 128, .concurrency = 32, .spread = 0.0};
+  Load load{.input = 4096, .output = 128, .concurrency = 32, .spread = 0.0, .waves = 10};
   const SteadyLimits alone{.mixes_prefill = false};
   const Steady equal = closed_loop(pricing, load, alone);
   load.spread = 1.0;
   const Steady spread = closed_loop(pricing, load, alone);
   EXPECT_GT(equal.ttft, spread.ttft);
   EXPECT_LT(equal.tpot, spread.tpot);
+}
+
+// A scheduler that looks at its queue every so many steps lets requests wait for half of them, and
+// then prefills together who came meanwhile.
+TEST(Steady, ASchedulerThatLooksSeldomServesLater) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  Load load{.input = 1024, .output = 1024, .concurrency = 32, .spread = 0.2, .waves = 10};
+  const SteadyLimits always{.token_budget = 32768, .mixes_prefill = false};
+  SteadyLimits seldom = always;
+  seldom.poll_steps = 30;
+  const Steady at_once = closed_loop(pricing, load, always);
+  const Steady late = closed_loop(pricing, load, seldom);
+  const Seconds plain = late.tpot;
+  EXPECT_GT(late.ttft - at_once.ttft, plain * 10.0);
+  EXPECT_LT(late.ttft - at_once.ttft, plain * 30.0);
+  EXPECT_LE(late.tpot, at_once.tpot) << "fewer, fuller prefills stop decodes";
+  // Alone there is nobody to step.
+  load.concurrency = 1;
+  EXPECT_EQ(closed_loop(pricing, load, seldom).ttft, closed_loop(pricing, load, always).ttft);
+}
+
+// A request alone is never slowed by prompts of others.
+TEST(Steady, OneClientDecodesUndisturbed) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  const Load load{.input = 8192, .output = 64, .concurrency = 1};
+  for (const bool mixes : {true, false}) {
+    const Steady s = closed_loop(pricing, load, {.mixes_prefill = mixes});
+    const DecodeWork alone = decode_work(pricing, load, s.decoding);
+    EXPECT_NEAR(s.tpot / alone.tpot, 1.0, 1e-9) << mixes;
+  }
 }
 
 TEST(Steady, DisaggregationLaws) {

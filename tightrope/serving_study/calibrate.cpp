@@ -34,6 +34,7 @@ constexpr Knob chip_knobs[] = {
     {"reduce_us", 1, 80},
     {"peer_us", 1, 80},
     {"decode_head_ns", 0, 40},
+    {"expert_math", 1, 6},
 };
 
 // How much a member of a family is drawn to it: in rows, and what counts as near zero.

@@ -26,6 +26,12 @@ infer::Load load_of(const ServingRow& row) {
           .requests = row.requests};
 }
 
+/// What the row's engine was told.
+void tell(infer::Engine& engine, const ServingRow& row) {
+  if (row.token_budget > 0) engine.token_budget = row.token_budget;
+  if (row.poll_steps > 0) engine.poll_steps = row.poll_steps;
+}
+
 /// Takes the deployment that a row leaves open, and counts its replicas.
 Result<void> choose_deployment(ServingCase& c, const ServingRow& row) {
   if (row.mapping_unsaid) {
@@ -73,6 +79,7 @@ Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catal
   c.chip = chip->name;
   c.architecture = chip->architecture;
   TR_TRY(c.context, infer::make_context(request, *system, catalog, calibration));
+  tell(c.context.engine, row);
   if (row.disaggregated) {
     request.drafts = 0;
     TR_TRY(c.prefill_context, infer::make_context(request, *system, catalog, calibration));
@@ -132,7 +139,7 @@ void idealise(infer::Context& c) {
   k.attention_forward = {.peak_share = 1.0, .q_half = 0, .softmax = Flops(0.0)};
   c.engine.step_us = c.engine.sequence_us = c.engine.request_ms = c.engine.prefill_kernel_us = 0;
   c.engine.kernel_share = c.engine.expert_share = 1;
-  c.habits.decode_read_share = c.habits.latent_read_share = 1.0;
+  c.habits.decode_read_share = c.habits.latent_read_share = c.habits.expert_math = 1.0;
   c.habits.decode_head_ns = c.habits.decode_kernel_us = c.habits.reduce_us = c.habits.peer_us = 0;
   c.expert_skew = 0;
   for (formula::LinkModel* link : {&c.fabric.scaleup, &c.fabric.scaleout}) {
@@ -163,6 +170,7 @@ std::vector<ServingCase> make_cases(const ServingTable& table, const catalog::Ca
 void retune(ServingCase& c, const ServingRow& row, const infer::ServingTuning& tuning) {
   for (infer::Context* context : {&c.context, &c.prefill_context}) {
     if (auto engine = tuning.engine(row.stack)) context->engine = *engine;
+    tell(context->engine, row);
     context->habits = tuning.chip(c.architecture);
     context->expert_skew = tuning.expert_skew;
     context->speculation = infer::speculation(context->speculation.drafts, tuning);

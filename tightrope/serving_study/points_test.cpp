@@ -18,7 +18,8 @@ constexpr const char* header =
 constexpr const char* rows =
     "a,dump; silicon_concurrency=16; measured=2026-02-03T00,vllm,0.15.1,meta-llama/Llama-3.1-70B,"
     "h100_sxm,fp8,agg,1024,512,fp8,fp8,16,8,1,1,8,1,,,,,,,,,,,,,,,100,10\n"
-    "b,dump; silicon_concurrency=64,trtllm,1.2.0rc6.post3,deepseek-ai/DeepSeek-R1,b200_sxm,fp8,agg,"
+    "b,dump; silicon_concurrency=64; measured=2026-01-14T22:26:18Z,trtllm,1.1.0rc2.post2,"
+    "deepseek-ai/DeepSeek-R1,h200_sxm,fp8,agg,"
     "1024,1024,fp8,fp8,64,64,1,1,8,8,,,,,,,,,,,,,,,200,12\n"
     "c,dump; "
     "silicon_concurrency=512,sglang,0.5.8,deepseek-ai/DeepSeek-R1,gb200,fp8,disagg,1024,1024,"
@@ -50,10 +51,40 @@ TEST(ServingRows, WhatRowsLeaveUnsaidComesFromTheBenchmark) {
   const ServingTable t = table();
   EXPECT_EQ(t.rows[0].stack, "vllm-2026");
   EXPECT_EQ(t.rows[0].drafts, 0);
-  EXPECT_EQ(t.rows[1].drafts, 3) << "NVIDIA's container for multi-token prediction";
-  EXPECT_EQ(t.rows[1].numerics, "fp8-block") << "DeepSeek's own checkpoint";
+  EXPECT_EQ(t.rows[1].drafts, 3) << "the day's configurations with multi-token prediction";
+  EXPECT_EQ(t.rows[1].numerics, "fp8-block+kv8") << "DeepSeek's own checkpoint, a narrow cache";
   EXPECT_EQ(t.rows[2].drafts, 0);
   EXPECT_EQ(t.rows[4].unclear, "lengths or concurrency are not said");
+}
+
+constexpr const char* disaggregated =
+    ",sglang,0.5.8.post1,deepseek-ai/DeepSeek-R1,b200_sxm,fp8,disagg,1024,1024,fp8,fp8_block,"
+    ",,,,,,,,8,1,1,1,8,,,8,1,1,1,8,300,9\n";
+
+// A run is completed from what was configured when it was measured; where that is not one thing,
+// it is not guessed.
+TEST(ServingRows, WorkersAndDraftsComeFromTheConfigurationsOfTheTime) {
+  const auto row = [](const std::string& source) {
+    Result<ServingTable> t =
+        parse_serving_table(std::string(header) + "e," + source + disaggregated, "t.csv");
+    EXPECT_TRUE(t.has_value());
+    return t->rows[0];
+  };
+  const std::string clients = "silicon_concurrency=16; measured=";
+  const ServingRow with = row("dump; " + clients + "2026-02-13T19:05:38Z");
+  EXPECT_TRUE(with.unclear.empty()) << with.unclear;
+  EXPECT_EQ(with.drafts, 2);
+  EXPECT_EQ(with.prefill_workers, 1);
+  EXPECT_EQ(with.decode_workers, 3);
+  EXPECT_EQ(with.deployment, (infer::Deployment{.tp = 8, .ep = 8}));
+  const ServingRow either = row("dump; " + clients + "2026-03-18T00:00:00Z");
+  EXPECT_NE(either.unclear.find("with drafts and without"), std::string::npos) << either.unclear;
+  const ServingRow none = row("db-dump/2026-04-27; " + clients + "2026-03-18T00:00:00Z");
+  EXPECT_TRUE(none.unclear.empty()) << none.unclear;
+  EXPECT_EQ(none.drafts, 0);
+  const ServingRow unknown = row("dump; " + clients + "2020-01-01");
+  EXPECT_TRUE(unknown.unclear.empty());
+  EXPECT_EQ(unknown.decode_workers, 1) << "as the row has it";
 }
 
 TEST(ServingRows, ARunInTwoDumpsCountsOnce) {

@@ -8,6 +8,7 @@
 
 #include "tightrope/core/csv.h"
 #include "tightrope/core/hash.h"
+#include "tightrope/serving_study/published.h"
 #include "tightrope/serving_study/rows_forms.h"
 #include "tightrope/serving_study/unsaid.h"
 
@@ -87,12 +88,45 @@ class PointReader {
     }
     TR_TRY(r.concurrency, concurrency(at, from, r));
     r.stack = fmt::format("{}-{}", r.engine, unsaid_year(r));
-    r.drafts = unsaid_drafts(r);
+    complete_published(r, columns(at, from, r));
+    schedule(r);
     judge(r);
     return r;
   }
 
  private:
+  PublishedColumns columns(std::size_t at, const std::string& from, const ServingRow& r) const {
+    const auto ranks = [&](const std::string& prefix) {
+      const auto number = [&](const std::string& key) {
+        return table_.number(at, prefix + key, 1).value_or(1);
+      };
+      return number("tp_size") * number("attention_dp_size");
+    };
+    PublishedColumns c;
+    c.source = from;
+    c.measured = after(from, "measured=");
+    c.ranks = ranks(r.disaggregated ? "decode_" : "");
+    if (r.disaggregated) {
+      c.prefill_ranks = ranks("prefill_");
+      c.prefill_ep = table_.number(at, "prefill_moe_ep_size", 1).value_or(1);
+      c.workers_said = !table_.at(at, "prefill_num_workers").empty();
+    }
+    return c;
+  }
+
+  static void schedule(ServingRow& r) {
+    if (r.disaggregated) return;
+    const UnsaidSchedule known = unsaid_schedule(r);
+    r.token_budget = known.token_budget;
+    r.poll_steps = known.poll_steps;
+    if (known.whole_prompts) {
+      constexpr double margin = 64;  // that the launch scripts add
+      const double whole = r.input + (1 + r.drafts) * r.concurrency + margin;
+      r.token_budget = std::max(r.token_budget, whole);
+    }
+    if (!known.cache.empty() && !holds(r.numerics, "+")) r.numerics += "+" + known.cache;
+  }
+
   Result<Deployment> deployment(std::size_t at, const std::string& prefix) const {
     TR_TRY(const double tp, table_.number(at, prefix + "tp_size", 1));
     TR_TRY(const double pp, table_.number(at, prefix + "pp_size", 1));

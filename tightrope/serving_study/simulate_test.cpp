@@ -44,6 +44,23 @@ TEST(Simulate, FindsModelsByTheirNames) {
   EXPECT_EQ(none.error().code, ErrorCode::not_found);
 }
 
+// What the closed form says of a pool's only replica.
+infer::Steady closed_form(const SimulateRequest& r, const SimulateResult& told,
+                          const infer::Load& load) {
+  infer::ContextRequest wanted;
+  wanted.model = r.model.model;
+  wanted.engine = r.pools[0].engine.empty() ? "vllm" : r.pools[0].engine;
+  const auto context = infer::make_context(wanted, *facts().find_system("p5.48xlarge"), facts(),
+                                           formula::embedded_calibration());
+  EXPECT_TRUE(context.has_value());
+  const infer::Pricing pricing(*context, {.tp = 8});
+  infer::SteadyLimits limits;
+  limits.token_budget = context->engine.token_budget;
+  limits.mixes_prefill = context->engine.mixes_prefill;
+  limits.cache_tokens = told.fleet.pools[0].memory.tokens;
+  return infer::closed_loop(pricing, load, limits);
+}
+
 // Clients that wait for their answers: the simulator and the closed form price the same iterations,
 // so that their means agree where neither queue nor cache is short.
 TEST(Simulate, AgreesWithTheClosedForm) {
@@ -59,25 +76,41 @@ TEST(Simulate, AgreesWithTheClosedForm) {
     output.min = 128;
     output.max = 384;
     const SimulateResult told = run(r);
-
-    infer::ContextRequest wanted;
-    wanted.model = r.model.model;
-    const auto context = infer::make_context(wanted, *facts().find_system("p5.48xlarge"), facts(),
-                                             formula::embedded_calibration());
-    ASSERT_TRUE(context.has_value());
-    const infer::Pricing pricing(*context, {.tp = 8});
-    infer::Load load;
-    load.input = 1024;
-    load.output = 256;
-    load.concurrency = static_cast<double>(clients);
-    infer::SteadyLimits limits;
-    limits.token_budget = context->engine.token_budget;
-    limits.mixes_prefill = context->engine.mixes_prefill;
-    limits.cache_tokens = told.fleet.pools[0].memory.tokens;
-    const infer::Steady steady = infer::closed_loop(pricing, load, limits);
+    const infer::Load load{
+        .input = 1024, .output = 256, .concurrency = static_cast<double>(clients)};
+    const infer::Steady steady = closed_form(r, told, load);
     EXPECT_NEAR(told.served.tpot.mean / steady.tpot, 1.0, 0.05) << clients;
     EXPECT_NEAR(told.served.ttft.mean / steady.ttft, 1.0, 0.30) << clients;
     EXPECT_NEAR(told.served.requests_per_second / steady.request_rate, 1.0, 0.10) << clients;
+  }
+}
+
+// A benchmark as it is published: all clients at once, ten requests each, lengths of 80 to 100 %.
+TEST(Simulate, BenchmarksAgreeWithTheClosedForm) {
+  for (const std::int64_t clients : {1, 8, 32, 64, 128}) {
+    for (const double input : {1024.0, 8192.0}) {
+      SimulateRequest r = request_of("llama3-70b", "p5.48xlarge", 8);
+      constexpr double waves = 10, output = 1024, least = 0.8, mean = 0.9;
+      r.load.concurrency = clients;
+      r.load.requests = static_cast<std::int64_t>(waves) * clients;
+      r.load.spec = plain_spec({.rate = 1, .input = mean * input, .output = mean * output});
+      const auto spread = [&](traffic::Distribution& d, double longest) {
+        d.shape = traffic::Shape::uniform;
+        d.min = least * longest;
+        d.max = longest;
+      };
+      spread(r.load.spec->input, input);
+      spread(r.load.spec->output, output);
+      const SimulateResult told = run(r);
+      const infer::Load load{.input = mean * input,
+                             .output = mean * output,
+                             .concurrency = static_cast<double>(clients),
+                             .spread = 1.0 - least,
+                             .waves = waves};
+      const infer::Steady steady = closed_form(r, told, load);
+      EXPECT_NEAR(told.served.ttft.mean / steady.ttft, 1.0, 0.15) << clients << " " << input;
+      EXPECT_NEAR(told.served.tpot.mean / steady.tpot, 1.0, 0.05) << clients << " " << input;
+    }
   }
 }
 

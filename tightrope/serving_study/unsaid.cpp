@@ -15,17 +15,19 @@ namespace {
 
 using catalog::TomlNode;
 
+TomlNode embedded_toml(std::string_view name) {
+  for (const EmbeddedFile& file : embedded_calibration()) {
+    if (file.path != name) continue;
+    Result<TomlNode> read = catalog::parse_toml(file.text, "calibration/" + std::string(name));
+    TR_CHECK(read.has_value(), to_string(read.error()));
+    return *std::move(read);
+  }
+  TR_CHECK(false);
+  return TomlNode{};
+}
+
 const TomlNode& published_runs() {
-  static const TomlNode root = [] {
-    for (const EmbeddedFile& file : embedded_calibration()) {
-      if (file.path != "serving_runs.toml") continue;
-      Result<TomlNode> read = catalog::parse_toml(file.text, "calibration/serving_runs.toml");
-      TR_CHECK(read.has_value(), to_string(read.error()));
-      return *std::move(read);
-    }
-    TR_CHECK(false);
-    return TomlNode{};
-  }();
+  static const TomlNode root = embedded_toml("serving_runs.toml");
   return root;
 }
 
@@ -44,28 +46,45 @@ bool matches(const TomlNode& entry, const ServingRow& row) {
     const std::string wanted = text_of(entry, key);
     return wanted.empty() || wanted == value;
   };
+  const auto at_most = [&](std::string_view key, double value) {
+    return entry.find(key) == nullptr || value <= number_of(entry, key);
+  };
   const std::string version = text_of(entry, "version"), chip = text_of(entry, "chip");
   const std::string from = text_of(entry, "from"), to = text_of(entry, "to");
+  const std::string source = text_of(entry, "table");
   const double tp = number_of(entry, "tp");
   return is("model", row.model) && is("engine", row.engine) && is("numerics", row.numerics) &&
          row.version.find(version) != std::string::npos &&
          row.chip.find(chip) != std::string::npos && (from.empty() || row.date >= from) &&
          (to.empty() || row.date <= to) && (tp == 0 || tp == row.deployment.tp) &&
+         row.source.find(source) != std::string::npos &&
          row.concurrency > number_of(entry, "concurrency_above") &&
-         row.input > number_of(entry, "input_above");
+         row.drafts >= number_of(entry, "drafts_from") &&
+         row.input > number_of(entry, "input_above") && at_most("input_to", row.input) &&
+         at_most("output_to", row.output) && at_most("tp_to", row.deployment.tp);
 }
 
 }  // namespace
 
-int unsaid_drafts(const ServingRow& row) {
-  if (row.disaggregated) return 0;
-  int drafts = 0;
-  const TomlNode* entries = published_runs().find("drafts");
-  if (entries == nullptr) return 0;
-  for (const TomlNode& entry : entries->items) {
-    if (matches(entry, row)) drafts = static_cast<int>(number_of(entry, "drafts"));
+const TomlNode& published_recipes() {
+  static const TomlNode root = embedded_toml("serving_recipes.toml");
+  return root;
+}
+
+UnsaidSchedule unsaid_schedule(const ServingRow& row) {
+  UnsaidSchedule known;
+  const TomlNode* entries = published_runs().find("schedule");
+  for (const TomlNode& entry : entries == nullptr ? std::vector<TomlNode>{} : entries->items) {
+    if (!matches(entry, row)) continue;
+    const double budget = number_of(entry, "token_budget"), poll = number_of(entry, "poll_steps");
+    if (budget > 0) known.token_budget = budget;
+    if (poll > 0) known.poll_steps = poll;
+    const TomlNode* whole = entry.find("whole_prompts");
+    if (whole != nullptr) known.whole_prompts = whole->flag;
+    const std::string cache = text_of(entry, "cache");
+    if (!cache.empty()) known.cache = cache;
   }
-  return drafts;
+  return known;
 }
 
 int unsaid_year(const ServingRow& row) {

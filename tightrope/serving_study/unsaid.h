@@ -1,12 +1,22 @@
 // What published serving tables leave unsaid about a point, as the benchmark's repository says it.
 #pragma once
 
+#include "tightrope/catalog/toml_document.h"
 #include "tightrope/serving_study/rows.h"
 
 namespace tightrope::serving_study {
 
-/// Draft tokens an iteration of a row's run; 0 when nothing is known of any.
-[[nodiscard]] int unsaid_drafts(const ServingRow& row);
+/// How a row's engine was told to schedule. Zeros and empty: as it usually does.
+struct UnsaidSchedule {
+  double token_budget = 0;     ///< tokens of an iteration
+  double poll_steps = 0;       ///< decoding steps between two looks at the queue
+  bool whole_prompts = false;  ///< the budget grows with the prompt, which is never cut
+  std::string cache;           ///< format of keys and values, as infer::find_numerics names it
+};
+[[nodiscard]] UnsaidSchedule unsaid_schedule(const ServingRow& row);
+
+/// calibration/serving_recipes.toml.
+[[nodiscard]] const catalog::TomlNode& published_recipes();
 
 /// The year of a row's software: of its release, else of its measurement.
 [[nodiscard]] int unsaid_year(const ServingRow& row);

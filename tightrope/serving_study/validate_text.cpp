@@ -122,10 +122,9 @@ std::string to_markdown(const ServingReport& report) {
       "median of predicted / measured - 1. A run that stands in several dumps of its source counts "
       "once. {} numbers are fitted to serving points, beside the coefficients of kernels and "
       "links. TPOT is the time between output tokens without the first, TTFT counts from the "
-      "request's arrival. What rows leave unsaid (drafts, years) is read from "
-      "`calibration/serving_runs.toml`.\n\n{} of {} rows are expressed. Refused:\n\n| rows | "
-      "reason "
-      "|\n|---:|---|\n",
+      "request's arrival. What rows leave unsaid (workers, drafts, budgets, years) is read from "
+      "`calibration/serving_recipes.toml` and `calibration/serving_runs.toml`.\n\n"
+      "{} of {} rows are expressed. Refused:\n\n| rows | reason |\n|---:|---|\n",
       report.file.substr(report.file.rfind('/') + 1), report.rows, report.hash,
       report.fitted_numbers, report.expressed, report.rows);
   for (const auto& [reason, n] : report.refused) out += fmt::format("| {} | {} |\n", n, reason);

@@ -75,6 +75,8 @@ TEST(Sizing, PrunedEqualsBruteForce) {
     for (const Objective objective : all_objectives) {
       for (const double rate : {0.0, 40.0}) {
         Settings s = small(objective);
+        s.space.tp = {1, 2, 4, 8};  // some of them hopeless
+        s.space.pp = {1, 2, 4};
         s.demand.rate = rate;
         s.keep = 1;
         const Offer offer = offer_of(*context);
