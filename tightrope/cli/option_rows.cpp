@@ -131,4 +131,27 @@ std::vector<OptionRow> option_rows(CalibrateServingOptions& options) {
            &options.start}};
 }
 
+std::vector<OptionRow> option_rows(ValidateNetworkOptions& options) {
+  return {{"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data,
+           true},
+          {"--calibration", "TOML",
+           "What `calibrate network` wrote, instead of the numbers in the program",
+           &options.calibration},
+          {"--kernels", "TOML",
+           "What `calibrate kernels` wrote: links, instead of those in the program",
+           &options.kernels},
+          {"--json", "FILE", "Write the report as JSON; - prints it", &options.json},
+          {"--rows", "CSV", "Write one line a measured time, with its band", &options.rows},
+          {"--markdown", "FILE", "Write the report as a page", &options.markdown},
+          {"--leave-out", "",
+           "Also fit links without each system, and judge by its rows (a minute)",
+           &options.leave_out}};
+}
+
+std::vector<OptionRow> option_rows(CalibrateNetworkOptions& options) {
+  return {{"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data,
+           true},
+          {"--out", "TOML", "File to write; without it, errors are only reported", &options.out}};
+}
+
 }  // namespace tightrope::cli

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "tightrope/cli/network_command.h"
 #include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/simulate_command.h"
 
@@ -21,10 +22,12 @@ struct OptionRow {
   bool required = false;  ///< not of flags
 };
 
-/// Those of `simulate serving`, `validate serving` and `calibrate serving`; `options` must outlive
-/// them.
+/// Those of `simulate serving`, and of `validate` and `calibrate` for serving and network; `options`
+/// must outlive them.
 [[nodiscard]] std::vector<OptionRow> option_rows(SimulateServingOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(ValidateServingOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(CalibrateServingOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(ValidateNetworkOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(CalibrateNetworkOptions& options);
 
 }  // namespace tightrope::cli
