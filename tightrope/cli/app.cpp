@@ -14,7 +14,6 @@
 #include "tightrope/cli/calibrate_training_command.h"
 #include "tightrope/cli/catalog_command.h"
 #include "tightrope/cli/explain_command.h"
-#include "tightrope/cli/network_command.h"
 #include "tightrope/cli/option_rows.h"
 #include "tightrope/cli/plan_command.h"
 #include "tightrope/cli/serve_plan_command.h"
@@ -216,8 +215,7 @@ void bind_validate(CLI::App& app, Body& body) {
   });
   bind_rows(*validate->add_subcommand("serving", "Latency and rate of published runs"), body,
             run_validate_serving);
-  bind_rows(*validate->add_subcommand("network", "Measured collectives and expert exchanges"), body,
-            run_validate_network);
+  bind_rows(*validate->add_subcommand("network", "Collectives"), body, run_validate_network);
 }
 
 void bind_calibrate(CLI::App& app, Body& body) {
@@ -234,8 +232,7 @@ void bind_calibrate(CLI::App& app, Body& body) {
   });
   bind_rows(*calibrate->add_subcommand("serving", "Serving engines and decoding"), body,
             run_calibrate_serving);
-  bind_rows(*calibrate->add_subcommand("network", "Direct all-reduces and expert exchanges"), body,
-            run_calibrate_network);
+  bind_rows(*calibrate->add_subcommand("network", "Exchanges"), body, run_calibrate_network);
   CLI::App* kernels = calibrate->add_subcommand("kernels", "Kernels and links");
   kernels->add_option("--data", asked->data, "Folder with kernels/*.csv and catalog_*.csv")
       ->type_name("DIR")

@@ -29,8 +29,7 @@ Result<void> validate(const Session& session, const ValidateNetworkOptions& opti
   TR_TRY(const NetworkCalibration network, read_network(options.calibration));
   TR_TRY(const network_study::NetworkTable table,
          network_study::read_network_tables(options.data, {catalog, links}));
-  network_study::NetworkReport report =
-      network_study::validate_network(table, {links, network});
+  network_study::NetworkReport report = network_study::validate_network(table, {links, network});
   if (options.leave_out) network_study::add_left_out(table, {links, network}, report);
   if (!options.rows.empty()) {
     TR_TRY_VOID(write_file(options.rows, network_study::rows_csv(report)));

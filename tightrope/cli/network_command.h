@@ -23,7 +23,7 @@ struct CalibrateNetworkOptions {
 
 /// Prints how far predictions are off. Errors: those of reading the files.
 int run_validate_network(const Session& session, const ValidateNetworkOptions& options);
-/// Fits direct all-reduces and expert exchanges, judges by systems left out, writes bands with them.
+/// Fits direct all-reduces and exchanges, judges by systems left out, writes bands with them.
 int run_calibrate_network(const Session& session, const CalibrateNetworkOptions& options);
 
 }  // namespace tightrope::cli

@@ -22,7 +22,7 @@ struct OptionRow {
   bool required = false;  ///< not of flags
 };
 
-/// Those of `simulate serving`, and of `validate` and `calibrate` for serving and network; `options`
+/// Those of `simulate serving` and of `validate` and `calibrate`, serving and network; `options`
 /// must outlive them.
 [[nodiscard]] std::vector<OptionRow> option_rows(SimulateServingOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(ValidateServingOptions& options);

@@ -7,10 +7,10 @@ namespace tightrope::formula {
 
 /// What one engine's kernels over a kind of link were fitted to (calibration/network.toml).
 struct DirectReduceCoefficients {
-  Seconds latency{};          ///< launch and the first barrier
-  Seconds rank_latency{};     ///< for each further rank: its flag
+  Seconds latency{};            ///< launch and the first barrier
+  Seconds rank_latency{};       ///< for each further rank: its flag
   double one_shot_share = 0.5;  ///< of the link's nameplate when each rank reads all of the others
-  Seconds second_barrier{};   ///< what two passes take beyond one
+  Seconds second_barrier{};     ///< what two passes take beyond one
   double two_shot_share = 0.5;  ///< of the nameplate when ranks reduce a part each, then share it
 };
 

@@ -13,14 +13,13 @@ ExchangeTime exchange(const ExchangeCall& call, const ExchangeCoefficients& fitt
   const double copies =
       call.copy_an_expert
           ? call.experts_per_token
-          : places_of_token({.places = n,
-                             .experts_per_token = std::max(1.0, 1.0 * call.experts_per_token)});
+          : places_of_token(
+                {.places = n, .experts_per_token = std::max(1.0, 1.0 * call.experts_per_token)});
   ExchangeTime out;
   out.latency = fitted.latency + (call.experts / n) * fitted.expert_latency;
   out.traffic = call.tokens * copies * call.copy;
   const double units = std::max(1, call.compute_units);
-  const double handling =
-      call.tokens * (fitted.token.raw() + copies * fitted.message.raw());
+  const double handling = call.tokens * (fitted.token.raw() + copies * fitted.message.raw());
   const double rate = fitted.copy_rate.raw();
   const double moving = rate > 0.0 ? out.traffic.raw() / rate : 0.0;
   out.copying = Seconds((moving + handling) / units);

@@ -7,14 +7,14 @@ namespace tightrope::formula {
 
 /// One phase (prepare, dispatch or combine) as one rank sees it.
 struct ExchangeCall {
-  double tokens = 0.0;            ///< of this rank
-  int experts_per_token = 1;      ///< routed ones
-  int experts = 1;                ///< of the layer, spread evenly over the ranks
-  int ranks = 1;                  ///< of the exchange, all in one scale-up domain
-  Bytes copy{};                   ///< one copy of one token, scales and headers included
-  bool copy_an_expert = false;    ///< low latency: a copy to each expert, else to each rank of one
-  int compute_units = 0;          ///< that the kernel was given; 0: it takes what it wants
-  BytesPerSecond bandwidth{};     ///< nameplate of the scale-up link, per rank and direction
+  double tokens = 0.0;          ///< of this rank
+  int experts_per_token = 1;    ///< routed ones
+  int experts = 1;              ///< of the layer, spread evenly over the ranks
+  int ranks = 1;                ///< of the exchange, all in one scale-up domain
+  Bytes copy{};                 ///< one copy of one token, scales and headers included
+  bool copy_an_expert = false;  ///< low latency: a copy to each expert, else to each rank of one
+  int compute_units = 0;        ///< that the kernel was given; 0: it takes what it wants
+  BytesPerSecond bandwidth{};   ///< nameplate of the scale-up link, per rank and direction
 };
 
 /// What a kind of kernel over a kind of link was fitted to (calibration/network.toml).

@@ -80,8 +80,8 @@ TEST(Exchange, Laws) {
 }
 
 TEST(Exchange, WithoutALinkOnlyOneRankAnswers) {
-  ExchangeCall call{.tokens = 10, .experts_per_token = 2, .experts = 8, .ranks = 8,
-                    .copy = Bytes(1000)};
+  ExchangeCall call{
+      .tokens = 10, .experts_per_token = 2, .experts = 8, .ranks = 8, .copy = Bytes(1000)};
   EXPECT_TRUE(std::isinf(exchange(call, {}).time.raw()));
   call.ranks = 1;
   EXPECT_TRUE(std::isfinite(exchange(call, {}).time.raw()));

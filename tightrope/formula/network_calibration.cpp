@@ -91,8 +91,8 @@ std::vector<Key<NetworkBand>> band_keys() {
            [](NetworkBand& b, double v) { b.q95 = v; }}};
 }
 
-const std::vector<Text<DirectReduceEntry>> direct_texts = {
-    {"link", &DirectReduceEntry::link}, {"engine", &DirectReduceEntry::engine}};
+const std::vector<Text<DirectReduceEntry>> direct_texts = {{"link", &DirectReduceEntry::link},
+                                                           {"engine", &DirectReduceEntry::engine}};
 const std::vector<Text<ExchangeEntry>> exchange_texts = {{"link", &ExchangeEntry::link},
                                                          {"mode", &ExchangeEntry::mode},
                                                          {"phase", &ExchangeEntry::phase}};
@@ -125,10 +125,10 @@ Result<void> read_key(const toml::key& name, const toml::node& node, const std::
     const auto value = node.value<double>();
     const double low = name == "q05" || name == "q95" ? -key.high : 0.0;
     if (!value || !(*value >= low && *value <= key.high)) {
-      return fail(value ? ErrorCode::range : ErrorCode::type,
-                  fmt::format("expected a number from {:g} to {:g} for `{}`", low, key.high,
-                              key.name),
-                  where_of(node, file), again);
+      return fail(
+          value ? ErrorCode::range : ErrorCode::type,
+          fmt::format("expected a number from {:g} to {:g} for `{}`", low, key.high, key.name),
+          where_of(node, file), again);
     }
     key.set(into, *value);
     return {};
@@ -139,8 +139,7 @@ Result<void> read_key(const toml::key& name, const toml::node& node, const std::
 
 template <class Entry>
 Result<std::vector<Entry>> read_list(const toml::table& root, const char* name,
-                                     const std::string& file,
-                                     const std::vector<Text<Entry>>& texts,
+                                     const std::string& file, const std::vector<Text<Entry>>& texts,
                                      const std::vector<Key<Entry>>& keys) {
   std::vector<Entry> out;
   const toml::node* node = root.get(name);
@@ -167,7 +166,8 @@ void write_list(std::string& out, const char* name, const std::vector<Entry>& en
     for (const Text<Entry>& text : texts) {
       out += fmt::format("{} = \"{}\"\n", text.name, entry.*text.field);
     }
-    for (const Key<Entry>& key : keys) out += fmt::format("{} = {:.4g}\n", key.name, key.get(entry));
+    for (const Key<Entry>& key : keys)
+      out += fmt::format("{} = {:.4g}\n", key.name, key.get(entry));
   }
 }
 
@@ -234,9 +234,8 @@ const DirectReduceEntry* NetworkCalibration::find_direct(std::string_view link,
 
 const ExchangeEntry* NetworkCalibration::find_exchange(std::string_view link, std::string_view mode,
                                                        std::string_view phase) const {
-  return find(exchange, [&](const auto& e) {
-    return e.link == link && e.mode == mode && e.phase == phase;
-  });
+  return find(exchange,
+              [&](const auto& e) { return e.link == link && e.mode == mode && e.phase == phase; });
 }
 
 const HostEntry* NetworkCalibration::find_host(std::string_view engine) const {

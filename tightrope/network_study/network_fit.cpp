@@ -25,9 +25,8 @@ Seconds copied(const NetworkRow& row) {
 
 Seconds direct_time(const NetworkRow& row, const DirectReduceCoefficients& fitted,
                     Seconds library) {
-  const formula::DirectReduceCall call{.size = row.size,
-                                       .ranks = row.call.group.ranks,
-                                       .bandwidth = row.fabric.scaleup.bandwidth};
+  const formula::DirectReduceCall call{
+      .size = row.size, .ranks = row.call.group.ranks, .bandwidth = row.fabric.scaleup.bandwidth};
   return min(library, formula::direct_reduce(call, fitted).time);
 }
 
@@ -175,7 +174,8 @@ NetworkCalibration fit_network(const std::vector<NetworkRow>& all, const std::st
 std::string network_toml(const NetworkCalibration& fitted, const NetworkTable& table) {
   std::string out =
       "# Fitted coefficients of direct all-reduces and expert exchanges, and error bands. Written "
-      "by\n# `tightrope calibrate network`; do not edit. docs/guide/network_validation.md says what "
+      "by\n# `tightrope calibrate network`; do not edit. docs/guide/network_validation.md says "
+      "what "
       "they mean.\n";
   out += fmt::format("\n[[provenance]]\nfile = \"{}\"\nlines = {}\nfnv1a = \"{}\"\n", table.file,
                      table.lines, table.hash);

@@ -29,7 +29,8 @@ struct RefitLinks {
 
 /// Fits the kinds of links that a group's rows run on without that group. A kind that no other
 /// system has borrows: NVLink from its neighbour generation, EFA from all other generations.
-[[nodiscard]] RefitLinks refit_links(const std::vector<NetworkRow>& rows, const std::string& without,
+[[nodiscard]] RefitLinks refit_links(const std::vector<NetworkRow>& rows,
+                                     const std::string& without,
                                      const formula::Calibration& calibration);
 
 /// The file's text: head, provenance, coefficients, bands.

@@ -1,6 +1,8 @@
 // Links fitted again without a group of rows.
 #include <algorithm>
+#include <cmath>
 #include <set>
+#include <string_view>
 
 #include "tightrope/network_study/network_fit.h"
 #include "tightrope/study/calibrate_links.h"
@@ -30,8 +32,6 @@ study::CollectiveRow fit_row(const NetworkRow& row) {
           .time = row.measured};
 }
 
-bool is_efa(const std::string& link) { return link.starts_with("efa"); }
-
 /// The generation that a kind of link resembles most.
 std::string scaleup_kin(const std::string& link) {
   return link == "nvlink4" ? "nvlink5" : "nvlink4";
@@ -57,21 +57,42 @@ formula::LinkModel scaleup_without(const std::vector<study::CollectiveRow>& rows
   return kin;
 }
 
+constexpr std::string_view efa = "efa-v";
+
+/// Time of a step over an EFA generation as its neighbours say it, each fitted to its own systems
+/// alone: it fell with every generation. The geometric mean of two, or the only one.
+Seconds efa_step(const std::string& link, const formula::Calibration& calibration) {
+  const int generation = link[efa.size()] - '0';
+  double logs = 0.0;
+  int kin = 0;
+  for (const formula::LinkCalibration& other : calibration.scaleout_links()) {
+    if (!other.name.starts_with(efa)) continue;
+    if (std::abs(other.name[efa.size()] - '0' - generation) != 1) continue;
+    logs += std::log(other.model.step_latency.raw());
+    ++kin;
+  }
+  return kin > 0 ? Seconds(std::exp(logs / kin)) : Seconds(0.0);
+}
+
 formula::LinkModel scaleout_without(std::vector<study::CollectiveRow> rows, const std::string& link,
                                     const formula::Calibration& calibration) {
-  const auto count = [&rows](const std::string& name) {
-    return std::count_if(rows.begin(), rows.end(),
-                         [&](const study::CollectiveRow& r) { return r.scaleout == name; });
+  const auto enough = [&rows](const std::string& name) {
+    const auto own = std::count_if(rows.begin(), rows.end(), [&](const study::CollectiveRow& r) {
+      return r.scaleout == name;
+    });
+    return own >= static_cast<std::ptrdiff_t>(fewest_scaleout);
   };
-  constexpr auto fewest = static_cast<std::ptrdiff_t>(fewest_scaleout);
-  if (count(link) >= fewest) return study::refit_scaleout(rows, link, calibration);
+  if (enough(link)) return study::refit_scaleout(rows, link, calibration);
   for (study::CollectiveRow& row : rows) {
-    if (is_efa(row.scaleout)) row.scaleout = "efa";
+    if (row.scaleout.starts_with(efa)) row.scaleout = "efa";
   }
-  if (is_efa(link) && count("efa") >= fewest) {
-    return study::refit_scaleout(rows, "efa", calibration);
+  if (!link.starts_with(efa) || !enough("efa")) {
+    return prior(calibration.scaleout_links(), "");  // the last entry: "other"
   }
-  return prior(calibration.scaleout_links(), "");  // the last entry: "other"
+  formula::LinkModel pooled = study::refit_scaleout(rows, "efa", calibration);
+  const Seconds step = efa_step(link, calibration);
+  if (step > Seconds(0.0)) pooled.step_latency = step;
+  return pooled;
 }
 
 }  // namespace

@@ -89,11 +89,12 @@ Result<NetworkTable> parse_network_table(std::string_view text, const std::strin
   } else if (table.has("busbw_GBps")) {
     TR_TRY_VOID(read_cluster_rows(table, facts, out.rows));
   } else {
-    return fail(ErrorCode::unknown_key,
-                "expected a table of measured collectives: columns system,ranks,collective,bytes,"
-                "time_us,busbw_GBps,stack, or gpu,library,op,impl,n_gpus,message_bytes,latency_us, "
-                "or gpu,kind,nodes_or_ep,hidden,tokens_per_rank,topk,experts,dispatch_us,combine_us",
-                {file, 1, 0}, "docs/guide/network_validation.md shows one line of each");
+    return fail(
+        ErrorCode::unknown_key,
+        "expected a table of measured collectives: columns system,ranks,collective,bytes,"
+        "time_us,busbw_GBps,stack, or gpu,library,op,impl,n_gpus,message_bytes,latency_us, "
+        "or gpu,kind,nodes_or_ep,hidden,tokens_per_rank,topk,experts,dispatch_us,combine_us",
+        {file, 1, 0}, "docs/guide/network_validation.md shows one line of each");
   }
   return out;
 }

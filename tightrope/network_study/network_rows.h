@@ -29,12 +29,12 @@ struct NetworkRow {
   std::string stack;       ///< library or engine with its version
   std::string refused;     ///< why no formula applies; empty when one does
   Form form = Form::library;
-  std::string engine;      ///< of a direct all-reduce, or whose host launched the call; else empty
-  bool eager = false;      ///< each call launched from Python
-  std::string mode;        ///< of an exchange
+  std::string engine;  ///< of a direct all-reduce, or whose host launched the call; else empty
+  bool eager = false;  ///< each call launched from Python
+  std::string mode;    ///< of an exchange
   Seconds measured{};
-  Bytes size{};            ///< of the buffer, or that one rank sends in an exchange
-  Bytes bus{};             ///< that cross the bottleneck of a perfect algorithm: bandwidth = bus/t
+  Bytes size{};  ///< of the buffer, or that one rank sends in an exchange
+  Bytes bus{};   ///< that cross the bottleneck of a perfect algorithm: bandwidth = bus/t
   formula::CollectiveCall call;
   formula::ExchangeCall exchange;
   std::string scaleup, scaleout;  ///< kinds of links, by calibration; scaleout empty in one domain

@@ -56,7 +56,8 @@ std::string doubted(const std::string& note, double bytes, const std::string& na
     return "the time of a first iteration";
   }
   if (note.starts_with("<")) return "an upper bound, not a time";
-  if (note.find("not a wire speed") != std::string::npos) return "its author calls it no wire speed";
+  if (note.find("not a wire speed") != std::string::npos)
+    return "its author calls it no wire speed";
   return {};
 }
 
@@ -73,7 +74,8 @@ std::string unsaid(const CsvTable& table, std::size_t at, double ranks, double b
 /// The table's algorithm where someone forced it: one that we choose ourselves otherwise.
 void set_forced(NetworkRow& row) {
   const bool ring = row.stack.find("Ring forced") != std::string::npos ||
-                    row.stack.ends_with("Ring") || row.stack.find("ring forced") != std::string::npos;
+                    row.stack.ends_with("Ring") ||
+                    row.stack.find("ring forced") != std::string::npos;
   if (ring) row.fabric.scaleup.in_network_reduction = false;
 }
 

@@ -23,7 +23,8 @@ constexpr std::array<Gpu, 7> gpus = {{{"a100_sxm", "dgx-a100", 8},
                                       {"gb300", "gb300-nvl72", 4}}};
 
 const Gpu* find_gpu(std::string_view name) {
-  const auto it = std::find_if(gpus.begin(), gpus.end(), [&](const Gpu& g) { return g.table == name; });
+  const auto it =
+      std::find_if(gpus.begin(), gpus.end(), [&](const Gpu& g) { return g.table == name; });
   return it == gpus.end() ? nullptr : &*it;
 }
 
@@ -145,7 +146,8 @@ Result<void> read_node_rows(const CsvTable& table, const NetworkFacts& facts,
     const auto kind = collective_of(row.collective);
     const int n = static_cast<int>(ranks);
     if (!kind) row.refused = "not a collective that we model";
-    if (kind && (n < 2 || !(bytes > 0.0) || !(us > 0.0))) row.refused = "ranks, size or time missing";
+    if (kind && (n < 2 || !(bytes > 0.0) || !(us > 0.0)))
+      row.refused = "ranks, size or time missing";
     if (row.refused.empty() && system_of_gpu(gpu).empty()) row.refused = no_links(gpu);
     if (row.refused.empty()) {
       place(row, system_of_gpu(gpu), {n, n}, facts);

@@ -44,8 +44,8 @@ struct NetworkGroup {
 
 struct NetworkReport {
   std::string file, hash;
-  int lines = 0;      ///< of the files
-  int rows = 0;       ///< measured times; an exchange's line may hold two
+  int lines = 0;  ///< of the files
+  int rows = 0;   ///< measured times; an exchange's line may hold two
   int expressed = 0;
   std::map<std::string, int> refused;  ///< reason to count
   int fitted_numbers = 0;              ///< of calibration/network.toml and of the links in use

@@ -33,9 +33,9 @@ constexpr const char* exchanges =
 
 TEST(NetworkRows, ABandwidthAndTheTimeThatItCameFromAreOneRow) {
   // 8 ranks, 1 GB all-reduced in 5 ms: 1.75 GB over the bus, 350 GB/s.
-  const NetworkTable table = table_of(
-      std::string(clusters) + "1x 8x H200,8,all_reduce,1000000000,5000,200,350,NCCL,,\n"
-                              "1x 8x H200,8,all_reduce,1000000000,,,350,NCCL,,\n");
+  const NetworkTable table = table_of(std::string(clusters) +
+                                      "1x 8x H200,8,all_reduce,1000000000,5000,200,350,NCCL,,\n"
+                                      "1x 8x H200,8,all_reduce,1000000000,,,350,NCCL,,\n");
   ASSERT_EQ(table.rows.size(), 2u);
   for (const NetworkRow& row : table.rows) {
     EXPECT_EQ(row.refused, "");

@@ -21,8 +21,7 @@ std::string title_of(const NetworkGroup& g) {
 
 std::string heading_of(const std::string& metric, bool left_out) {
   return fmt::format("{}, {}",
-                     metric == "latency_us" ? "Latency below 1 MiB"
-                                            : "Bus bandwidth from 1 MiB",
+                     metric == "latency_us" ? "Latency below 1 MiB" : "Bus bandwidth from 1 MiB",
                      left_out ? "leaving the row's system out of the fit" : "in sample");
 }
 
@@ -69,7 +68,8 @@ constexpr std::string_view metrics[] = {"busbw_gbytes_per_s", "latency_us"};
 void add_tables(std::string& out, const std::vector<NetworkGroup>& groups, bool left_out) {
   for (const std::string_view metric : metrics) {
     out += fmt::format(
-        "\n## {}\n\n| system, form, collective | rows | median APE | P90 | bias | nameplate, median "
+        "\n## {}\n\n| system, form, collective | rows | median APE | P90 | bias | nameplate, "
+        "median "
         "| in the 90 % band |\n|---|---:|---:|---:|---:|---:|---:|\n",
         heading_of(std::string(metric), left_out));
     for (const NetworkGroup& g : groups) {
@@ -94,8 +94,8 @@ void add_worst(std::string& out, const NetworkReport& report) {
         "predicted |\n|---|---|---|---|---:|---:|---:|---:|\n",
         metric);
     for (const NetworkOutcome* o : list) {
-      const int ranks = o->row.form == Form::exchange ? o->row.exchange.ranks
-                                                      : o->row.call.group.ranks;
+      const int ranks =
+          o->row.form == Form::exchange ? o->row.exchange.ranks : o->row.call.group.ranks;
       out += fmt::format("| {} | {} | {} | {} | {} | {:.0f} | {:.4g} | {:.4g} |\n", o->row.id,
                          o->row.system, o->row.collective, o->row.stack, ranks, o->row.size.raw(),
                          o->as_metric(o->row.measured.raw()), o->as_metric(o->predicted));
@@ -162,11 +162,12 @@ std::string rows_csv(const NetworkReport& report) {
     // A band of times turns round in a band of bandwidths.
     const double low = o.as_metric(r.large() ? o.high90 : o.low90);
     const double high = o.as_metric(r.large() ? o.low90 : o.high90);
-    out += fmt::format("{},{},{},{},{},{},{},{},{:.0f},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{}\n",
-                       csv_cell(r.id), o.metric(), csv_cell(r.system), csv_cell(r.group),
-                       to_string(r.form), csv_cell(r.collective), csv_cell(r.stack), ranks,
-                       r.size.raw(), o.as_metric(r.measured.raw()), o.as_metric(o.predicted), low,
-                       high, o.as_metric(o.plain), o.as_metric(o.left_out), csv_cell(r.refused));
+    out +=
+        fmt::format("{},{},{},{},{},{},{},{},{:.0f},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{}\n",
+                    csv_cell(r.id), o.metric(), csv_cell(r.system), csv_cell(r.group),
+                    to_string(r.form), csv_cell(r.collective), csv_cell(r.stack), ranks,
+                    r.size.raw(), o.as_metric(r.measured.raw()), o.as_metric(o.predicted), low,
+                    high, o.as_metric(o.plain), o.as_metric(o.left_out), csv_cell(r.refused));
   }
   return out;
 }

@@ -1,9 +1,10 @@
+#include "tightrope/study/calibrate_links.h"
+
 #include <algorithm>
 #include <array>
 
 #include "tightrope/core/check.h"
 #include "tightrope/study/calibrate_kernels_internal.h"
-#include "tightrope/study/calibrate_links.h"
 
 namespace tightrope::study {
 namespace {
