@@ -63,6 +63,17 @@ std::vector<const NetworkOutcome*> worst(const NetworkReport& report, const std:
   return rows;
 }
 
+/// Every system with rows that no formula takes, and why.
+void add_refused(std::string& out, const NetworkReport& report) {
+  std::map<std::pair<std::string, std::string>, int> by;
+  for (const NetworkOutcome& o : report.outcomes) {
+    if (!o.row.refused.empty()) ++by[{o.row.system, o.row.refused}];
+  }
+  for (const auto& [key, n] : by) {
+    out += fmt::format("| {} | {} | {} |\n", n, key.first, key.second);
+  }
+}
+
 constexpr std::string_view metrics[] = {"busbw_gbytes_per_s", "latency_us"};
 
 void add_tables(std::string& out, const std::vector<NetworkGroup>& groups, bool left_out) {
@@ -183,10 +194,10 @@ std::string to_markdown(const NetworkReport& report) {
       "bytes over the slower tier's nameplate bandwidth. {} numbers are fitted for direct "
       "all-reduces and expert exchanges (`calibration/network.toml`), beside the coefficients of "
       "links (`calibration/kernels.toml`).\n\n{} of {} times are expressed. The others:\n\n"
-      "| times | reason |\n|---:|---|\n",
+      "| times | system, as its source names it | reason |\n|---:|---|---|\n",
       report.file, report.lines, report.rows, report.hash, report.fitted_numbers, report.expressed,
       report.rows);
-  for (const auto& [reason, n] : report.refused) out += fmt::format("| {} | {} |\n", n, reason);
+  add_refused(out, report);
   if (report.leave_out) {
     add_tables(out, report.left_out, true);
     out += fmt::format("\n{} times are in no table above: no other system measured their kernel.\n",
