@@ -93,7 +93,7 @@ int numbers_in(const formula::NetworkCalibration& network) {
          static_cast<int>(network.hosts.size());
 }
 
-formula::NetworkBand band_from(const std::string& what, std::vector<double> errors) {
+formula::NetworkBand band_from(const std::string& what, const std::vector<double>& errors) {
   return {what, quantile(errors, 0.05), quantile(errors, 0.95)};
 }
 
@@ -124,7 +124,7 @@ void judge_left_out(NetworkReport& report) {
         if (name != group) others.insert(others.end(), list.begin(), list.end());
       }
       constexpr std::size_t fewest = 20;
-      if (others.size() >= fewest) bands[{key, group}] = band_from(key, std::move(others));
+      if (others.size() >= fewest) bands[{key, group}] = band_from(key, others);
     }
   }
   std::vector<Judged> judged;
@@ -219,7 +219,8 @@ std::vector<formula::NetworkBand> bands_of(const NetworkReport& report) {
     errors[o.row.band_key()].push_back(std::log(o.left_out / o.row.measured.raw()));
   }
   std::vector<formula::NetworkBand> bands;
-  for (auto& [key, list] : errors) bands.push_back(band_from(key, std::move(list)));
+  bands.reserve(errors.size());
+  for (const auto& [key, list] : errors) bands.push_back(band_from(key, list));
   return bands;
 }
 
