@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 SOURCES = $(shell git ls-files '*.cpp' '*.h')
 
-.PHONY: all ready test bench validate accuracy accuracy-serving calibrate calibrate-serving ratchet golden determinism tidy lint docs clean
+.PHONY: all ready test bench validate accuracy accuracy-serving accuracy-network calibrate calibrate-serving calibrate-network ratchet golden determinism tidy lint docs clean
 
 all: ready
 	cmake --build --preset $(PRESET) -j $(JOBS)
@@ -55,8 +55,19 @@ accuracy-serving: all
 calibrate-serving: all
 	$(BUILD)/tightrope calibrate serving --data $(SERVING) --out calibration/serving.toml
 
-# Every fitted coefficient again, from a folder of measured tables, into calibration/. Takes minutes.
+# The same for collectives: docs/accuracy_network.md. A minute.
 CALIBRATION_DATA ?= ../shared/data
+NETWORK ?= $(CALIBRATION_DATA)/catalog_network_measurements.csv \
+  $(CALIBRATION_DATA)/kernels/collectives.csv $(CALIBRATION_DATA)/kernels/expert_alltoall.csv
+accuracy-network: all
+	$(BUILD)/tightrope validate network --data $(NETWORK) --leave-out \
+	  --markdown docs/accuracy_network.md >build/accuracy_network.txt
+
+# Direct all-reduces and expert exchanges again; links come from `calibrate`.
+calibrate-network: all
+	$(BUILD)/tightrope calibrate network --data $(NETWORK) --out calibration/network.toml
+
+# Every fitted coefficient again, from a folder of measured tables, into calibration/. Takes minutes.
 calibrate: all
 	$(BUILD)/tightrope calibrate --data $(CALIBRATION_DATA) --out calibration
 

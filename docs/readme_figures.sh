@@ -24,9 +24,9 @@ bash -c "$command" | sed '/^Front over/,$d' | sed '$d' >"$folder/example"
 
 awk -v example="$folder/example" -v figures="$folder/figures" '
   function show(file, line) { while ((getline line < file) > 0) print line }
-  /^\$ build\/release\/tightrope plan/ {inside = 1}
+  /^\$ build\/release\/tightrope plan/ && !done {inside = 1}
   inside && !skip {print; if (!/\\$/) {show(example); skip = 1}; next}
-  inside && /^```/ {inside = 0; skip = 0}
+  inside && /^```/ {inside = 0; skip = 0; done = 1}
   /<!-- figures -->/ {print; show(figures); skip = 1; next}
   /<!-- end of figures -->/ {skip = 0}
   !skip' README.md >"$folder/readme"

@@ -185,39 +185,15 @@ void bind_rows(CLI::App& command, Body& body, int (*run)(const Session&, const O
 }
 
 void bind_validate(CLI::App& app, Body& body) {
-  const auto asked = std::make_shared<ValidateTrainingOptions>();
   CLI::App* validate = app.add_subcommand("validate", "Our models against published measurements");
-  CLI::App* training =
-      validate->add_subcommand("training", "Step times of published training runs");
-  training
-      ->add_option("--data", asked->data,
-                   "CSV of measurements, or of a grid of mappings; the bundled table without it")
-      ->type_name("CSV");
-  training->add_option("--json", asked->json, "Write the report as JSON; - prints it")
-      ->type_name("FILE");
-  training->add_option("--rows", asked->rows, "Write one line a row, with its error bands")
-      ->type_name("CSV");
-  training
-      ->add_option("--calibration,--tuning", asked->calibration,
-                   "What `calibrate` wrote, instead of the coefficients in the program")
-      ->type_name("PATH");
-  training->add_flag("--leave-out", asked->leave_out,
-                     "Also fit without each source, model and chip, and judge by those rows");
-  training->add_option("--with", asked->with, "A further table that those fits see")
-      ->type_name("CSV");
-  training->add_option("--html", asked->html, "Write a page with a chart and tables")
-      ->type_name("FILE");
-  training->add_option("--markdown", asked->markdown, "The same in Markdown, with FILE.svg")
-      ->type_name("FILE");
-  training->callback([&body, asked] {
-    body = [asked](const Session& s) { return run_validate_training(s, *asked); };
-  });
+  bind_rows(*validate->add_subcommand("training", "Step times of published training runs"), body,
+            run_validate_training);
   bind_rows(*validate->add_subcommand("serving", "Latency and rate of published runs"), body,
             run_validate_serving);
+  bind_rows(*validate->add_subcommand("network", "Collectives"), body, run_validate_network);
 }
 
 void bind_calibrate(CLI::App& app, Body& body) {
-  const auto asked = std::make_shared<CalibrateKernelsOptions>();
   CLI::App* calibrate = app.add_subcommand("calibrate", "Fit coefficients to measured tables");
   const auto all = std::make_shared<CalibrateOptions>();
   calibrate
@@ -230,31 +206,11 @@ void bind_calibrate(CLI::App& app, Body& body) {
   });
   bind_rows(*calibrate->add_subcommand("serving", "Serving engines and decoding"), body,
             run_calibrate_serving);
-  CLI::App* kernels = calibrate->add_subcommand("kernels", "Kernels and links");
-  kernels->add_option("--data", asked->data, "Folder with kernels/*.csv and catalog_*.csv")
-      ->type_name("DIR")
-      ->required();
-  kernels->add_option("--out", asked->out, "File to write; without it, errors are only reported")
-      ->type_name("TOML");
-  kernels->callback([&body, asked] {
-    body = [asked](const Session& s) { return run_calibrate_kernels(s, *asked); };
-  });
-
-  const auto fit = std::make_shared<CalibrateTrainingOptions>();
-  CLI::App* training = calibrate->add_subcommand("training", "Step times of published runs");
-  training->add_option("--data", fit->data, "Tables of measurements, grids of mappings")
-      ->type_name("CSV")
-      ->required();
-  training->add_option("--data2", fit->more, "A further table")->type_name("CSV");
-  training->add_option("--out", fit->out, "Write the calibration here")->type_name("TOML");
-  training->add_option("--priors", fit->priors, "Start from this table")->type_name("TOML");
-  training->add_option("--left-out", fit->left_out, "Write the errors of rows left out")
-      ->type_name("CSV");
-  training->add_option("--kernels", fit->kernels, "Kernel calibration instead of the embedded one")
-      ->type_name("TOML");
-  training->add_flag("--quick", fit->quick, "Leave no group out: no new error bands");
-  training->callback(
-      [&body, fit] { body = [fit](const Session& s) { return run_calibrate_training(s, *fit); }; });
+  bind_rows(*calibrate->add_subcommand("network", "Exchanges"), body, run_calibrate_network);
+  bind_rows(*calibrate->add_subcommand("kernels", "Kernels and links"), body,
+            run_calibrate_kernels);
+  bind_rows(*calibrate->add_subcommand("training", "Step times of published runs"), body,
+            run_calibrate_training);
 }
 
 void add_work(CLI::App& command, WorkWords& work) {
@@ -461,6 +417,8 @@ void bind_simulate(CLI::App& app, Body& body) {
   bind_rows(
       *simulate->add_subcommand("serving", "A served fleet, request by request: latency and cost"),
       body, run_simulate_serving);
+  bind_rows(*simulate->add_subcommand("step", "A planned step on its system's wires"), body,
+            run_simulate_step);
   CLI::App* topology = app.add_subcommand("topology", "The wires of a cluster");
   bind_rows(*topology->add_subcommand("show", "Links, bisection, tiers"), body, run_topology_show);
 }

@@ -128,6 +128,36 @@ std::vector<OptionRow> option_rows(CalibrateServingOptions& options) {
        &options.start}};
 }
 
+std::vector<OptionRow> option_rows(ValidateTrainingOptions& o) {
+  return {
+      {"--data", "CSV",
+       "CSV of measurements, or of a grid of mappings; the bundled table without it", &o.data},
+      {"--json", "FILE", "Write the report as JSON; - prints it", &o.json},
+      {"--rows", "CSV", "Write one line a row, with its error bands", &o.rows},
+      {"--calibration,--tuning", "PATH",
+       "What `calibrate` wrote, instead of the coefficients in the program", &o.calibration},
+      {"--leave-out", "",
+       "Also fit without each source, model and chip, and judge by those rows", &o.leave_out},
+      {"--with", "CSV", "A further table that those fits see", &o.with},
+      {"--html", "FILE", "Write a page with a chart and tables", &o.html},
+      {"--markdown", "FILE", "The same in Markdown, with FILE.svg", &o.markdown}};
+}
+
+std::vector<OptionRow> option_rows(CalibrateKernelsOptions& o) {
+  return {{"--data", "DIR", "Folder with kernels/*.csv and catalog_*.csv", &o.data, true},
+          {"--out", "TOML", "File to write; without it, errors are only reported", &o.out}};
+}
+
+std::vector<OptionRow> option_rows(CalibrateTrainingOptions& o) {
+  return {{"--data", "CSV", "Tables of measurements, grids of mappings", &o.data, true},
+          {"--data2", "CSV", "A further table", &o.more},
+          {"--out", "TOML", "Write the calibration here", &o.out},
+          {"--priors", "TOML", "Start from this table", &o.priors},
+          {"--left-out", "CSV", "Write the errors of rows left out", &o.left_out},
+          {"--kernels", "TOML", "Kernel calibration instead of the embedded one", &o.kernels},
+          {"--quick", "", "Leave no group out: no new error bands", &o.quick}};
+}
+
 std::vector<OptionRow> option_rows(TopologyOptions& o) {
   return {
       {"system", "NAME", "System, as in `catalog list systems`", &o.system, true},
@@ -181,6 +211,29 @@ std::vector<OptionRow> option_rows(SimulateStepOptions& o) {
       {"--timeline", "FILE", "Write the step as a trace for Perfetto", &o.timeline},
       {"--chakra", "PREFIX", "Write PREFIX.RANK.et, execution traces for other simulators",
        &o.chakra}};
+}
+
+std::vector<OptionRow> option_rows(ValidateNetworkOptions& options) {
+  return {{"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data,
+           true},
+          {"--calibration", "TOML",
+           "What `calibrate network` wrote, instead of the numbers in the program",
+           &options.calibration},
+          {"--kernels", "TOML",
+           "What `calibrate kernels` wrote: links, instead of those in the program",
+           &options.kernels},
+          {"--json", "FILE", "Write the report as JSON; - prints it", &options.json},
+          {"--rows", "CSV", "Write one line a measured time, with its band", &options.rows},
+          {"--markdown", "FILE", "Write the report as a page", &options.markdown},
+          {"--leave-out", "",
+           "Also fit links without each system, and judge by its rows (a minute)",
+           &options.leave_out}};
+}
+
+std::vector<OptionRow> option_rows(CalibrateNetworkOptions& options) {
+  return {{"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data,
+           true},
+          {"--out", "TOML", "File to write; without it, errors are only reported", &options.out}};
 }
 
 }  // namespace tightrope::cli

@@ -6,10 +6,14 @@
 #include <variant>
 #include <vector>
 
+#include "tightrope/cli/calibrate_command.h"
+#include "tightrope/cli/calibrate_training_command.h"
+#include "tightrope/cli/network_command.h"
 #include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/simulate_command.h"
 #include "tightrope/cli/step_command.h"
 #include "tightrope/cli/topology_command.h"
+#include "tightrope/cli/validate_command.h"
 
 namespace tightrope::cli {
 
@@ -23,12 +27,16 @@ struct OptionRow {
   bool required = false;  ///< not of flags
 };
 
-/// Those of `simulate serving`, `validate serving`, `calibrate serving` and `topology show`;
-/// `options` must outlive them.
+/// Those of the commands with tables of options; `options` must outlive them.
 [[nodiscard]] std::vector<OptionRow> option_rows(SimulateServingOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(ValidateServingOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(CalibrateServingOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(ValidateTrainingOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(CalibrateKernelsOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(CalibrateTrainingOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(TopologyOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(SimulateStepOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(ValidateNetworkOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(CalibrateNetworkOptions& options);
 
 }  // namespace tightrope::cli

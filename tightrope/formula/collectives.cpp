@@ -54,6 +54,7 @@ ScaleupReach scaleup_reach(const topology::Fabric& fabric, int ranks) noexcept {
 struct Route {
   double up_bytes = 0.0, up_share = 1.0, up_half = 0.0, up_hops = 0.0;
   double out_bytes = 0.0, out_share = 1.0, out_hops = 0.0;
+  double links = 1.0;   ///< share of the scale-up links that lead to the other members
   bool staged = false;  ///< tiers take turns chunk by chunk, rather than forming one ring
   bool peers = false;   ///< straight from rank to rank: all-to-all and sends
 };
@@ -63,14 +64,15 @@ struct Route {
 constexpr double tier_overlap_loss = 0.1;
 
 /// Bytes over one tier: by a low-latency protocol or by the one that reaches full bandwidth.
-double tier_time(double bytes, double share, double half, double size,
+double tier_time(double bytes, double share, double half, double size, double links,
                  const LinkModel& link) noexcept {
   if (!(bytes > 0.0)) return 0.0;
   const double rate = link.bandwidth.raw() * share;
   if (!(rate > 0.0)) return infinity;
   const double ramp = half > 0.0 ? half / (size + half) : 0.0;
   const double bulk = link.bulk_latency.raw() + bytes * (1.0 + ramp) / rate;
-  const double low = bytes / (link.bandwidth.raw() * link.low_share);  // infinite without one
+  // Neither protocol has more than the links that lead to the other members; infinite without one.
+  const double low = bytes / (link.bandwidth.raw() * link.low_share * links);
   return std::min(bulk, low);
 }
 
@@ -94,11 +96,11 @@ CollectiveTime time_of(const Route& route, double size, const FabricModel& model
   } else {
     if (route.up_bytes > 0.0) {
       latency += up.latency.raw() + route.up_hops * up.step_latency.raw();
-      up_time = tier_time(route.up_bytes, route.up_share, route.up_half, size, up);
+      up_time = tier_time(route.up_bytes, route.up_share, route.up_half, size, route.links, up);
     }
     if (route.out_bytes > 0.0) {
       latency += out.latency.raw() + route.out_hops * out.step_latency.raw();
-      out_time = tier_time(route.out_bytes, route.out_share, out.half_size.raw(), size, out);
+      out_time = tier_time(route.out_bytes, route.out_share, out.half_size.raw(), size, 1.0, out);
     }
   }
   const double lesser = std::min(up_time, out_time);
@@ -130,6 +132,7 @@ Route ring(const Span& g, const FabricModel& model, double turns) noexcept {
     route.up_bytes = bytes;
     route.up_share = g.ring_share;
     route.up_half = model.scaleup.half_size.raw();
+    route.links = g.links;
     route.up_hops = turns * (g.q > 1.0 ? g.n - g.q : g.n - 1.0);
   }
   if (g.q > 1.0) {
@@ -150,6 +153,7 @@ Route tree(const Span& g, const FabricModel& model, bool in_network) noexcept {
     route.up_bytes = (in_network ? (g.p + 1.0) : 2.0 * (g.p - 1.0)) / g.p * g.size;
     route.up_share = slower * (in_network ? model.scaleup.in_network_share : g.ring_share);
     route.up_half = (in_network ? model.scaleup.in_network_half : model.scaleup.half_size).raw();
+    route.links = g.links;
     route.up_hops = 2.0 * (g.p - 1.0);
   }
   if (g.q > 1.0) {

@@ -55,7 +55,7 @@ struct CollectiveCall {
 /// What: time of one collective, hierarchical across the scale-up domain and the NICs.
 /// Formula: n ranks, p a domain, q = n/p domains, l = min(p, lanes) NICs in use. A tier's time is
 ///   the less of bytes / (bandwidth * low_share) and bulk_latency + bytes (1 + half/(S + half)) /
-///   (bandwidth * share), with bytes by route:
+///   (bandwidth * share), both over the links that lead to the members, with bytes by route:
 ///   ring gather or scatter: (n-1)/n S scale-up, (n-1)/n S/l NIC, n-1 hops, q of them over NICs
 ///   all-reduce: the best of a ring (twice the above), of a reduction in the switch ((p+1)/p S)
 ///     where q <= 2, and of a tree (2 (p-1)/p S scale-up, 2 (q-1)/q S/l NIC, 2 log2 q NIC hops)

@@ -203,6 +203,14 @@ TEST(Collectives, MeshGivesALinkForEachPeer) {
   EXPECT_NEAR(rate(2), 1e11 / 7.0, 1e3);
 }
 
+TEST(Collectives, NoProtocolHasMoreLinksThanLeadToTheMembers) {
+  FabricModel model = ideal_fabric();
+  model.fabric.scaleup = topology::ScaleupTopology::mesh;
+  model.scaleup.low_share = 0.3;
+  const CollectiveCall call{Collective::all_reduce, Bytes(1e9), {2, 2}};
+  EXPECT_NEAR(1e9 / collective(call, model).time.raw(), 1e11 / 7.0, 1e3);
+}
+
 TEST(Collectives, TorusGivesTheDimensionsThatAGroupSpans) {
   FabricModel model = ideal_fabric();
   model.fabric.scaleup = topology::ScaleupTopology::torus3d;

@@ -1,3 +1,5 @@
+#include "tightrope/study/calibrate_links.h"
+
 #include <algorithm>
 #include <array>
 
@@ -197,6 +199,37 @@ LinkDraft fit_scaleout(const std::vector<CollectiveRow>& all, const ScaleoutPlan
   return draft;
 }
 
+/// A scale-out link that was measured.
+struct MeasuredLink {
+  ScaleoutPlan plan;
+  std::vector<std::string> match;
+  const char* note;
+};
+
+/// Only EFAv1, v2 and v4 have sweeps over sizes; the others keep what few rows cannot tell. The
+/// first hop's 15 us is assumed: one number of nodes cannot part it from the steps.
+std::vector<MeasuredLink> measured_scaleouts() {
+  const std::vector<bool> sweep = {true, false, true, true, false, true, true};
+  const std::vector<bool> bulk_only = {true, false, false, true, false, true, true};
+  const std::vector<bool> no_share = {false, false, true, true, false, true, true};
+  const std::vector<bool> few = {false, false, true, false, false, false, false};
+  const std::vector<bool> large = {true, false, true, true, true, false, false};
+  return {
+      {{"efa-v1", 0.65, {0.85, 15.0, 60.0, 5.0, 0.85, 40.0, 0.1}, sweep}, {"efav1"}, ""},
+      {{"efa-v4", 0.7, {0.92, 15.0, 7.5, 5.0, 0.85, 100.0, 0.1}, bulk_only},
+       {"efav4"},
+       "; step_latency_us: from the 51 to 57 us of small messages on two nodes"},
+      {{"efa-v3", 0.7, {0.92, 15.0, 17.0, 5.0, 0.85, 40.0, 0.05}, few},
+       {"efav3"},
+       "; only step_latency_us is fitted, the rest lies between EFAv2 and v4"},
+      {{"efa-v2", 0.65, {0.92, 15.0, 17.0, 5.0, 0.85, 40.0, 0.05}, no_share},
+       {"efav2"},
+       "; share: two nodes are limited by NVLink, so EFAv3's 0.92 is assumed"},
+      {{"infiniband", 0.8, {0.95, 10.0, 5.0, 5.0, 0.7, 10.0, 0.1}, large},
+       {"infiniband", "ndr", "hdr", "xdr", "connectx"},
+       "; latency_us, bulk_latency_us, low_share: assumed; lanes, tree_share: GB200 NVL72 racks"}};
+}
+
 LinkDraft borrowed(const LinkDraft& kin, const std::string& name,
                    const std::vector<std::string>& match, const std::string& note) {
   LinkDraft draft;
@@ -288,34 +321,36 @@ LinkDrafts fit_links(const std::vector<CollectiveRow>& rows, const formula::Cali
   drafts.scaleup.push_back(fit_scaleup(rows, "nvlink4", true, up_before("nvlink4"), folds));
   drafts.scaleup.push_back(fit_scaleup(rows, "nvlink3", false, up_before("nvlink3"), folds));
 
-  // Only EFAv1, v2 and v4 have sweeps over sizes; the others keep what few rows cannot tell. The
-  // first hop's 15 us is assumed: one number of nodes cannot part it from the steps.
-  const std::vector<bool> sweep = {true, false, true, true, false, true, true};
-  const std::vector<bool> bulk_only = {true, false, false, true, false, true, true};
-  const std::vector<bool> no_share = {false, false, true, true, false, true, true};
-  const std::vector<bool> few = {false, false, true, false, false, false, false};
-  const std::vector<bool> large = {true, false, true, true, true, false, false};
-  const auto add = [&](const ScaleoutPlan& plan, const std::vector<std::string>& match,
-                       const char* note, int with_folds) {
-    const LinkModel old = out_before(match.front().c_str());
-    drafts.scaleout.push_back(fit_scaleout(rows, plan, drafts.scaleup, old, with_folds));
-    drafts.scaleout.back().link.match = match;
-    drafts.scaleout.back().note += note;
-  };
-  add({"efa-v1", 0.65, {0.85, 15.0, 60.0, 5.0, 0.85, 40.0, 0.1}, sweep}, {"efav1"}, "", folds);
-  add({"efa-v4", 0.7, {0.92, 15.0, 7.5, 5.0, 0.85, 100.0, 0.1}, bulk_only}, {"efav4"},
-      "; step_latency_us: from the 51 to 57 us of small messages on two nodes", folds);
-  add({"efa-v3", 0.7, {0.92, 15.0, 17.0, 5.0, 0.85, 40.0, 0.05}, few}, {"efav3"},
-      "; only step_latency_us is fitted, the rest lies between EFAv2 and v4", 0);
-  add({"efa-v2", 0.65, {0.92, 15.0, 17.0, 5.0, 0.85, 40.0, 0.05}, no_share}, {"efav2"},
-      "; share: two nodes are limited by NVLink, so EFAv3's 0.92 is assumed", folds);
-  add({"infiniband", 0.8, {0.95, 10.0, 5.0, 5.0, 0.7, 10.0, 0.1}, large},
-      {"infiniband", "ndr", "hdr", "xdr", "connectx"},
-      "; latency_us, bulk_latency_us, low_share: assumed; lanes, tree_share: GB200 NVL72 racks",
-      folds);
+  for (const MeasuredLink& link : measured_scaleouts()) {
+    const LinkModel old = out_before(link.match.front().c_str());
+    const int with_folds = link.plan.name == "efa-v3" ? 0 : folds;  // four rows
+    drafts.scaleout.push_back(fit_scaleout(rows, link.plan, drafts.scaleup, old, with_folds));
+    drafts.scaleout.back().link.match = link.match;
+    drafts.scaleout.back().note += link.note;
+  }
   add_scaleup_priors(drafts.scaleup);
   add_scaleout_priors(drafts.scaleout);
   return drafts;
+}
+
+LinkModel refit_scaleup(const std::vector<CollectiveRow>& rows, const std::string& name,
+                        bool in_network) {
+  return fit_scaleup(rows, name, in_network, {}, 0).link.model;
+}
+
+LinkModel refit_scaleout(const std::vector<CollectiveRow>& rows, const std::string& name,
+                         const formula::Calibration& links) {
+  std::vector<LinkDraft> ups;
+  for (const LinkCalibration& link : links.scaleup_links()) {
+    ups.emplace_back();
+    ups.back().link = link;
+  }
+  ScaleoutPlan plan{name, 0.65, {0.92, 15.0, 17.0, 5.0, 0.85, 100.0, 0.1}, {}};
+  plan.free = {true, false, true, true, false, true, true};
+  for (const MeasuredLink& link : measured_scaleouts()) {
+    if (link.plan.name == name) plan = link.plan;
+  }
+  return fit_scaleout(rows, plan, ups, {}, 0).link.model;
 }
 
 }  // namespace tightrope::study
