@@ -72,17 +72,15 @@ Router::Router(const Machine& machine, const Faults& faults) : machine_(&machine
   for (const std::uint32_t link : faults.dead_links) dead_links_[link] = true;
   for (const int chip : faults.dead_chips) kill_chip(chip);
   for (const int node : faults.dead_nodes) kill_node(node);
-  degraded_ = faults.degraded;
-  std::ranges::stable_sort(degraded_, {}, &Faults::Degraded::link);
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < degraded_.size(); ++i) {
-    if (kept > 0 && degraded_[kept - 1].link == degraded_[i].link) {
-      degraded_[kept - 1].factor *= degraded_[i].factor;
+  std::vector<Faults::Degraded> sorted = faults.degraded;
+  std::ranges::stable_sort(sorted, {}, &Faults::Degraded::link);
+  for (const Faults::Degraded& d : sorted) {
+    if (!degraded_.empty() && degraded_.back().link == d.link) {
+      degraded_.back().factor *= d.factor;
     } else {
-      degraded_[kept++] = degraded_[i];
+      degraded_.push_back(d);
     }
   }
-  degraded_.resize(kept);
 }
 
 void Router::kill_links_at(int unit, int chip) {
