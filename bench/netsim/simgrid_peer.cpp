@@ -1,5 +1,5 @@
-// SimGrid on the fat tree and the flows of bench_netsim, as it stands but for its correction factors:
-// they model TCP, and are set to what leaves plain max-min sharing.
+// SimGrid on the fat tree and the flows of bench_netsim, as it stands but for its correction
+// factors: they model TCP, and are set to what leaves plain max-min sharing.
 //
 // simgrid_peer CASE HOSTS LATENCY_S BYTES OUT
 //   CASE: ring (2 (n - 1) steps), pairwise (n - 1 steps), all (every pair at once)
@@ -66,17 +66,16 @@ int main(int argc, char** argv) {
     return 2;
   }
   sg::Engine::set_config("network/model:CM02");
-  for (const char* plain :
-       {"network/latency-factor:1", "network/bandwidth-factor:1", "network/weight-S:0",
-        "network/TCP-gamma:0", "network/crosstraffic:0", "surf/precision:1e-12",
-        "maxmin/precision:1e-9"})
+  for (const char* plain : {"network/latency-factor:1", "network/bandwidth-factor:1",
+                            "network/weight-S:0", "network/TCP-gamma:0", "network/crosstraffic:0",
+                            "surf/precision:1e-12", "maxmin/precision:1e-9"})
     sg::Engine::set_config(plain);
-  sg::ClusterCallbacks hosts([](sg::NetZone* zone, const std::vector<unsigned long>&,
-                                unsigned long id) {
-    sg::Host* host = zone->create_host(std::to_string(id), 1e9);
-    return std::make_pair(host->get_netpoint(),
-                          static_cast<simgrid::kernel::routing::NetPoint*>(nullptr));
-  });
+  sg::ClusterCallbacks hosts(
+      [](sg::NetZone* zone, const std::vector<unsigned long>&, unsigned long id) {
+        sg::Host* host = zone->create_host(std::to_string(id), 1e9);
+        return std::make_pair(host->get_netpoint(),
+                              static_cast<simgrid::kernel::routing::NetPoint*>(nullptr));
+      });
   sg::create_fatTree_zone("tree", nullptr, {2, {32, 32}, {1, 32}, {1, 1}}, hosts, 50e9,
                           std::strtod(argv[3], nullptr), sg::Link::SharingPolicy::SPLITDUPLEX)
       ->seal();

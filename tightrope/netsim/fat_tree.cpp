@@ -25,7 +25,8 @@ FatTree::FatTree(FatTreeShape shape) : shape_(std::move(shape)) {
   first_link_.push_back(links);
 }
 
-// A node of level i is named by its parents' numbers so far (mixed radix `up`) and by the digits i, i + 1,
+// A node of level i is named by its parents' numbers so far (mixed radix `up`) and by the digits i,
+// i + 1,
 // ... of the hosts below it (mixed radix `down`): name = digits * (up[0] ... up[i - 1]) + parents.
 std::vector<std::uint32_t> FatTree::route(std::uint32_t from, std::uint32_t to) const {
   TR_CHECK(from < hosts() && to < hosts(), from, to, hosts());

@@ -8,9 +8,9 @@
 
 namespace tightrope::netsim {
 
-/// An extended generalised fat tree (Öhring et al. 1995), one link between neighbours. Level 0 are the
-/// hosts; a node of level i + 1 has down[i] children, a node of level i has up[i] parents. {32, 32} and
-/// {1, 32} is 1,024 hosts under 32 leaves, each leaf under the same 32 spines.
+/// An extended generalised fat tree (Öhring et al. 1995), one link between neighbours. Level 0 are
+/// the hosts; a node of level i + 1 has down[i] children, a node of level i has up[i] parents. {32,
+/// 32} and {1, 32} is 1,024 hosts under 32 leaves, each leaf under the same 32 spines.
 struct FatTreeShape {
   std::vector<std::uint32_t> down;  ///< each >= 1
   std::vector<std::uint32_t> up;    ///< as many, each >= 1
@@ -23,8 +23,8 @@ class FatTree {
 
   [[nodiscard]] std::uint32_t hosts() const { return nodes_[0]; }
   [[nodiscard]] std::uint32_t links() const { return first_link_.back(); }
-  /// Links from host to host, in order; none from a host to itself. At a switch of level i on the way
-  /// up the parent is (to / (up[0] ... up[i - 1])) mod up[i].
+  /// Links from host to host, in order; none from a host to itself. At a switch of level i on the
+  /// way up the parent is (to / (up[0] ... up[i - 1])) mod up[i].
   [[nodiscard]] std::vector<std::uint32_t> route(std::uint32_t from, std::uint32_t to) const;
 
  private:

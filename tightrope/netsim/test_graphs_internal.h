@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include <rapidcheck.h>
 
+#include "tightrope/netsim/fat_tree.h"
 #include "tightrope/netsim/task_graph.h"
 #include "tightrope/netsim/test_problems_internal.h"
 
@@ -21,6 +24,138 @@ inline TaskGraph ring_step(std::uint32_t hosts, Bytes bytes) {
     g.add_transfer(i, bytes, Seconds(1e-6));
   }
   return g;
+}
+
+enum class Collective { ring, halving_doubling, all_to_all, binary_tree, hierarchical, torus };
+
+/// Builds collectives on a fat tree, each host's steps after each other.
+class CollectiveBuilder {
+ public:
+  CollectiveBuilder(const FatTree& tree, bool degraded)
+      : tree_(tree), graph(capacities(tree, degraded)), last_(tree.hosts(), no_resource) {}
+
+  /// One message of every host; a host sends its next one when its last one and the one it was sent
+  /// are there.
+  template <class To>
+  void step(To to, double bytes) {
+    std::vector<std::uint32_t> sent(tree_.hosts(), no_resource);
+    std::vector<std::vector<std::uint32_t>> got(tree_.hosts());
+    for (std::uint32_t i = 0; i < tree_.hosts(); ++i) {
+      const std::uint32_t j = to(i);
+      if (j == i || j >= tree_.hosts()) continue;
+      sent[i] = graph.add_transfer(route(i, j), Bytes(bytes), Seconds(2e-6));
+      if (last_[i] != no_resource) graph.add_dependency(sent[i], last_[i]);
+      got[j].push_back(sent[i]);
+    }
+    for (std::uint32_t i = 0; i < tree_.hosts(); ++i) {
+      if (sent[i] == no_resource && got[i].empty()) continue;
+      const std::uint32_t reduced = graph.add_compute(i, Seconds(1e-6));
+      if (sent[i] != no_resource) graph.add_dependency(reduced, sent[i]);
+      for (const std::uint32_t message : got[i]) graph.add_dependency(reduced, message);
+      last_[i] = reduced;
+    }
+  }
+
+ private:
+  static std::vector<BytesPerSecond> capacities(const FatTree& tree, bool degraded) {
+    std::vector<BytesPerSecond> capacity(tree.links(), BytesPerSecond(50e9));
+    if (degraded) capacity[tree.links() / 3] = BytesPerSecond(20e9);
+    return capacity;
+  }
+  std::uint32_t route(std::uint32_t i, std::uint32_t j) {
+    const auto [it, added] = routes_.try_emplace({i, j}, 0);
+    if (added) it->second = graph.add_route(tree_.route(i, j));
+    return it->second;
+  }
+
+  const FatTree& tree_;
+
+ public:
+  TaskGraph graph;
+
+ private:
+  std::vector<std::uint32_t> last_;  ///< task after which each host goes on
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> routes_;
+};
+
+/// A power of two of hosts; `degraded`: one link at 40 %.
+inline TaskGraph collective_graph(Collective collective, const FatTree& tree, bool degraded) {
+  CollectiveBuilder b(tree, degraded);
+  const std::uint32_t n = tree.hosts();
+  const double bytes = 1e9;
+  const auto ring = [&](std::uint32_t size, std::uint32_t stride, double part) {
+    for (std::uint32_t s = 0; s + 1 < size; ++s) {
+      b.step(
+          [=](std::uint32_t i) {
+            const std::uint32_t place = i / stride % size;
+            return i - place * stride + (place + 1) % size * stride;
+          },
+          part / size);
+    }
+  };
+  switch (collective) {
+    case Collective::ring: ring(n, 1, bytes); break;
+    case Collective::halving_doubling:
+      for (std::uint32_t d = n / 2; d > 0; d /= 2)
+        b.step([=](std::uint32_t i) { return i ^ d; }, bytes * d / n);
+      break;
+    case Collective::all_to_all:
+      for (std::uint32_t i = 0; i < n; ++i) {
+        for (std::uint32_t j = 0; j < n; ++j) {
+          if (i != j)
+            b.graph.add_transfer(b.graph.add_route(tree.route(i, j)), Bytes(bytes / n),
+                                 Seconds(2e-6));
+        }
+      }
+      break;
+    case Collective::binary_tree:
+      for (std::uint32_t d = 1; d < n; d *= 2)
+        b.step([=](std::uint32_t i) { return i % (2 * d) == d ? i - d : i; }, bytes);
+      break;
+    case Collective::hierarchical:
+      ring(8, 1, bytes);
+      if (n > 8) ring(n / 8, 8, bytes / 8);
+      break;
+    case Collective::torus:
+      ring(4, 1, bytes);
+      ring(n / 4, 4, bytes / 4);
+      break;
+  }
+  return std::move(b.graph);
+}
+
+/// `copies` of a graph side by side, mixed up.
+inline TaskGraph copies_of(const TaskGraph& g, std::uint32_t copies) {
+  std::vector<BytesPerSecond> capacity;
+  for (const double c : g.capacity()) capacity.insert(capacity.end(), copies, BytesPerSecond(c));
+  TaskGraph many(capacity);
+  const OwnedProblem& rows = g.routes().rows();
+  for (std::uint32_t r = 0; r < g.routes().size(); ++r) {
+    for (std::uint32_t k = 0; k < copies; ++k) {
+      std::vector<std::uint32_t> resource;
+      std::vector<double> coefficient;
+      for (std::uint32_t e = rows.begin[r]; e < rows.begin[r + 1]; ++e) {
+        resource.push_back(rows.resource[e] * copies + k);
+        coefficient.push_back(rows.coefficient[e]);
+      }
+      many.add_route(resource, coefficient, BytesPerSecond(rows.bound[r]));
+    }
+  }
+  for (std::uint32_t t = 0; t < g.tasks().size(); ++t) {
+    const TaskGraph::Task& task = g.tasks()[t];
+    for (std::uint32_t k = 0; k < copies; ++k) {
+      if (task.kind == TaskKind::delay) many.add_delay(task.time);
+      if (task.kind == TaskKind::compute) many.add_compute(task.place * copies + k, task.time);
+      if (task.kind == TaskKind::transfer)
+        many.add_transfer(task.place * copies + k, task.bytes, task.time);
+      many.set_release(t * copies + k, task.release);
+    }
+  }
+  for (const TaskGraph::Dependency& d : g.dependencies()) {
+    for (std::uint32_t k = 0; k < copies; ++k)
+      many.add_dependency(d.task * copies + k, d.on * copies + k);
+  }
+  return many;
 }
 
 /// Small round numbers, so that many things happen at once.
