@@ -66,7 +66,7 @@ double phase_time(const Dimension& d, Algorithm algorithm, bool scatter, double 
   double total = 0.0;
   double part = bytes / 2.0;
   for (std::uint32_t mask = 1; mask < d.size; mask *= 2, part /= 2.0) {
-    // It reduces every message but the first and largest: HalvingDoubling.cc counts log2(n) - 1.
+    // It reduces log2(n) - 1 of the log2(n) messages (HalvingDoubling.cc), c/2 - c/n bytes in all.
     total += time(Step{part, scatter && mask > 1, mask});
   }
   return total;

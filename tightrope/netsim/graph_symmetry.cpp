@@ -137,7 +137,8 @@ class QuotientRoutes {
     for (const auto& [key, count] : entries) {
       const std::uint64_t met = count * size;
       TR_CHECK(met % resource_size_[key.first] == 0, met, resource_size_[key.first]);
-      const double a = key.second * static_cast<double>(met / resource_size_[key.first]);
+      const std::uint64_t each = met / resource_size_[key.first];
+      const double a = key.second * static_cast<double>(each);
       if (!resource.empty() && resource.back() == key.first) {
         coefficient.back() += a;
       } else {
@@ -182,7 +183,7 @@ GraphReduction reduce(const TaskGraph& graph) {
   std::vector<BytesPerSecond> capacity(resource_size.size());
   for (std::size_t l = 0; l < graph.capacity().size(); ++l)
     capacity[r.resource_class_of[l]] = BytesPerSecond(graph.capacity()[l]);
-  r.graph = TaskGraph(std::move(capacity));
+  r.graph = TaskGraph(capacity);
   QuotientRoutes routes(graph, r, resource_size);
   std::vector<std::uint32_t> member;  // the first task of each class
   for (std::uint32_t t = 0; t < nodes.tasks(); ++t) {

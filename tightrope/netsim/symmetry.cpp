@@ -58,6 +58,7 @@ std::vector<std::uint32_t> first_colours(const MaxMinProblem& problem,
   std::vector<std::uint32_t> bound(variables, 0);
   if (!problem.bound.empty()) number_values(problem.bound, bound);
   std::vector<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> keys;
+  keys.reserve(variables);
   for (std::uint32_t v = 0; v < variables; ++v)
     keys.emplace_back(colour.empty() ? 0 : colour[v], bound[v], v);
   std::sort(keys.begin(), keys.end());
@@ -103,8 +104,10 @@ void build_quotient(const MaxMinProblem& problem, std::span<const std::uint32_t>
         const double a = row[i].coefficient;
         std::uint64_t count = 0;
         for (; i < row.size() && row[i].resource == l && row[i].coefficient == a; ++i) ++count;
-        TR_CHECK(count * r.size[c] % resource_size[l] == 0, count, r.size[c], resource_size[l]);
-        sum += a * static_cast<double>(count * r.size[c] / resource_size[l]);
+        const std::uint64_t met = count * r.size[c];
+        TR_CHECK(met % resource_size[l] == 0, met, resource_size[l]);
+        const std::uint64_t each = met / resource_size[l];
+        sum += a * static_cast<double>(each);
       }
       r.problem.add_entry(l, sum);
     }

@@ -24,7 +24,7 @@ std::vector<Seconds> seconds_of(std::span<const double> values) {
 
 }  // namespace
 
-TaskGraph::TaskGraph(std::vector<BytesPerSecond> capacity) {
+TaskGraph::TaskGraph(const std::vector<BytesPerSecond>& capacity) {
   capacity_.reserve(capacity.size());
   for (const BytesPerSecond c : capacity) {
     TR_CHECK(c.raw() >= 0.0, c.raw());

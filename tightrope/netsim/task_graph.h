@@ -16,7 +16,7 @@ enum class TaskKind : std::uint8_t { delay, compute, transfer };
 class TaskGraph {
  public:
   /// `capacity` of each resource: bytes/s, >= 0, infinity allowed.
-  explicit TaskGraph(std::vector<BytesPerSecond> capacity);
+  explicit TaskGraph(const std::vector<BytesPerSecond>& capacity);
 
   /// A way that transfers may take; see `Routes::add`.
   std::uint32_t add_route(

@@ -15,6 +15,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 std::vector<double> raw(const std::vector<Seconds>& times) {
   std::vector<double> r;
+  r.reserve(times.size());
   for (const Seconds t : times) r.push_back(t.raw());
   return r;
 }

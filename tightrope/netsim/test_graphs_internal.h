@@ -162,6 +162,7 @@ inline TaskGraph copies_of(const TaskGraph& g, std::uint32_t copies) {
 inline TaskGraph random_graph() {
   const OwnedProblem p = random_problem(6, 8);
   std::vector<BytesPerSecond> capacity;
+  capacity.reserve(p.capacity.size());
   for (const double c : p.capacity) capacity.emplace_back(c);
   TaskGraph g(capacity);
   for (std::size_t v = 0; v < p.view().variables(); ++v) {
