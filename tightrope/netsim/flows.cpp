@@ -23,28 +23,21 @@ std::uint32_t Routes::add(std::span<const std::uint32_t> resource,
                           std::span<const double> coefficient, BytesPerSecond bound) {
   TR_CHECK(coefficient.empty() || coefficient.size() == resource.size(), coefficient.size());
   TR_CHECK(bound.raw() > 0.0, bound.raw());
-  std::vector<std::uint32_t>& row = rows_.resource;
-  const std::size_t first = row.size();
-  const auto position = [&](std::uint32_t l) {
-    return std::find(row.begin() + static_cast<std::ptrdiff_t>(first), row.end(), l) - row.begin();
-  };
-  const bool is_long = resource.size() > 16;
-  std::vector<std::uint32_t> sorted;
-  if (is_long) {
-    sorted.assign(resource.begin(), resource.end());
-    std::sort(sorted.begin(), sorted.end());
-  }
-  const bool distinct = is_long && std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end();
+  std::vector<std::pair<std::uint32_t, double>> row;
+  row.reserve(resource.size());
   for (std::size_t i = 0; i < resource.size(); ++i) {
     const double a = coefficient.empty() ? 1.0 : coefficient[i];
     TR_CHECK(a > 0.0 && a < infinity, a);
-    const auto at = distinct ? static_cast<std::ptrdiff_t>(row.size()) : position(resource[i]);
-    if (static_cast<std::size_t>(at) < row.size()) {
-      rows_.coefficient[static_cast<std::size_t>(at)] += a;
-    } else {
-      rows_.add_entry(resource[i], a);
-    }
+    row.emplace_back(resource[i], a);
     resources_ = std::max(resources_, resource[i] + 1);
+  }
+  std::stable_sort(row.begin(), row.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (std::size_t i = 0; i < row.size();) {
+    double sum = 0.0;
+    const std::uint32_t l = row[i].first;
+    for (; i < row.size() && row[i].first == l; ++i) sum += row[i].second;
+    rows_.add_entry(l, sum);
   }
   rows_.end_row(bound.raw());
   return size() - 1;

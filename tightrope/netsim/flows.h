@@ -20,8 +20,9 @@ inline constexpr double same_instant = 1e-13;
 /// Transfers with the same row should share one route: they are then solved once.
 class Routes {
  public:
-  /// Adds a row. Coefficients > 0, empty: all 1; a resource that stands twice counts twice.
-  /// `bound`: the fastest that one transfer may go, > 0. Returns the route's number, from 0 on.
+  /// Adds a row. Coefficients > 0, empty: all 1; a resource that stands twice counts twice; rows
+  /// are kept by resource. `bound`: the fastest that one transfer may go, > 0. Returns the route's
+  /// number, from 0 on.
   std::uint32_t add(std::span<const std::uint32_t> resource,
                     std::span<const double> coefficient = {},
                     BytesPerSecond bound = BytesPerSecond(std::numeric_limits<double>::infinity()));

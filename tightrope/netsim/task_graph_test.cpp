@@ -106,6 +106,17 @@ TEST(TaskGraph, NothingInTheWayTakesNoTime) {
   EXPECT_EQ(raw(TaskRunner(g).run().finish), (std::vector<double>{1.0, 1.0, 3.0, 5.0}));
 }
 
+TEST(TaskGraph, AResourceThatStandsTwiceInAWayCountsTwice) {
+  TaskGraph g({BytesPerSecond(8.0), BytesPerSecond(100.0)});
+  const std::vector<std::uint32_t> way = {0, 1, 0};
+  g.add_transfer(g.add_route(way, std::vector<double>{1.0, 1.0, 0.5}), Bytes(16.0), Seconds());
+  g.add_transfer(g.add_route(way), Bytes(16.0), Seconds(3.0));
+  const TaskRun run = TaskRunner(g).run();
+  EXPECT_DOUBLE_EQ(run.finish[0].raw(), 3.0);
+  EXPECT_DOUBLE_EQ(run.finish[1].raw(), 7.0);
+  EXPECT_DOUBLE_EQ(run.carried[0].raw(), 56.0);
+}
+
 TEST(TaskGraph, ASeriesIsTheSumOfItsSteps) {
   const TaskGraph g = test::ring_step(8, Bytes(1e6));
   const Seconds one = TaskRunner(g).run().end;
