@@ -74,7 +74,6 @@ INSTANTIATE_TEST_SUITE_P(
                                      Collective::hierarchical, Collective::torus),
                      testing::Values(1u, 2u, 8u)));
 
-// 512 hosts: collectives whose unreduced graph stays small enough for a test.
 TEST(GraphSymmetry, FiveHundredAndTwelveHosts) {
   const FatTree tree({{16, 32}, {1, 16}});
   for (const Collective c : {Collective::halving_doubling, Collective::binary_tree,
@@ -83,6 +82,17 @@ TEST(GraphSymmetry, FiveHundredAndTwelveHosts) {
       const TaskGraph g = test::collective_graph(c, tree, degraded);
       expect_equal_runs(g, reduce(g));
     }
+  }
+}
+
+// A quarter of a million transfers each; with all links equal, few classes.
+TEST(GraphSymmetry, FiveHundredAndTwelveHostsInARingAndAllAtOnce) {
+  const FatTree tree({{16, 32}, {1, 16}});
+  for (const Collective c : {Collective::ring, Collective::all_to_all}) {
+    const TaskGraph g = test::collective_graph(c, tree, false);
+    const GraphReduction r = reduce(g);
+    expect_equal_runs(g, r);
+    EXPECT_LT(r.size.size(), r.class_of.size() / 8);
   }
 }
 
