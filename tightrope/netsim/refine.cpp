@@ -242,14 +242,13 @@ std::uint32_t refine(const SightGraph& graph, std::span<std::uint32_t> colour) {
   if (colour.empty()) return 0;
   const std::vector<std::uint32_t> start(colour.begin(), colour.end());
   std::uint64_t seed = 0x51ed270b27a4b7d3ULL;
-  for (int attempt = 0; attempt < 8; ++attempt, seed = scramble(seed)) {
+  for (int attempt = 0;; ++attempt, seed = scramble(seed)) {
+    TR_CHECK(attempt < 8, attempt);  // not chance any more
     Refiner(graph, colour, seed).run();
     const std::uint32_t classes = renumber(colour);
     if (is_stable(graph, colour, classes)) return classes;
     std::copy(start.begin(), start.end(), colour.begin());
   }
-  TR_CHECK(!"a partition is stable under one of eight hashes", graph.nodes());
-  return 0;
 }
 
 }  // namespace tightrope::netsim
