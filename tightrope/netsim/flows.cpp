@@ -43,7 +43,9 @@ std::uint32_t Routes::add(std::span<const std::uint32_t> resource,
   return size() - 1;
 }
 
-void Fluid::reset(const Routes& routes, std::span<const double> capacity) {
+void Fluid::reset(const Routes& routes, std::span<const double> capacity, double together) {
+  TR_CHECK(together >= same_instant && together < 1.0, together);
+  together_ = together;
   TR_CHECK(capacity.size() >= routes.resources(), capacity.size(), routes.resources());
   const OwnedProblem& rows = routes.rows();
   routes_ = &routes;
@@ -295,7 +297,7 @@ void Fluid::end_part(const Part& part, double now, std::vector<std::uint32_t>& e
     }
     while (!r.endings.empty()) {
       const double end = r.endings.front().served;
-      if (r.rate < infinity && end - r.served > (end + r.rate * now) * same_instant) break;
+      if (r.rate < infinity && end - r.served > (end + r.rate * now) * together_) break;
       end_front(number, now, ended);
     }
   }
@@ -303,7 +305,7 @@ void Fluid::end_part(const Part& part, double now, std::vector<std::uint32_t>& e
 }
 
 void Fluid::collect(double now, std::vector<std::uint32_t>& ended) {
-  while (next_end() <= now * (1.0 + same_instant)) {
+  while (next_end() <= now * (1.0 + together_)) {
     Part& part = parts_[ends_.front().part];
     part.alive = false;
     free_parts_.push_back(ends_.front().part);

@@ -45,8 +45,10 @@ class Routes {
 class Fluid {
  public:
   /// Empties the network. `routes` must outlive this; `capacity` is copied: bytes/s, >= 0, infinity
-  /// allowed, one for each resource that a route names.
-  void reset(const Routes& routes, std::span<const double> capacity);
+  /// allowed, one for each resource that a route names. `together` in [same_instant, 1): transfers
+  /// that would end within this of an instant, relatively, end at it.
+  void reset(const Routes& routes, std::span<const double> capacity,
+             double together = same_instant);
 
   /// Transfer `id` (the caller's number) of `bytes` > 0 begins on a route.
   void start(std::uint32_t id, std::uint32_t route, double bytes, double now);
@@ -139,6 +141,7 @@ class Fluid {
   OwnedProblem problem_;
   std::vector<double> rate_;
   MaxMin solver_;
+  double together_ = same_instant;
   std::uint32_t stamp_ = 0;
   std::size_t running_ = 0;
   std::uint64_t solves_ = 0;

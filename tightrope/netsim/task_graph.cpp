@@ -134,9 +134,9 @@ void TaskRunner::finish_all() {
   }
 }
 
-TaskRun TaskRunner::run(std::span<const CapacityChange> changes) {
+TaskRun TaskRunner::run(std::span<const CapacityChange> changes, double together) {
   const auto tasks = static_cast<std::uint32_t>(graph_.tasks().size());
-  fluid_.reset(graph_.routes(), graph_.capacity());
+  fluid_.reset(graph_.routes(), graph_.capacity(), together);
   missing_ = waits_for_;
   start_.assign(tasks, infinity);
   finish_.assign(tasks, infinity);

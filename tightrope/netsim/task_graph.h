@@ -98,7 +98,12 @@ class TaskRunner {
 
   /// From time 0 until nothing can happen any more. Never hangs: what stands still is reported.
   /// O(log) for each event, and one max-min problem for each part of the network that changed.
-  TaskRun run(std::span<const CapacityChange> changes = {});
+  ///
+  /// `together` in [same_instant, 1): transfers that would end within this of an instant,
+  /// relatively, end at it. The default is exact. When thousands that hang together all end at
+  /// different times, 1e-3 solves hundreds of problems in place of thousands, and each end is early
+  /// by at most about that part of the time so far, for each transfer in a chain of dependencies.
+  TaskRun run(std::span<const CapacityChange> changes = {}, double together = same_instant);
 
  private:
   struct Timer {
