@@ -38,6 +38,29 @@ struct MaxMinProblem {
   }
 };
 
+/// A problem that owns its arrays; grows row by row.
+struct OwnedProblem {
+  std::vector<double> capacity;
+  std::vector<std::uint32_t> begin{0};
+  std::vector<std::uint32_t> resource;
+  std::vector<double> coefficient;
+  std::vector<double> bound;  ///< one for each row
+
+  [[nodiscard]] MaxMinProblem view() const {
+    return {capacity, begin, resource, coefficient, bound};
+  }
+  /// One more entry of the row that `end_row` will close.
+  void add_entry(std::uint32_t of_resource, double a) {
+    resource.push_back(of_resource);
+    coefficient.push_back(a);
+  }
+  /// Closes the row of the next variable.
+  void end_row(double limit = std::numeric_limits<double>::infinity()) {
+    begin.push_back(static_cast<std::uint32_t>(resource.size()));
+    bound.push_back(limit);
+  }
+};
+
 /// Solves max-min problems, keeping its working memory: a problem no larger than an earlier one
 /// allocates nothing. The answer depends on the problem alone, to the last bit.
 class MaxMin {

@@ -31,10 +31,10 @@ TEST(MaxMin, TheTextbookLine) {
   // One long flow over three links and a short one on each; the middle link is the narrow one.
   OwnedProblem p;
   p.capacity = {10.0, 4.0, 10.0};
-  p.add({{0, 1.0}, {1, 1.0}, {2, 1.0}}, infinity);
-  p.add({{0, 1.0}}, infinity);
-  p.add({{1, 1.0}}, infinity);
-  p.add({{2, 1.0}}, 1.5);
+  add_row(p, {{0, 1.0}, {1, 1.0}, {2, 1.0}}, infinity);
+  add_row(p, {{0, 1.0}}, infinity);
+  add_row(p, {{1, 1.0}}, infinity);
+  add_row(p, {{2, 1.0}}, 1.5);
   EXPECT_EQ(rates_of(p), (std::vector<double>{2.0, 8.0, 2.0, 1.5}));
   std::vector<double> rate(4);
   std::vector<std::uint32_t> bottleneck(4);
@@ -45,10 +45,10 @@ TEST(MaxMin, TheTextbookLine) {
 TEST(MaxMin, NothingInTheWayMeansInfinity) {
   OwnedProblem p;
   p.capacity = {infinity, 0.0};
-  p.add({}, infinity);
-  p.add({{0, 2.0}}, infinity);
-  p.add({{0, 2.0}}, 3.0);
-  p.add({{0, 1.0}, {1, 1.0}}, infinity);
+  add_row(p, {}, infinity);
+  add_row(p, {{0, 2.0}}, infinity);
+  add_row(p, {{0, 2.0}}, 3.0);
+  add_row(p, {{0, 1.0}, {1, 1.0}}, infinity);
   EXPECT_EQ(rates_of(p), (std::vector<double>{infinity, infinity, 3.0, 0.0}));
 }
 
@@ -57,7 +57,8 @@ TEST(MaxMin, LinksThatFillTogetherGiveOneRateToTheLastBit) {
   OwnedProblem p;
   for (std::uint32_t l = 0; l < 50; ++l) {
     p.capacity.push_back(0.1 * (l % 7 + 1));
-    for (std::uint32_t k = 0; k <= l % 7; ++k) p.add({{l, 1.0}, {(l + 7) % 50, 1e-18}}, infinity);
+    for (std::uint32_t k = 0; k <= l % 7; ++k)
+      add_row(p, {{l, 1.0}, {(l + 7) % 50, 1e-18}}, infinity);
   }
   for (const double r : rates_of(p)) EXPECT_EQ(r, rates_of(p)[0]);
 }
@@ -137,7 +138,7 @@ RC_GTEST_PROP(MaxMin, TheOrderOfVariablesAndResourcesDoesNotMatter, ()) {
     std::vector<std::pair<std::uint32_t, double>> row;
     for (std::uint32_t e = p.begin[v]; e < p.begin[v + 1]; ++e)
       row.emplace_back(names[p.resource[e]], p.coefficient[e]);
-    q.add(row, p.bound[v]);
+    add_row(q, row, p.bound[v]);
   }
   const std::vector<double> permuted = rates_of(q);
   for (std::size_t i = 0; i < order.size(); ++i)
@@ -169,7 +170,7 @@ RC_GTEST_PROP(MaxMin, AUsedSolverAnswersAsANewOne, ()) {
 TEST(MaxMinDeathTest, NonsenseIsOurBug) {
   OwnedProblem p;
   p.capacity = {1.0};
-  p.add({{1, 1.0}}, infinity);
+  add_row(p, {{1, 1.0}}, infinity);
   std::vector<double> rate(1);
   EXPECT_DEATH(maxmin_solve(p.view(), rate), "l < ");
   p.resource[0] = 0;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <rapidcheck.h>
@@ -13,26 +14,12 @@
 
 namespace tightrope::netsim {
 
-/// A problem that owns its arrays.
-struct OwnedProblem {
-  std::vector<double> capacity;
-  std::vector<std::uint32_t> begin{0};
-  std::vector<std::uint32_t> resource;
-  std::vector<double> coefficient;
-  std::vector<double> bound;
-
-  [[nodiscard]] MaxMinProblem view() const {
-    return {capacity, begin, resource, coefficient, bound};
-  }
-  void add(const std::vector<std::pair<std::uint32_t, double>>& row, double limit) {
-    for (const auto& [l, a] : row) {
-      resource.push_back(l);
-      coefficient.push_back(a);
-    }
-    begin.push_back(static_cast<std::uint32_t>(resource.size()));
-    bound.push_back(limit);
-  }
-};
+/// Adds the row of one variable.
+inline void add_row(OwnedProblem& p, const std::vector<std::pair<std::uint32_t, double>>& row,
+                    double limit = std::numeric_limits<double>::infinity()) {
+  for (const auto& [l, a] : row) p.add_entry(l, a);
+  p.end_row(limit);
+}
 
 /// Small numbers, so that ties, empty rows, zero and infinite capacities all come up.
 inline OwnedProblem random_problem(std::uint32_t max_resources = 10, int max_variables = 20) {
@@ -55,9 +42,10 @@ inline OwnedProblem random_problem(std::uint32_t max_resources = 10, int max_var
       row.emplace_back(*rc::gen::inRange<std::uint32_t>(0, resources), a);
     }
     const int kind = *rc::gen::inRange(0, 10);
-    p.add(row, kind < 7   ? infinity
-               : kind < 9 ? *rc::gen::inRange(0, 4) / 2.0
-                          : *rc::gen::inRange(0, 1000) / 99.0);
+    add_row(p, row,
+            kind < 7   ? infinity
+            : kind < 9 ? *rc::gen::inRange(0, 4) / 2.0
+                       : *rc::gen::inRange(0, 1000) / 99.0);
   }
   return p;
 }
