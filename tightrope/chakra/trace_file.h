@@ -1,4 +1,3 @@
-// tidy-allow(dead): netsim and `simulate step` read and write traces through it
 // Reading and writing Chakra's files: protobuf messages, each after its length as a varint; the
 // first is the metadata, the others are one operation each. One file a rank.
 #pragma once
