@@ -419,6 +419,10 @@ void bind_simulate(CLI::App& app, Body& body) {
       body, run_simulate_serving);
   bind_rows(*simulate->add_subcommand("step", "A planned step on its system's wires"), body,
             run_simulate_step);
+  bind_rows(*simulate->add_subcommand("collective", "One collective on a system's wires"), body,
+            run_simulate_collective);
+  bind_rows(*simulate->add_subcommand("trace", "Execution traces (Chakra) on a system's wires"),
+            body, run_simulate_trace);
   CLI::App* topology = app.add_subcommand("topology", "The wires of a cluster");
   bind_rows(*topology->add_subcommand("show", "Links, bisection, tiers"), body, run_topology_show);
 }

@@ -213,6 +213,53 @@ std::vector<OptionRow> option_rows(SimulateStepOptions& o) {
        &o.chakra}};
 }
 
+std::vector<OptionRow> option_rows(SimulateCollectiveOptions& o) {
+  return {
+      {"system", "NAME", "System, as in `catalog list systems`", &o.system, true},
+      {"--kind", "NAME",
+       "all_reduce, all_gather, reduce_scatter, all_to_all, broadcast or send_recv", &o.kind},
+      {"--size", "SIZE", "Full tensor, or what a rank sends in all, for example 1GiB", &o.size},
+      {"--units", "N", "How many units: domains, or nodes without one; 1 without it", &o.units},
+      {"--ranks", "N", "How many ranks; all that fit without it", &o.ranks},
+      {"--chips-per-unit", "N", "Use so many of each unit, like 64 of 72", &o.chips_per_unit},
+      {"--algorithm", "NAME",
+       "Only ring, tree, halving_doubling, direct, torus, hierarchical, in_network or "
+       "rail_aligned; auto: all, and which would be taken",
+       &o.algorithm},
+      {"--calibrated", "", "Wires as fitted to measurements; so without it", &o.calibrated},
+      {"--ideal", "", "Wires at their nameplate", &o.ideal},
+      {"--latency", "TIME", "With --ideal: of every message; 0 without it", &o.latency},
+      {"--stepped", "", "Every message of every round, not whole phases", &o.stepped},
+      {"--channels", "N", "Rings and trees at most; as many as fill the links without it",
+       &o.channels},
+      {"--pieces", "N", "Pieces of a tree's or chain's channel, with --stepped", &o.pieces},
+      {"--fault", "WHAT", "chip:N, node:N, unit:N, nic:CHIP, link:N or link:N:SHARE_LEFT",
+       &o.faults},
+      {"--no-symmetry", "", "Every flow for itself: for checks, slow", &o.no_symmetry},
+      {"--json", "FILE", "Write JSON; - prints it", &o.json}};
+}
+
+std::vector<OptionRow> option_rows(SimulateTraceOptions& o) {
+  return {
+      {"prefix", "PREFIX", "Jobs: traces PREFIX.RANK.et, one a rank", &o.prefixes, true},
+      {"--system", "NAME", "System, as in `catalog list systems`", &o.system, true},
+      {"--units", "N", "How many units; as many as the jobs need without it", &o.units},
+      {"--first-chips,--chips", "LIST", "First chip of each job, by commas; else one behind another",
+       &o.chips},
+      {"--order", "ORDER", "Ranks on chips, innermost axis first; needs --sizes", &o.order},
+      {"--sizes", "LIST", "With --order: ranks along tp, cp, dp, pp", &o.sizes},
+      {"--snake", "", "Walk a torus from neighbour to neighbour", &o.snake},
+      {"--algorithm", "NAME", "Forced for every collective that it can carry out", &o.algorithm},
+      {"--ideal", "", "Wires at their nameplate", &o.ideal},
+      {"--latency", "TIME", "With --ideal: of every message; 0 without it", &o.latency},
+      {"--stepped", "", "Every message of every round, not whole phases", &o.stepped},
+      {"--fault", "WHAT", "chip:N, node:N, unit:N, nic:CHIP, link:N or link:N:SHARE_LEFT",
+       &o.faults},
+      {"--no-symmetry", "", "Every task for itself: for checks, slow", &o.no_symmetry},
+      {"--json", "FILE", "Write JSON; - prints it", &o.json},
+      {"--timeline", "FILE", "Write all ranks' work as a trace for Perfetto", &o.timeline}};
+}
+
 std::vector<OptionRow> option_rows(ValidateNetworkOptions& options) {
   return {{"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data,
            true},

@@ -8,11 +8,13 @@
 
 #include "tightrope/cli/calibrate_command.h"
 #include "tightrope/cli/calibrate_training_command.h"
+#include "tightrope/cli/collective_command.h"
 #include "tightrope/cli/network_command.h"
 #include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/simulate_command.h"
 #include "tightrope/cli/step_command.h"
 #include "tightrope/cli/topology_command.h"
+#include "tightrope/cli/trace_run_command.h"
 #include "tightrope/cli/validate_command.h"
 
 namespace tightrope::cli {
@@ -36,6 +38,8 @@ struct OptionRow {
 [[nodiscard]] std::vector<OptionRow> option_rows(CalibrateTrainingOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(TopologyOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(SimulateStepOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(SimulateCollectiveOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(SimulateTraceOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(ValidateNetworkOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(CalibrateNetworkOptions& options);
 
