@@ -32,12 +32,16 @@ Result<network_study::CollectiveScene> scene_of(const SimulateCollectiveOptions&
   netsim::CollectiveQuestion& q = scene.question;
   TR_TRY(q.kind, netsim::read_collective_kind(o.kind));
   TR_TRY(q.size, parse_as<Bytes>(o.size));
-  if (!o.latency.empty()) TR_TRY(q.latency, parse_as<Seconds>(o.latency));
+  if (!o.latency.empty()) {
+    TR_TRY(q.latency, parse_as<Seconds>(o.latency));
+  }
   q.detail = o.stepped ? netsim::Detail::stepped : netsim::Detail::fluid;
   q.channels = o.channels;
   q.pieces = std::max(1, o.pieces);
   q.reduce = !o.no_symmetry;
-  if (o.algorithm != "auto") TR_TRY(scene.only, netsim::read_algorithm(o.algorithm));
+  if (o.algorithm != "auto") {
+    TR_TRY(scene.only, netsim::read_algorithm(o.algorithm));
+  }
   return scene;
 }
 

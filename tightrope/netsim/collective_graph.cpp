@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "tightrope/core/check.h"
 
@@ -210,6 +211,26 @@ std::uint32_t WireGraph::after(std::span<const std::uint32_t> on) {
   return task;
 }
 
+namespace {
+
+/// Lanes of one phase each as one, with one message for each pair that talks.
+std::optional<Phase> merged(const Schedule& schedule) {
+  std::map<std::pair<int, int>, double> bytes;
+  Phase all;
+  for (const Lane& lane : schedule.lanes) {
+    if (lane.phases.size() != 1) return std::nullopt;
+    const Phase& phase = lane.phases.front();
+    for (const Message& m : phase.messages) bytes[{m.from, m.to}] += m.bytes * m.count;
+    all.hops = std::max(all.hops, phase.hops);
+    all.passes_on = phase.passes_on;
+    all.joined = all.joined || phase.joined;
+  }
+  for (const auto& [ends, b] : bytes) all.messages.push_back({ends.first, ends.second, b, 0, 1});
+  return all;
+}
+
+}  // namespace
+
 LaidOut lay(WireGraph& wires, std::span<const int> chips, const Schedule& schedule,
             const WireTerms& terms, Detail detail, std::span<const std::uint32_t> ready) {
   LaidOut laid;
@@ -217,7 +238,11 @@ LaidOut lay(WireGraph& wires, std::span<const int> chips, const Schedule& schedu
   laid.begin = wires.graph.add_delay(works ? terms.fixed : Seconds());
   for (const std::uint32_t on : ready) wires.graph.add_dependency(laid.begin, on);
   std::vector<std::vector<std::uint32_t>> ends(chips.size());
-  for (const Lane& lane : schedule.lanes) {
+  std::vector<Lane> one;
+  if (detail == Detail::fluid && schedule.lanes.size() > 1) {
+    if (auto phase = merged(schedule)) one.push_back({{std::move(*phase)}});
+  }
+  for (const Lane& lane : one.empty() ? schedule.lanes : one) {
     LaneBuilder builder(wires, chips, terms, detail, laid.begin);
     for (const Phase& phase : lane.phases) builder.add(phase);
     for (std::size_t i = 0; i < chips.size(); ++i)

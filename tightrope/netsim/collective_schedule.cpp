@@ -314,6 +314,13 @@ Lane over_grid(const Grid& grid, CollectiveKind kind, double bytes) {
   double left = bytes;
   std::vector<double> piece;
   for (const Lines& dimension : grid) piece.push_back(left /= dimension.length());
+  if (grid.size() == 1 && !grid[0].exchange && kind == CollectiveKind::all_reduce) {
+    // Once round to reduce, once more to gather.
+    Phase phase = phase_of(grid[0], piece[0]);
+    for (Message& m : phase.messages) m.count *= 2;
+    phase.hops *= 2.0;
+    return {{std::move(phase)}};
+  }
   if (kind != CollectiveKind::all_gather) {
     for (std::size_t d = 0; d < grid.size(); ++d) {
       if (grid[d].length() > 1.0) lane.phases.push_back(phase_of(grid[d], piece[d]));
