@@ -132,7 +132,7 @@ class LaneBuilder {
   Detail detail_;
   Seconds fluid_latency_;
   std::vector<std::vector<std::uint32_t>> last_;  ///< of each member, what its next round waits for
-  std::vector<Touch> touched_;                          ///< in this round
+  std::vector<Touch> touched_;                    ///< in this round
 };
 
 }  // namespace

@@ -132,12 +132,11 @@ TEST(CollectiveGraph, HierarchiesAddTheirTiers) {
     const double p = m.unit.chips(), q = units;
     const double up = m.unit.spec().chip_bandwidth.raw(), out = m.port_bandwidth.raw();
     ASSERT_EQ(m.ports_per_unit(), m.unit.chips());
-    const double once = (p - 1) / p * size / up + (p - 1) * alpha +
-                        (q - 1) / q * size / p / out + (q - 1) * alpha;
+    const double once =
+        (p - 1) / p * size / up + (p - 1) * alpha + (q - 1) / q * size / p / out + (q - 1) * alpha;
     expect_closed_form(m, Algorithm::hierarchical, CollectiveKind::all_reduce, 2.0 * once);
     expect_closed_form(m, Algorithm::hierarchical, CollectiveKind::all_gather, once);
-    const double exchange =
-        (p - 1) / p * size / up + alpha + (q - 1) / q * size / out + alpha;
+    const double exchange = (p - 1) / p * size / up + alpha + (q - 1) / q * size / out + alpha;
     expect_closed_form(m, Algorithm::hierarchical, CollectiveKind::all_to_all, exchange);
     expect_closed_form(m, Algorithm::rail_aligned, CollectiveKind::all_to_all, exchange);
     // Everyone to everyone: the NICs carry (n-p)/n of it, NVLink in its shadow.
@@ -200,7 +199,8 @@ TEST(CollectiveGraph, ChainsBroadcastPieceByPiece) {
   const double round = alpha + size / q.pieces / rate;
   EXPECT_NEAR(time_of(switched(n), Algorithm::ring, q) / ((q.pieces + n - 2) * round), 1.0, 1e-9);
   q.detail = Detail::fluid;
-  EXPECT_NEAR(time_of(switched(n), Algorithm::ring, q) / (size / rate + (n - 1) * alpha), 1.0, 1e-9);
+  EXPECT_NEAR(time_of(switched(n), Algorithm::ring, q) / (size / rate + (n - 1) * alpha), 1.0,
+              1e-9);
 }
 
 // What each member sent and got, bytes.
@@ -257,8 +257,8 @@ TEST(CollectiveGraph, EveryMemberGetsWhatTheCollectiveGivesIt) {
 TEST(CollectiveGraph, BothTreesReachEveryoneAndShareTheInnerWork) {
   for (const int n : {2, 3, 5, 8, 13, 16, 31, 64}) {
     const Machine m = switched(n);
-    const Schedule s = schedule_of(m, all_chips(m),
-                                   {CollectiveKind::all_reduce, Algorithm::tree, Bytes(size), 0, 1});
+    const Schedule s = schedule_of(
+        m, all_chips(m), {CollectiveKind::all_reduce, Algorithm::tree, Bytes(size), 0, 1});
     ASSERT_EQ(s.lanes.size(), 2u);
     for (const Lane& lane : s.lanes) EXPECT_EQ(lane.phases[0].messages.size(), 2u * (n - 1));
     const Moved b = moved(s, n);
@@ -270,8 +270,8 @@ struct Shape {
   const char* system;
   int units;
 };
-constexpr Shape shapes[] = {{"p5.48xlarge", 1}, {"p5.48xlarge", 8},  {"p5.48xlarge", 64},
-                            {"u-trn2x64", 1},   {"u-trn2x64", 4},    {"gb200-nvl72", 2},
+constexpr Shape shapes[] = {{"p5.48xlarge", 1},  {"p5.48xlarge", 8}, {"p5.48xlarge", 64},
+                            {"u-trn2x64", 1},    {"u-trn2x64", 4},   {"gb200-nvl72", 2},
                             {"trn2.48xlarge", 4}};
 
 TEST(CollectiveGraph, ReducedBySymmetryIsTheSameUpTo512Chips) {
@@ -315,8 +315,7 @@ RC_GTEST_PROP(CollectiveGraph, MoreBandwidthIsNeverSlower, ()) {
   RC_PRE(m.chips() <= 64);
   const auto algorithm = static_cast<Algorithm>(*rc::gen::inRange(0, algorithms));
   topology::Faults narrow;
-  narrow.degraded.push_back(
-      {*rc::gen::inRange(0u, m.links()), 0.1 * *rc::gen::inRange(1, 10)});
+  narrow.degraded.push_back({*rc::gen::inRange(0u, m.links()), 0.1 * *rc::gen::inRange(1, 10)});
   const auto kind = *rc::gen::element(CollectiveKind::all_reduce, CollectiveKind::all_to_all);
   const CollectiveQuestion q = question(kind, Detail::fluid);
   RC_ASSERT(time_of(m, algorithm, q) <= time_of(m, algorithm, q, narrow) * (1.0 + 1e-9));
@@ -337,9 +336,8 @@ TEST(CollectiveGraph, NoWayIsAnAnswer) {
   topology::Faults faults;
   faults.dead_links.push_back(0);
   const Router router(m, faults);
-  const auto a = run_collective(router, all_chips(m),
-                                question(CollectiveKind::all_reduce, Detail::fluid),
-                                Algorithm::ring);
+  const auto a = run_collective(
+      router, all_chips(m), question(CollectiveKind::all_reduce, Detail::fluid), Algorithm::ring);
   EXPECT_FALSE(a.answered());
 }
 

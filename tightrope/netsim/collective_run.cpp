@@ -166,8 +166,10 @@ CollectiveAnswer run_collective(const topology::Router& router, std::span<const 
     return answer;
   }
   answer.time = run.end;
-  find_busiest(router, run, reduced ? std::span<const std::uint32_t>(reduced->resource_class_of)
-                                    : std::span<const std::uint32_t>(), answer);
+  find_busiest(router, run,
+               reduced ? std::span<const std::uint32_t>(reduced->resource_class_of)
+                       : std::span<const std::uint32_t>(),
+               answer);
   return answer;
 }
 

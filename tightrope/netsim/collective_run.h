@@ -17,9 +17,9 @@ struct CollectiveQuestion {
   Detail detail = Detail::fluid;
   int channels = 0, pieces = 16;
   const formula::FabricModel* model = nullptr;  ///< fitted shares and latencies; null: ideal wires
-  Seconds latency{};      ///< of a message on ideal wires
-  bool reduce = true;     ///< by symmetry
-  double most_flows = 2e6;  ///< refuse more
+  Seconds latency{};                            ///< of a message on ideal wires
+  bool reduce = true;                           ///< by symmetry
+  double most_flows = 2e6;                      ///< refuse more
 };
 
 /// One algorithm's run.
@@ -30,8 +30,8 @@ struct CollectiveAnswer {
   double flows = 0;
   std::size_t tasks = 0, classes = 0;  ///< before and after the reduction
   topology::LinkKind busiest = topology::LinkKind::mesh;
-  double busiest_use = 0;   ///< share of the time that its busiest link carries bytes at full speed
-  bool library = false;     ///< the system's library has it for this kind
+  double busiest_use = 0;  ///< share of the time that its busiest link carries bytes at full speed
+  bool library = false;    ///< the system's library has it for this kind
   [[nodiscard]] bool answered() const { return reason.empty(); }
 };
 

@@ -20,8 +20,8 @@ namespace {
 constexpr std::array<std::string_view, collective_kinds> kind_words = {
     "all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast", "send_recv"};
 constexpr std::array<std::string_view, algorithms> algorithm_words = {
-    "ring", "tree", "halving_doubling", "direct", "torus", "hierarchical", "in_network",
-    "rail_aligned"};
+    "ring",  "tree",         "halving_doubling", "direct",
+    "torus", "hierarchical", "in_network",       "rail_aligned"};
 
 constexpr int most_channels = 64;
 
@@ -50,7 +50,8 @@ Phase phase_of(const Lines& dimension, double bytes) {
     for (int i = 0; i < n; ++i) {
       const int from = line[static_cast<std::size_t>(i)];
       if (!dimension.exchange) {
-        phase.messages.push_back({from, line[static_cast<std::size_t>((i + 1) % n)], bytes, 0, n - 1});
+        phase.messages.push_back(
+            {from, line[static_cast<std::size_t>((i + 1) % n)], bytes, 0, n - 1});
         continue;
       }
       for (int j = 1; j < n; ++j)
@@ -66,7 +67,8 @@ Phase phase_of(const Lines& dimension, double bytes) {
 Lane exchange_over(const Grid& grid, double bytes) {
   Lane lane;
   for (const Lines& dimension : grid) {
-    if (dimension.length() > 1.0) lane.phases.push_back(phase_of(dimension, bytes / dimension.length()));
+    if (dimension.length() > 1.0)
+      lane.phases.push_back(phase_of(dimension, bytes / dimension.length()));
   }
   return lane;
 }
@@ -174,8 +176,10 @@ Grid torus_grid(const Call& call) {
       // Members that differ in this coordinate only, in its order.
       std::sort(places.begin(), places.end(), [d](const auto& a, const auto& b) {
         std::array<int, 4> ka = a.first, kb = b.first;
-        std::rotate(ka.begin() + static_cast<int>(d), ka.begin() + static_cast<int>(d) + 1, ka.end());
-        std::rotate(kb.begin() + static_cast<int>(d), kb.begin() + static_cast<int>(d) + 1, kb.end());
+        std::rotate(ka.begin() + static_cast<int>(d), ka.begin() + static_cast<int>(d) + 1,
+                    ka.end());
+        std::rotate(kb.begin() + static_cast<int>(d), kb.begin() + static_cast<int>(d) + 1,
+                    kb.end());
         return ka < kb;
       });
       auto rest = [d](std::array<int, 4> key) {
@@ -246,8 +250,8 @@ Schedule torus(const Call& call) {
   Schedule s;
   const std::vector<Grid> turns = torus_turns(grid);
   for (const Grid& turn : turns) {
-    s.lanes.push_back(over_grid(turn, call.spec.kind,
-                                call.spec.size.raw() / static_cast<double>(turns.size())));
+    s.lanes.push_back(
+        over_grid(turn, call.spec.kind, call.spec.size.raw() / static_cast<double>(turns.size())));
   }
   return s;
 }
@@ -276,8 +280,8 @@ Schedule hierarchical(const Call& call) {
   Schedule s;
   for (Grid& turn : turns) {
     turn.push_back(rails(call));
-    s.lanes.push_back(over_grid(turn, call.spec.kind,
-                                call.spec.size.raw() / static_cast<double>(turns.size())));
+    s.lanes.push_back(
+        over_grid(turn, call.spec.kind, call.spec.size.raw() / static_cast<double>(turns.size())));
   }
   return s;
 }

@@ -23,8 +23,8 @@ inline constexpr int collective_kinds = 6;
 [[nodiscard]] std::string_view to_string(CollectiveKind kind);
 [[nodiscard]] Result<CollectiveKind> read_collective_kind(std::string_view text);
 
-/// How it is carried out. On a torus rings follow the snake walk, so that they run from neighbour to
-/// neighbour.
+/// How it is carried out. On a torus rings follow the snake walk, so that they run from neighbour
+/// to neighbour.
 enum class Algorithm : std::uint8_t {
   ring,              ///< channels of a ring; a chain, piece by piece, for broadcast
   tree,              ///< two complementary binary trees over units (over ranks in one unit), chains
@@ -54,9 +54,10 @@ struct Message {
 /// A member's next round begins when all that it sent and got in earlier rounds is done.
 struct Phase {
   std::vector<Message> messages;
-  double hops = 1.0;       ///< messages one after the other before the last arrives, with many pieces
-  bool passes_on = false;  ///< a ring: each piece crosses every link once, so hops are of mean latency
-  bool joined = false;     ///< members of a unit end it together: their switch works for all
+  double hops = 1.0;  ///< messages one after the other before the last arrives, with many pieces
+  bool passes_on =
+      false;            ///< a ring: each piece crosses every link once, so hops are of mean latency
+  bool joined = false;  ///< members of a unit end it together: their switch works for all
 };
 
 /// Phases one after the other, of a part of the data that goes its own way.
@@ -87,8 +88,9 @@ struct ScheduleSpec {
 
 /// Members of a group by unit.
 struct UnitGroups {
-  std::vector<std::vector<int>> members;  ///< of each unit, by first appearance; places in the group
-  bool even = true;                       ///< all units have as many
+  std::vector<std::vector<int>>
+      members;       ///< of each unit, by first appearance; places in the group
+  bool even = true;  ///< all units have as many
   [[nodiscard]] int per_unit() const { return static_cast<int>(members.front().size()); }
   [[nodiscard]] int units() const { return static_cast<int>(members.size()); }
 };

@@ -41,7 +41,8 @@ std::vector<int> parents_of(const Call& call, int start, bool second) {
     }
     const auto chain_of = [&](int unit) {
       std::vector<int> chain = walked(call, g.members[static_cast<std::size_t>(unit)]);
-      std::rotate(chain.begin(), chain.begin() + start % static_cast<int>(chain.size()), chain.end());
+      std::rotate(chain.begin(), chain.begin() + start % static_cast<int>(chain.size()),
+                  chain.end());
       return chain;
     };
     const std::vector<int> chain = chain_of(node);
@@ -59,7 +60,8 @@ Phase tree_phase(const std::vector<int>& parent, double bytes, int pieces, Colle
   std::vector<int> depth(parent.size(), 0), height(parent.size(), 0);
   for (int v = 0; v < n; ++v) {
     int steps = 0;
-    for (int u = v; parent[static_cast<std::size_t>(u)] >= 0; u = parent[static_cast<std::size_t>(u)]) {
+    for (int u = v; parent[static_cast<std::size_t>(u)] >= 0;
+         u = parent[static_cast<std::size_t>(u)]) {
       ++steps;
       int& h = height[static_cast<std::size_t>(parent[static_cast<std::size_t>(u)])];
       h = std::max(h, steps);
@@ -126,8 +128,9 @@ Schedule chain(const Call& call) {
   std::vector<int> parent(order.size(), -1);
   for (std::size_t i = 1; i < order.size(); ++i)
     parent[static_cast<std::size_t>(order[i])] = order[i - 1];
-  return {{}, {Lane{{tree_phase(parent, call.spec.size.raw(), call.spec.pieces,
-                                CollectiveKind::broadcast)}}}};
+  return {{},
+          {Lane{{tree_phase(parent, call.spec.size.raw(), call.spec.pieces,
+                            CollectiveKind::broadcast)}}}};
 }
 
 // A member's share is added up in the switch and read by it alone (size up, a share down), reduced

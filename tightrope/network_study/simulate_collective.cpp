@@ -72,8 +72,8 @@ Result<CollectiveStudy> simulate_collective(const catalog::Catalog& catalog,
     return fail(ErrorCode::unsupported, placement.reason, {}, "ask for more --units");
   }
   study.chip_of_rank = placement.chip_of_rank;
-  const formula::FabricModel fitted = formula::fabric_model(
-      system, *catalog.find_chip(system.chip), formula::embedded_calibration());
+  const formula::FabricModel fitted = formula::fabric_model(system, *catalog.find_chip(system.chip),
+                                                            formula::embedded_calibration());
   const formula::FabricModel model =
       scene.ideal ? ideal_model(fitted, scene.question.latency) : fitted;
   netsim::CollectiveQuestion question = scene.question;

@@ -1,4 +1,5 @@
-// `simulate collective`: one collective on a system's wires by every algorithm, beside the closed form.
+// `simulate collective`: one collective on a system's wires by every algorithm, beside the closed
+// form.
 #pragma once
 
 #include <optional>
@@ -13,12 +14,12 @@ namespace tightrope::network_study {
 
 struct CollectiveScene {
   topology::MachineOptions machine;
-  std::vector<std::string> faults;  ///< as topology::read_fault reads them
-  int ranks = 0;                    ///< 0: all chips of nodes without dead ones
-  int chips_per_unit = 0;           ///< the others are spares; 0: all
-  netsim::CollectiveQuestion question;     ///< its model is ours
-  bool ideal = false;                      ///< nameplate and question.latency; else fitted terms
-  std::optional<netsim::Algorithm> only;   ///< forced; absent: all of them
+  std::vector<std::string> faults;        ///< as topology::read_fault reads them
+  int ranks = 0;                          ///< 0: all chips of nodes without dead ones
+  int chips_per_unit = 0;                 ///< the others are spares; 0: all
+  netsim::CollectiveQuestion question;    ///< its model is ours
+  bool ideal = false;                     ///< nameplate and question.latency; else fitted terms
+  std::optional<netsim::Algorithm> only;  ///< forced; absent: all of them
 };
 
 struct CollectiveStudy {

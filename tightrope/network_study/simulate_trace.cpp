@@ -82,8 +82,8 @@ class RankWalk {
     return to > from ? (to - from) - (busy_until(to) - busy_until(from)) : 0.0;
   }
   [[nodiscard]] double busy_until(double t) const {
-    const auto k = static_cast<std::size_t>(
-        std::upper_bound(starts_.begin(), starts_.end(), t) - starts_.begin());
+    const auto k = static_cast<std::size_t>(std::upper_bound(starts_.begin(), starts_.end(), t) -
+                                            starts_.begin());
     return k == 0 ? 0.0 : sums_[k - 1] + std::min(t, ends_[k - 1]) - starts_[k - 1];
   }
 
@@ -198,8 +198,8 @@ Result<std::vector<TraceJob>> read_jobs(const TraceScene& scene) {
     jobs.push_back({std::filesystem::path(prefix).filename().string(), std::move(ranks), {}});
   }
   if (!scene.first_chips.empty() && scene.first_chips.size() != jobs.size()) {
-    return fail(ErrorCode::conflict, fmt::format("{} first chips for {} jobs",
-                                                 scene.first_chips.size(), jobs.size()));
+    return fail(ErrorCode::conflict,
+                fmt::format("{} first chips for {} jobs", scene.first_chips.size(), jobs.size()));
   }
   return jobs;
 }
@@ -269,8 +269,8 @@ Result<TraceStudy> simulate_trace(const catalog::Catalog& catalog, const catalog
   }
   const topology::Router router(study.machine, study.faults);
   TR_TRY_VOID(place_jobs(router, scene, jobs));
-  const formula::FabricModel model = formula::fabric_model(
-      system, *catalog.find_chip(system.chip), formula::embedded_calibration());
+  const formula::FabricModel model = formula::fabric_model(system, *catalog.find_chip(system.chip),
+                                                           formula::embedded_calibration());
   TraceWires wires = scene.wires;
   if (!scene.ideal) wires.question.model = &model;
   TR_TRY(const TraceWorld world, trace_world(router, jobs, wires));

@@ -13,9 +13,9 @@
 namespace tightrope::network_study {
 
 struct TraceScene {
-  std::vector<std::string> prefixes;  ///< of the jobs; the same one may come twice
-  topology::MachineOptions machine;   ///< units 0: as many as the jobs need
-  std::vector<int> first_chips;       ///< of each job; empty: one job behind the other
+  std::vector<std::string> prefixes;         ///< of the jobs; the same one may come twice
+  topology::MachineOptions machine;          ///< units 0: as many as the jobs need
+  std::vector<int> first_chips;              ///< of each job; empty: one job behind the other
   std::optional<topology::AxisOrder> order;  ///< with `sizes`: how a job's ranks are placed
   topology::AxisSizes sizes{1, 1, 1, 1};
   topology::Walk walk = topology::Walk::rows;
@@ -34,8 +34,8 @@ struct RankTime {
 
 struct TraceLink {
   topology::LinkKind kind = topology::LinkKind::mesh;
-  int links = 0;           ///< that carry anything
-  double mean = 0;         ///< of these, share of the time at full speed
+  int links = 0;    ///< that carry anything
+  double mean = 0;  ///< of these, share of the time at full speed
   double busiest = 0;
   std::uint32_t link = 0;  ///< the busiest
 };
@@ -62,7 +62,7 @@ struct TraceStudy {
   std::vector<std::string> stalled;  ///< why something never ends; the first few
   std::size_t never = 0;             ///< operations that never end
   std::size_t tasks = 0, classes = 0;
-  std::vector<TraceSpan> spans;      ///< at most most_trace_spans
+  std::vector<TraceSpan> spans;  ///< at most most_trace_spans
 };
 inline constexpr std::size_t most_trace_spans = 200'000;
 

@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <queue>
 #include <tuple>
 #include <unordered_map>
@@ -150,8 +151,10 @@ class WorldBuilder {
       if (g.name == node.group) ranks = g.ranks;
     }
     const int all = static_cast<int>(job().ranks.size());
-    for (int r = 0; ranks.empty() && r < all; ++r) joined_all_.push_back(r);
-    if (ranks.empty()) ranks.swap(joined_all_);
+    if (ranks.empty()) {
+      ranks.resize(job().ranks.size());
+      std::iota(ranks.begin(), ranks.end(), 0);
+    }
     const TraceNode& n = world_.nodes[at];
     std::size_t mine = ranks.size();
     for (std::size_t i = 0; i < ranks.size(); ++i) {
@@ -169,12 +172,13 @@ class WorldBuilder {
     }
     Join& join = joins_[turns[turn]];
     if (join.node->collective != node.collective || join.node->bytes != node.bytes) {
-      return fail(ErrorCode::conflict,
-                  fmt::format("{}: its group's collective number {} is {} of {} bytes here and {} of "
-                              "{} bytes elsewhere",
-                              named(n), turn + 1, to_string(node.collective), node.bytes.raw(),
-                              to_string(join.node->collective), join.node->bytes.raw()),
-                  {}, "members of a group run the same collectives in the same order");
+      return fail(
+          ErrorCode::conflict,
+          fmt::format("{}: its group's collective number {} is {} of {} bytes here and {} of "
+                      "{} bytes elsewhere",
+                      named(n), turn + 1, to_string(node.collective), node.bytes.raw(),
+                      to_string(join.node->collective), join.node->bytes.raw()),
+          {}, "members of a group run the same collectives in the same order");
     }
     join.members[mine] = at;
     return {};
@@ -281,16 +285,15 @@ class WorldBuilder {
   Algorithm choose(const netsim::CollectiveQuestion& q, const std::vector<int>& chips) {
     std::vector<int> layout;
     for (const int c : chips) layout.push_back(c - chips.front());
-    const auto [it, fresh] =
-        chosen_.try_emplace({static_cast<int>(q.kind), q.size.raw(), layout}, world_.choices.size());
+    const auto [it, fresh] = chosen_.try_emplace({static_cast<int>(q.kind), q.size.raw(), layout},
+                                                 world_.choices.size());
     if (!fresh) {
       ++world_.choices[it->second].times;
       return world_.choices[it->second].algorithm;
     }
     Algorithm algorithm = Algorithm::ring;
     const bool forced =
-        wires_.only &&
-        netsim::schedule_for(q, *wires_.only, router_.machine(), chips).applies();
+        wires_.only && netsim::schedule_for(q, *wires_.only, router_.machine(), chips).applies();
     if (forced) {
       algorithm = *wires_.only;
     } else {
@@ -334,7 +337,6 @@ class WorldBuilder {
   std::map<std::vector<int>, std::vector<std::size_t>> joined_;  ///< group: its joins
   std::map<std::vector<int>, std::size_t> counted_;              ///< of the rank being read
   std::vector<Join> joins_;
-  std::vector<int> joined_all_;
   std::map<std::tuple<int, double, std::vector<int>>, std::size_t> chosen_;
 };
 

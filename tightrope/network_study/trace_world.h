@@ -44,9 +44,9 @@ struct TraceChoice {
 
 struct TraceWorld {
   netsim::WireGraph wires;
-  std::vector<TraceNode> nodes;       ///< by job, rank, place in the trace
-  std::vector<std::size_t> first;     ///< of each rank of each job in turn, and the end
-  std::vector<std::string> lonely;    ///< operations whose partners are missing: they never end
+  std::vector<TraceNode> nodes;     ///< by job, rank, place in the trace
+  std::vector<std::size_t> first;   ///< of each rank of each job in turn, and the end
+  std::vector<std::string> lonely;  ///< operations whose partners are missing: they never end
   std::vector<TraceChoice> choices;
 };
 

@@ -41,9 +41,15 @@ std::string head(const catalog::System& system, const CollectiveStudy& s) {
 
 std::string collective_text(const catalog::System& system, const CollectiveStudy& study) {
   std::string text = head(system, study);
-  TextTable table({{"algorithm"}, {"time", Align::right}, {"size/time", Align::right},
-                   {"bus bandwidth", Align::right}, {"busiest links"}, {"used", Align::right},
-                   {"flows", Align::right}, {"alike", Align::right}, {""}});
+  TextTable table({{"algorithm"},
+                   {"time", Align::right},
+                   {"size/time", Align::right},
+                   {"bus bandwidth", Align::right},
+                   {"busiest links"},
+                   {"used", Align::right},
+                   {"flows", Align::right},
+                   {"alike", Align::right},
+                   {""}});
   std::string others;
   for (const CollectiveAnswer& a : study.answers) {
     if (!a.answered()) {

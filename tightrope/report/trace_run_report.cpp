@@ -51,7 +51,9 @@ std::string job_text(const TraceStudy& study, std::size_t j) {
   std::string text = fmt::format("{}: {}, {} ranks, {} operations\n", study.jobs[j],
                                  seconds(study.job_end[j]), with_thousands(study.job_ranks[j]),
                                  with_thousands(static_cast<double>(study.job_nodes[j])));
-  TextTable table({{"of a rank"}, {"mean", Align::right}, {"most", Align::right},
+  TextTable table({{"of a rank"},
+                   {"mean", Align::right},
+                   {"most", Align::right},
                    {"mean share", Align::right}});
   const auto row = [&](const std::string& name, const Part& p) {
     if (!(p.most > 0)) return;
@@ -69,7 +71,10 @@ std::string choices_text(const TraceStudy& study) {
   std::map<std::tuple<netsim::CollectiveKind, double, int, netsim::Algorithm>, std::uint64_t> sum;
   for (const network_study::TraceChoice& c : study.choices)
     sum[{c.kind, -c.size.raw(), c.ranks, c.algorithm}] += c.times;
-  TextTable table({{"collective"}, {"size", Align::right}, {"ranks", Align::right}, {"by"},
+  TextTable table({{"collective"},
+                   {"size", Align::right},
+                   {"ranks", Align::right},
+                   {"by"},
                    {"groups and times", Align::right}});
   std::size_t shown = 0;
   for (const auto& [key, times] : sum) {
@@ -82,8 +87,11 @@ std::string choices_text(const TraceStudy& study) {
 }
 
 std::string links_text(const TraceStudy& study) {
-  TextTable table({{"links"}, {"in use", Align::right}, {"mean load", Align::right},
-                   {"busiest", Align::right}, {"link", Align::right}});
+  TextTable table({{"links"},
+                   {"in use", Align::right},
+                   {"mean load", Align::right},
+                   {"busiest", Align::right},
+                   {"link", Align::right}});
   for (const network_study::TraceLink& l : study.links) {
     table.add({topology::to_string(l.kind), with_thousands(l.links),
                fmt::format("{:.1f} %", 100 * l.mean), fmt::format("{:.1f} %", 100 * l.busiest),
@@ -96,18 +104,18 @@ std::string links_text(const TraceStudy& study) {
 
 std::string trace_run_text(const catalog::System& system, const TraceStudy& study) {
   const topology::Machine& m = study.machine;
-  std::string text = wrapped(
-      fmt::format("{} {} on {} {} of {} ({} chips each), wires {}", study.jobs.size(),
-                  study.jobs.size() == 1 ? "job" : "jobs", with_thousands(m.units),
-                  m.units == 1 ? "unit" : "units", system.title, m.unit.chips(),
-                  study.ideal ? "at their nameplate" : "as fitted to measurements"),
-      width, 2);
+  std::string text =
+      wrapped(fmt::format("{} {} on {} {} of {} ({} chips each), wires {}", study.jobs.size(),
+                          study.jobs.size() == 1 ? "job" : "jobs", with_thousands(m.units),
+                          m.units == 1 ? "unit" : "units", system.title, m.unit.chips(),
+                          study.ideal ? "at their nameplate" : "as fitted to measurements"),
+              width, 2);
   text += study.faults.empty() ? "\n\n" : ", with faults\n\n";
   for (std::size_t j = 0; j < study.jobs.size(); ++j) text += job_text(study, j);
   text += links_text(study) + choices_text(study);
   if (study.never > 0) {
-    text += fmt::format("{} operations never end:\n",
-                        with_thousands(static_cast<double>(study.never)));
+    text +=
+        fmt::format("{} operations never end:\n", with_thousands(static_cast<double>(study.never)));
     for (const std::string& why : study.stalled) text += wrapped("  " + why, width, 4) + "\n";
     text += "\n";
   }
@@ -162,13 +170,17 @@ std::string trace_run_json(const catalog::System& system, const TraceStudy& stud
 std::string trace_run_timeline(const TraceStudy& study) {
   json events = json::array();
   for (std::size_t i = 0; i < study.jobs.size(); ++i) {
-    events.push_back({{"ph", "M"}, {"name", "process_name"}, {"pid", i},
-                      {"args", {{"name", study.jobs[i]}}}});
+    events.push_back(
+        {{"ph", "M"}, {"name", "process_name"}, {"pid", i}, {"args", {{"name", study.jobs[i]}}}});
     for (int rank = 0; rank < study.job_ranks[i]; ++rank) {
       for (const bool compute : {true, false}) {
         events.push_back(
-            {{"ph", "M"}, {"name", "thread_name"}, {"pid", i}, {"tid", 2 * rank + (compute ? 0 : 1)},
-             {"args", {{"name", fmt::format("rank {} {}", rank, compute ? "kernels" : "network")}}}});
+            {{"ph", "M"},
+             {"name", "thread_name"},
+             {"pid", i},
+             {"tid", 2 * rank + (compute ? 0 : 1)},
+             {"args",
+              {{"name", fmt::format("rank {} {}", rank, compute ? "kernels" : "network")}}}});
       }
     }
   }
