@@ -213,17 +213,17 @@ std::uint32_t WireGraph::after(std::span<const std::uint32_t> on) {
 
 namespace {
 
-/// Lanes of one phase each as one, with one message for each pair that talks.
+/// Rings of one phase each as one, with one message for each pair that talks. (Where lanes load
+/// their links unevenly, one flow for two would get the share of one.)
 std::optional<Phase> merged(const Schedule& schedule) {
   std::map<std::pair<int, int>, double> bytes;
   Phase all;
   for (const Lane& lane : schedule.lanes) {
-    if (lane.phases.size() != 1) return std::nullopt;
+    if (lane.phases.size() != 1 || !lane.phases.front().passes_on) return std::nullopt;
     const Phase& phase = lane.phases.front();
     for (const Message& m : phase.messages) bytes[{m.from, m.to}] += m.bytes * m.count;
     all.hops = std::max(all.hops, phase.hops);
-    all.passes_on = phase.passes_on;
-    all.joined = all.joined || phase.joined;
+    all.passes_on = true;
   }
   for (const auto& [ends, b] : bytes) all.messages.push_back({ends.first, ends.second, b, 0, 1});
   return all;
