@@ -95,27 +95,35 @@ WireTerms wire_terms(const CollectiveQuestion& q, Algorithm algorithm,
   return t;
 }
 
-bool library_has(const CollectiveQuestion& q, Algorithm a, const topology::Machine& machine) {
+Library library_of(std::string_view chip_kind) {
+  if (chip_kind == "trainium") return Library::neuron;
+  return chip_kind == "tpu" ? Library::xla : Library::nccl;
+}
+
+bool library_has(const CollectiveQuestion& q, Algorithm a, const topology::Machine& machine,
+                 int units) {
   using topology::UnitShape;
   const UnitShape shape = machine.unit.spec().shape;
+  const bool nccl = q.library == Library::nccl;
   switch (q.kind) {
     case CollectiveKind::send_recv: return a == Algorithm::direct;
     case CollectiveKind::broadcast: return a == Algorithm::ring;
     case CollectiveKind::all_to_all:
       return a == Algorithm::direct ||
-             (a == Algorithm::rail_aligned && shape == UnitShape::switched);
+             (a == Algorithm::rail_aligned && nccl && shape == UnitShape::switched);
     default: break;
   }
   switch (a) {
     case Algorithm::ring: return true;
-    case Algorithm::tree: return shape != UnitShape::torus;
-    case Algorithm::direct: return shape == UnitShape::mesh && machine.units == 1;
+    case Algorithm::tree: return nccl;
+    case Algorithm::direct:
+      return units == 1 && (q.library == Library::neuron || (nccl && shape == UnitShape::mesh));
     case Algorithm::in_network:
-      return shape == UnitShape::switched && q.model != nullptr &&
-             q.model->scaleup.in_network_reduction;
+      return nccl && units <= 2 && q.kind == CollectiveKind::all_reduce && q.model != nullptr &&
+             shape == UnitShape::switched && q.model->scaleup.in_network_reduction;
     case Algorithm::torus:
-    case Algorithm::halving_doubling:
-    case Algorithm::hierarchical: return shape == UnitShape::torus;
+    case Algorithm::hierarchical: return !nccl;
+    case Algorithm::halving_doubling: return q.library == Library::neuron;
     case Algorithm::rail_aligned: return false;
   }
   return false;
@@ -136,7 +144,7 @@ CollectiveAnswer run_collective(const topology::Router& router, std::span<const 
   const topology::Machine& machine = router.machine();
   CollectiveAnswer answer;
   answer.algorithm = algorithm;
-  answer.library = library_has(q, algorithm, machine);
+  answer.library = library_has(q, algorithm, machine, unit_groups(machine, chips).units());
   // Everyone to everyone is known to be too much before it is written down.
   const double n = static_cast<double>(chips.size());
   const double pairs = algorithm == Algorithm::direct ? n * n : 0.0;

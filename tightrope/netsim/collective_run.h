@@ -11,11 +11,15 @@
 
 namespace tightrope::netsim {
 
+/// Whose collectives run: decides which algorithms there are.
+enum class Library : std::uint8_t { nccl, neuron, xla };
+
 struct CollectiveQuestion {
   CollectiveKind kind = CollectiveKind::all_reduce;
   Bytes size{};
   Detail detail = Detail::fluid;
   int channels = 0, pieces = 16;
+  Library library = Library::nccl;
   const formula::FabricModel* model = nullptr;  ///< fitted shares and latencies; null: ideal wires
   Seconds latency{};                            ///< of a message on ideal wires
   bool reduce = true;                           ///< by symmetry
@@ -41,11 +45,17 @@ struct CollectiveAnswer {
 [[nodiscard]] WireTerms wire_terms(const CollectiveQuestion& question, Algorithm algorithm,
                                    const topology::Machine& machine, std::span<const int> chips);
 
-/// Whether the library for such units has the algorithm: NCCL and RCCL rings and trees, NCCL
-/// reductions in NVSwitch, Neuron and TPUs rings, tori, halving and hierarchies; exchanges direct,
-/// over NVLink along the rails. In-network needs a model that has it.
+/// The library of a kind of chip (catalog::Chip::kind): NCCL's for whatever is neither Trainium nor
+/// TPU; RCCL has the same algorithms.
+[[nodiscard]] Library library_of(std::string_view chip_kind);
+
+/// Whether the question's library has the algorithm for a group over `units` units. NCCL: rings,
+/// trees, all-reduces in NVSwitch over two units at most (what was measured), everyone to everyone
+/// in a mesh. Neuron and XLA: rings, tori, hierarchies; Neuron halving and doubling too, and
+/// everyone to everyone in a unit. Exchanges: direct, with NCCL also along the rails behind a
+/// switch. Broadcasts: chains.
 [[nodiscard]] bool library_has(const CollectiveQuestion& question, Algorithm algorithm,
-                               const topology::Machine& machine);
+                               const topology::Machine& machine, int units);
 
 [[nodiscard]] Schedule schedule_for(const CollectiveQuestion& question, Algorithm algorithm,
                                     const topology::Machine& machine, std::span<const int> chips);

@@ -77,6 +77,7 @@ Result<CollectiveStudy> simulate_collective(const catalog::Catalog& catalog,
   const formula::FabricModel model =
       scene.ideal ? ideal_model(fitted, scene.question.latency) : fitted;
   netsim::CollectiveQuestion question = scene.question;
+  question.library = netsim::library_of(catalog.find_chip(system.chip)->kind);
   if (!scene.ideal) question.model = &model;
   if (scene.only) {
     study.answers.push_back(

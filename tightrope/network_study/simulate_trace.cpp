@@ -195,7 +195,9 @@ Result<std::vector<TraceJob>> read_jobs(const TraceScene& scene) {
       return fail(ErrorCode::conflict,
                   fmt::format("{} has {} ranks, the sizes make {}", prefix, ranks.size(), product));
     }
-    jobs.push_back({std::filesystem::path(prefix).filename().string(), std::move(ranks), {}});
+    std::string name = std::filesystem::path(prefix).filename().string();
+    if (scene.prefixes.size() > 1) name += fmt::format(" (job {})", jobs.size() + 1);
+    jobs.push_back({std::move(name), std::move(ranks), {}});
   }
   if (!scene.first_chips.empty() && scene.first_chips.size() != jobs.size()) {
     return fail(ErrorCode::conflict,
@@ -272,6 +274,7 @@ Result<TraceStudy> simulate_trace(const catalog::Catalog& catalog, const catalog
   const formula::FabricModel model = formula::fabric_model(system, *catalog.find_chip(system.chip),
                                                            formula::embedded_calibration());
   TraceWires wires = scene.wires;
+  wires.question.library = netsim::library_of(catalog.find_chip(system.chip)->kind);
   if (!scene.ideal) wires.question.model = &model;
   TR_TRY(const TraceWorld world, trace_world(router, jobs, wires));
   std::optional<netsim::GraphReduction> reduced;

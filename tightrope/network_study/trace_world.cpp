@@ -298,9 +298,10 @@ class WorldBuilder {
       algorithm = *wires_.only;
     } else {
       std::vector<netsim::CollectiveAnswer> answers;
+      const int units = netsim::unit_groups(router_.machine(), chips).units();
       for (int a = 0; a < netsim::algorithms; ++a) {
         const auto one = static_cast<Algorithm>(a);
-        if (netsim::library_has(q, one, router_.machine()))
+        if (netsim::library_has(q, one, router_.machine(), units))
           answers.push_back(netsim::run_collective(router_, chips, q, one));
       }
       algorithm = netsim::chosen(answers).value_or(

@@ -26,7 +26,7 @@ std::string head(const catalog::System& system, const CollectiveStudy& s) {
       "{} of {} over {} ranks in {} of {} {} of {} ({} chips each)", to_string(s.question.kind),
       to_text(s.question.size), with_thousands(s.ranks), with_thousands(groups.units()),
       with_thousands(m.units), m.units == 1 ? "unit" : "units", system.title, m.unit.chips());
-  text = wrapped(text, width, 2) + "\n";
+  text = wrapped(text, width, 2);
   if (s.ideal) {
     text += fmt::format("wires at their nameplate, {} a message", to_text(s.question.latency));
   } else {

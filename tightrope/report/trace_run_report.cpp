@@ -108,15 +108,16 @@ std::string trace_run_text(const catalog::System& system, const TraceStudy& stud
       wrapped(fmt::format("{} {} on {} {} of {} ({} chips each), wires {}", study.jobs.size(),
                           study.jobs.size() == 1 ? "job" : "jobs", with_thousands(m.units),
                           m.units == 1 ? "unit" : "units", system.title, m.unit.chips(),
-                          study.ideal ? "at their nameplate" : "as fitted to measurements"),
-              width, 2);
-  text += study.faults.empty() ? "\n\n" : ", with faults\n\n";
+                          study.ideal ? "at their nameplate" : "as fitted to measurements",
+                          study.faults.empty() ? "" : ", with faults"),
+              width, 2) +
+      "\n\n";
   for (std::size_t j = 0; j < study.jobs.size(); ++j) text += job_text(study, j);
   text += links_text(study) + choices_text(study);
   if (study.never > 0) {
     text +=
         fmt::format("{} operations never end:\n", with_thousands(static_cast<double>(study.never)));
-    for (const std::string& why : study.stalled) text += wrapped("  " + why, width, 4) + "\n";
+    for (const std::string& why : study.stalled) text += wrapped("  " + why, width, 4);
     text += "\n";
   }
   return text + fmt::format("{} tasks, {} that differ\n",
