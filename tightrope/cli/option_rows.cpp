@@ -129,18 +129,17 @@ std::vector<OptionRow> option_rows(CalibrateServingOptions& options) {
 }
 
 std::vector<OptionRow> option_rows(ValidateTrainingOptions& o) {
-  return {
-      {"--data", "CSV",
-       "CSV of measurements, or of a grid of mappings; the bundled table without it", &o.data},
-      {"--json", "FILE", "Write the report as JSON; - prints it", &o.json},
-      {"--rows", "CSV", "Write one line a row, with its error bands", &o.rows},
-      {"--calibration,--tuning", "PATH",
-       "What `calibrate` wrote, instead of the coefficients in the program", &o.calibration},
-      {"--leave-out", "",
-       "Also fit without each source, model and chip, and judge by those rows", &o.leave_out},
-      {"--with", "CSV", "A further table that those fits see", &o.with},
-      {"--html", "FILE", "Write a page with a chart and tables", &o.html},
-      {"--markdown", "FILE", "The same in Markdown, with FILE.svg", &o.markdown}};
+  return {{"--data", "CSV",
+           "CSV of measurements, or of a grid of mappings; the bundled table without it", &o.data},
+          {"--json", "FILE", "Write the report as JSON; - prints it", &o.json},
+          {"--rows", "CSV", "Write one line a row, with its error bands", &o.rows},
+          {"--calibration,--tuning", "PATH",
+           "What `calibrate` wrote, instead of the coefficients in the program", &o.calibration},
+          {"--leave-out", "",
+           "Also fit without each source, model and chip, and judge by those rows", &o.leave_out},
+          {"--with", "CSV", "A further table that those fits see", &o.with},
+          {"--html", "FILE", "Write a page with a chart and tables", &o.html},
+          {"--markdown", "FILE", "The same in Markdown, with FILE.svg", &o.markdown}};
 }
 
 std::vector<OptionRow> option_rows(CalibrateKernelsOptions& o) {
@@ -204,8 +203,7 @@ std::vector<OptionRow> option_rows(SimulateStepOptions& o) {
       {"--leaf-oversubscription", "X", "Instead of the network's own", &o.leaf_oversubscription},
       {"--pod-oversubscription", "X", "Instead of the network's own", &o.pod_oversubscription},
       {"--no-symmetry", "", "Every unit for itself: for checks, slow", &o.no_symmetry},
-      {"--no-what-if", "", "Without the runs with one more fault and another order",
-       &o.no_what_if},
+      {"--no-what-if", "", "Without the runs with one more fault and another order", &o.no_what_if},
       {"--json", "FILE", "Write JSON; - prints it", &o.json},
       {"--svg", "FILE", "Write a heat map of the links", &o.svg},
       {"--timeline", "FILE", "Write the step as a trace for Perfetto", &o.timeline},
@@ -214,29 +212,28 @@ std::vector<OptionRow> option_rows(SimulateStepOptions& o) {
 }
 
 std::vector<OptionRow> option_rows(SimulateCollectiveOptions& o) {
-  return {
-      {"system", "NAME", "System, as in `catalog list systems`", &o.system, true},
-      {"--kind", "NAME",
-       "all_reduce, all_gather, reduce_scatter, all_to_all, broadcast or send_recv", &o.kind},
-      {"--size", "SIZE", "Full tensor, or what a rank sends in all, for example 1GiB", &o.size},
-      {"--units", "N", "How many units: domains, or nodes without one; 1 without it", &o.units},
-      {"--ranks", "N", "How many ranks; all that fit without it", &o.ranks},
-      {"--chips-per-unit", "N", "Use so many of each unit, like 64 of 72", &o.chips_per_unit},
-      {"--algorithm", "NAME",
-       "Only ring, tree, halving_doubling, direct, torus, hierarchical, in_network or "
-       "rail_aligned; auto: all, and which would be taken",
-       &o.algorithm},
-      {"--calibrated", "", "Wires as fitted to measurements; so without it", &o.calibrated},
-      {"--ideal", "", "Wires at their nameplate", &o.ideal},
-      {"--latency", "TIME", "With --ideal: of every message; 0 without it", &o.latency},
-      {"--stepped", "", "Every message of every round, not whole phases", &o.stepped},
-      {"--channels", "N", "Rings and trees at most; as many as fill the links without it",
-       &o.channels},
-      {"--pieces", "N", "Pieces of a tree's or chain's channel, with --stepped", &o.pieces},
-      {"--fault", "WHAT", "chip:N, node:N, unit:N, nic:CHIP, link:N or link:N:SHARE_LEFT",
-       &o.faults},
-      {"--no-symmetry", "", "Every flow for itself: for checks, slow", &o.no_symmetry},
-      {"--json", "FILE", "Write JSON; - prints it", &o.json}};
+  return {{"system", "NAME", "System, as in `catalog list systems`", &o.system, true},
+          {"--kind", "NAME",
+           "all_reduce, all_gather, reduce_scatter, all_to_all, broadcast or send_recv", &o.kind},
+          {"--size", "SIZE", "Full tensor, or what a rank sends in all, for example 1GiB", &o.size},
+          {"--units", "N", "How many units: domains, or nodes without one; 1 without it", &o.units},
+          {"--ranks", "N", "How many ranks; all that fit without it", &o.ranks},
+          {"--chips-per-unit", "N", "Use so many of each unit, like 64 of 72", &o.chips_per_unit},
+          {"--algorithm", "NAME",
+           "Only ring, tree, halving_doubling, direct, torus, hierarchical, in_network or "
+           "rail_aligned; auto: all, and which would be taken",
+           &o.algorithm},
+          {"--calibrated", "", "Wires as fitted to measurements; so without it", &o.calibrated},
+          {"--ideal", "", "Wires at their nameplate", &o.ideal},
+          {"--latency", "TIME", "With --ideal: of every message; 0 without it", &o.latency},
+          {"--stepped", "", "Every message of every round, not whole phases", &o.stepped},
+          {"--channels", "N", "Rings and trees at most; as many as fill the links without it",
+           &o.channels},
+          {"--pieces", "N", "Pieces of a tree's or chain's channel, with --stepped", &o.pieces},
+          {"--fault", "WHAT", "chip:N, node:N, unit:N, nic:CHIP, link:N or link:N:SHARE_LEFT",
+           &o.faults},
+          {"--no-symmetry", "", "Every flow for itself: for checks, slow", &o.no_symmetry},
+          {"--json", "FILE", "Write JSON; - prints it", &o.json}};
 }
 
 std::vector<OptionRow> option_rows(SimulateTraceOptions& o) {
@@ -244,8 +241,8 @@ std::vector<OptionRow> option_rows(SimulateTraceOptions& o) {
       {"prefix", "PREFIX", "Jobs: traces PREFIX.RANK.et, one a rank", &o.prefixes, true},
       {"--system", "NAME", "System, as in `catalog list systems`", &o.system, true},
       {"--units", "N", "How many units; as many as the jobs need without it", &o.units},
-      {"--first-chips,--chips", "LIST", "First chip of each job, by commas; else one behind another",
-       &o.chips},
+      {"--first-chips,--chips", "LIST",
+       "First chip of each job, by commas; else one behind another", &o.chips},
       {"--order", "ORDER", "Ranks on chips, innermost axis first; needs --sizes", &o.order},
       {"--sizes", "LIST", "With --order: ranks along tp, cp, dp, pp", &o.sizes},
       {"--snake", "", "Walk a torus from neighbour to neighbour", &o.snake},
@@ -261,26 +258,24 @@ std::vector<OptionRow> option_rows(SimulateTraceOptions& o) {
 }
 
 std::vector<OptionRow> option_rows(ValidateNetworkOptions& options) {
-  return {{"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data,
-           true},
-          {"--calibration", "TOML",
-           "What `calibrate network` wrote, instead of the numbers in the program",
-           &options.calibration},
-          {"--kernels", "TOML",
-           "What `calibrate kernels` wrote: links, instead of those in the program",
-           &options.kernels},
-          {"--json", "FILE", "Write the report as JSON; - prints it", &options.json},
-          {"--rows", "CSV", "Write one line a measured time, with its band", &options.rows},
-          {"--markdown", "FILE", "Write the report as a page", &options.markdown},
-          {"--leave-out", "",
-           "Also fit links without each system, and judge by its rows (a minute)",
-           &options.leave_out}};
+  return {
+      {"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data, true},
+      {"--calibration", "TOML",
+       "What `calibrate network` wrote, instead of the numbers in the program",
+       &options.calibration},
+      {"--kernels", "TOML",
+       "What `calibrate kernels` wrote: links, instead of those in the program", &options.kernels},
+      {"--json", "FILE", "Write the report as JSON; - prints it", &options.json},
+      {"--rows", "CSV", "Write one line a measured time, with its band", &options.rows},
+      {"--markdown", "FILE", "Write the report as a page", &options.markdown},
+      {"--leave-out", "", "Also fit links without each system, and judge by its rows (a minute)",
+       &options.leave_out}};
 }
 
 std::vector<OptionRow> option_rows(CalibrateNetworkOptions& options) {
-  return {{"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data,
-           true},
-          {"--out", "TOML", "File to write; without it, errors are only reported", &options.out}};
+  return {
+      {"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data, true},
+      {"--out", "TOML", "File to write; without it, errors are only reported", &options.out}};
 }
 
 }  // namespace tightrope::cli
