@@ -116,13 +116,12 @@ bool library_has(const CollectiveQuestion& q, Algorithm a, const topology::Machi
   switch (a) {
     case Algorithm::ring: return true;
     case Algorithm::tree: return nccl;
-    case Algorithm::direct:
-      return units == 1 && (q.library == Library::neuron || (nccl && shape == UnitShape::mesh));
+    case Algorithm::direct: return units == 1 && nccl && shape == UnitShape::mesh;
     case Algorithm::in_network:
       return nccl && units <= 2 && q.kind == CollectiveKind::all_reduce && q.model != nullptr &&
              shape == UnitShape::switched && q.model->scaleup.in_network_reduction;
     case Algorithm::torus:
-    case Algorithm::hierarchical: return !nccl;
+    case Algorithm::hierarchical: return q.library == Library::xla;
     case Algorithm::halving_doubling: return q.library == Library::neuron;
     case Algorithm::rail_aligned: return false;
   }

@@ -51,9 +51,8 @@ struct CollectiveAnswer {
 
 /// Whether the question's library has the algorithm for a group over `units` units. NCCL: rings,
 /// trees, all-reduces in NVSwitch over two units at most (what was measured), everyone to everyone
-/// in a mesh. Neuron and XLA: rings, tori, hierarchies; Neuron halving and doubling too, and
-/// everyone to everyone in a unit. Exchanges: direct, with NCCL also along the rails behind a
-/// switch. Broadcasts: chains.
+/// in a mesh. Neuron: rings, halving and doubling. XLA: rings, tori, hierarchies. Exchanges:
+/// direct, with NCCL also along the rails behind a switch. Broadcasts: chains.
 [[nodiscard]] bool library_has(const CollectiveQuestion& question, Algorithm algorithm,
                                const topology::Machine& machine, int units);
 

@@ -97,12 +97,15 @@ std::vector<std::vector<int>> ring_channels(const Call& call) {
       rings.back().insert(rings.back().end(), there.begin(), there.end());
     }
   } else {
+    const bool both_ways = shape == topology::UnitShape::torus;
     for (const int start : chip_starts(call, first)) {
+      // On a torus every other channel goes the other way round.
+      const int way = both_ways && rings.size() % 2 == 1 ? p - 1 : 1;
       rings.emplace_back();
       for (int u = 0; u < g.units(); ++u) {
         const std::vector<int> there = walked(call, g.members[static_cast<std::size_t>(u)]);
         for (int i = 0; i < p; ++i) {
-          const int at = u % 2 == 0 ? start + i : start + p - 1 - i;
+          const int at = start + way * (u % 2 == 0 ? i : p - 1 - i);
           rings.back().push_back(there[static_cast<std::size_t>(at % p)]);
         }
       }
