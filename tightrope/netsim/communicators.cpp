@@ -36,29 +36,37 @@ int Layout::size(Dimension dimension) const {
   return 1;
 }
 
-void Layout::group(int rank, const Part& part, std::vector<int>& out) const {
+// Every dimension is a digit of the inner index: `extent` ranks `step` apart.
+Layout::Run Layout::run_of(const Digits& d, const Part& part) const {
   TR_CHECK(part.over != Dimension::pp);
-  const Digits d = digits(rank);
-  const int at = inner(d);
-  // Every dimension is a digit of the inner index: `extent` ranks `step` apart.
-  int step = 1, extent = size(part.over);
+  const int at = inner(d), extent = size(part.over);
+  int step = 1;
   switch (part.over) {
     case Dimension::tp:
-    case Dimension::etp: break;
-    case Dimension::cp: step = sizes_.tp; break;
+    case Dimension::etp:
+    case Dimension::pp: break;
+    case Dimension::cp:
     case Dimension::dp: step = sizes_.tp; break;
     case Dimension::ep: step = sizes_.etp; break;
     case Dimension::edp: step = sizes_.etp * sizes_.ep; break;
-    case Dimension::pp: break;
   }
   const int index = at / step % extent;
-  const int base = at - index * step;
   const int count = part.count > 0 ? part.count : extent;
   const int first = index - index / part.stride % count * part.stride;
+  return {at + (first - index) * step, part.stride * step, count};
+}
+
+void Layout::group(int rank, const Part& part, std::vector<int>& out) const {
+  const Digits d = digits(rank);
+  const Run run = run_of(d, part);
   out.clear();
-  for (int k = 0; k < count; ++k) {
-    out.push_back(from_inner(base + (first + k * part.stride) * step, d.pp));
-  }
+  for (int k = 0; k < run.count; ++k) out.push_back(from_inner(run.first + k * run.step, d.pp));
+}
+
+std::pair<int, int> Layout::ends(int rank, const Part& part) const {
+  const Digits d = digits(rank);
+  const Run run = run_of(d, part);
+  return {from_inner(run.first, d.pp), from_inner(run.first + (run.count - 1) * run.step, d.pp)};
 }
 
 int Layout::at_stage(int rank, int stage) const {

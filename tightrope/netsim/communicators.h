@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "tightrope/netsim/step_program.h"
@@ -27,12 +28,16 @@ class Layout {
   [[nodiscard]] int ranks() const { return sizes_.tp * sizes_.cp * sizes_.dp * sizes_.pp; }
   [[nodiscard]] Digits digits(int rank) const;
   [[nodiscard]] int rank(const Digits& digits) const;
-  [[nodiscard]] int stage(int rank) const { return digits(rank).pp; }
+  [[nodiscard]] int stage(int rank) const {
+    return rank / (sizes_.tp * sizes_.cp * sizes_.dp);
+  }
 
   /// Data-parallel indices that expert groups join into one island; islands keep step on their own.
   [[nodiscard]] int island_width() const { return island_width_; }
   [[nodiscard]] int islands() const { return sizes_.dp / island_width_; }
-  [[nodiscard]] int island(int rank) const { return digits(rank).dp / island_width_; }
+  [[nodiscard]] int island(int rank) const {
+    return rank / (sizes_.tp * sizes_.cp) % sizes_.dp / island_width_;
+  }
 
   /// Ranks that a dimension joins in all (dp counts cp: both hold the same parameters).
   [[nodiscard]] int size(Dimension dimension) const;
@@ -44,6 +49,13 @@ class Layout {
     int count = 0, stride = 1;
     friend bool operator==(const Part&, const Part&) = default;
   };
+  /// Digits within the island as one number.
+  [[nodiscard]] int place_in_island(int rank) const {
+    const int replica = sizes_.tp * sizes_.cp;
+    return rank % (replica * island_width_) + replica * island_width_ * stage(rank);
+  }
+  /// The first and the last member of a rank's group.
+  [[nodiscard]] std::pair<int, int> ends(int rank, const Part& part) const;
   /// The members of a rank's group in ring order, itself included. Not for pp.
   void group(int rank, const Part& part, std::vector<int>& out) const;
   /// The rank that another stage runs the same tokens on.
@@ -53,6 +65,10 @@ class Layout {
   [[nodiscard]] int inner(const Digits& d) const {
     return d.tp + sizes_.tp * (d.cp + sizes_.cp * d.dp);
   }
+  struct Run {
+    int first = 0, step = 1, count = 1;  ///< of the inner index
+  };
+  [[nodiscard]] Run run_of(const Digits& digits, const Part& part) const;
   [[nodiscard]] int from_inner(int inner, int pp) const {
     return inner + sizes_.tp * sizes_.cp * sizes_.dp * pp;
   }

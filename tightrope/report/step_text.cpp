@@ -22,6 +22,12 @@ std::string against(double value, double base) {
   return base > 0 ? fmt::format("{:+.1f} %", 100.0 * (value / base - 1.0)) : std::string("-");
 }
 
+// A difference of times; rounding is none.
+std::string change(double s) {
+  if (std::abs(s) < 1e-9) return "0";
+  return (s > 0 ? "+" : "-") + seconds(std::abs(s));
+}
+
 std::string head(const StepView& view) {
   const StepSimulation& s = *view.simulation;
   const step::Mapping& m = view.estimate->mapping;
@@ -34,7 +40,7 @@ std::string head(const StepView& view) {
   if (s.spec.walk == topology::Walk::snake) line += " along a snake";
   if (s.spec.chips_per_unit > 0) line += fmt::format(", {} chips a unit", s.spec.chips_per_unit);
   std::string text = wrapped(line, width, 2) + "\n";
-  text += wrapped("  " + step::to_text(m), width, 4) + "\n\n";
+  text += "  " + wrapped(step::to_text(m), width - 2, 4) + "\n\n";
   const std::size_t broken = s.faults.dead_links.size() + s.faults.dead_chips.size() +
                              s.faults.dead_nodes.size() + s.faults.degraded.size();
   if (broken > 0) text += fmt::format("  {} faults, see the JSON\n\n", broken);
@@ -72,7 +78,7 @@ std::string exposed(const StepView& view) {
                    {"sharing", Align::right}, {"on the wires", Align::right}});
   for (const network_study::ExposedReport& e : s.exposed) {
     table.add({std::string(netsim::to_string(e.over)), seconds(e.closed),
-               fmt::format("{:+.4g} s", e.topology), fmt::format("{:+.4g} s", e.sharing),
+               change(e.topology), change(e.sharing),
                seconds(e.closed + e.topology + e.sharing)});
   }
   if (!table.empty()) text += table.text(2);
