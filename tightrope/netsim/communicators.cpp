@@ -36,37 +36,44 @@ int Layout::size(Dimension dimension) const {
   return 1;
 }
 
-// Every dimension is a digit of the inner index: `extent` ranks `step` apart.
-Layout::Run Layout::run_of(const Digits& d, const Part& part) const {
-  TR_CHECK(part.over != Dimension::pp);
-  const int at = inner(d), extent = size(part.over);
-  int step = 1;
-  switch (part.over) {
+// Every dimension is a digit of the inner index: its ranks lie `step` apart.
+int Layout::step_of(Dimension dimension) const {
+  switch (dimension) {
     case Dimension::tp:
     case Dimension::etp:
-    case Dimension::pp: break;
+    case Dimension::pp: return 1;
     case Dimension::cp:
-    case Dimension::dp: step = sizes_.tp; break;
-    case Dimension::ep: step = sizes_.etp; break;
-    case Dimension::edp: step = sizes_.etp * sizes_.ep; break;
+    case Dimension::dp: return sizes_.tp;
+    case Dimension::ep: return sizes_.etp;
+    case Dimension::edp: return sizes_.etp * sizes_.ep;
   }
+  return 1;
+}
+
+int Layout::block(const Part& part) const {
+  const int extent = size(part.over);
+  const bool runs = part.stride == 1 && part.count > 0 && extent % part.count == 0;
+  return step_of(part.over) * (runs ? part.count : extent);
+}
+
+Layout::Ring Layout::ring(int rank, const Part& part) const {
+  TR_CHECK(part.over != Dimension::pp);
+  const int inner_ranks = sizes_.tp * sizes_.cp * sizes_.dp;
+  const int at = rank % inner_ranks, step = step_of(part.over), extent = size(part.over);
   const int index = at / step % extent;
   const int count = part.count > 0 ? part.count : extent;
-  const int first = index - index / part.stride % count * part.stride;
-  return {at + (first - index) * step, part.stride * step, count};
+  const int place = index / part.stride % count;
+  return {.first = at - place * part.stride * step,
+          .step = part.stride * step,
+          .count = count,
+          .index = place,
+          .stage = rank / inner_ranks};
 }
 
 void Layout::group(int rank, const Part& part, std::vector<int>& out) const {
-  const Digits d = digits(rank);
-  const Run run = run_of(d, part);
+  const Ring r = ring(rank, part);
   out.clear();
-  for (int k = 0; k < run.count; ++k) out.push_back(from_inner(run.first + k * run.step, d.pp));
-}
-
-std::pair<int, int> Layout::ends(int rank, const Part& part) const {
-  const Digits d = digits(rank);
-  const Run run = run_of(d, part);
-  return {from_inner(run.first, d.pp), from_inner(run.first + (run.count - 1) * run.step, d.pp)};
+  for (int k = 0; k < r.count; ++k) out.push_back(member(r, k));
 }
 
 int Layout::at_stage(int rank, int stage) const {

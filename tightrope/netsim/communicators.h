@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "tightrope/netsim/step_program.h"
@@ -54,8 +53,18 @@ class Layout {
     const int replica = sizes_.tp * sizes_.cp;
     return rank % (replica * island_width_) + replica * island_width_ * stage(rank);
   }
-  /// The first and the last member of a rank's group.
-  [[nodiscard]] std::pair<int, int> ends(int rank, const Part& part) const;
+  /// A rank's group without listing it.
+  struct Ring {
+    int first = 0, step = 1;  ///< of the inner index
+    int count = 1, index = 0;  ///< members, and the rank's place among them
+    int stage = 0;
+  };
+  [[nodiscard]] Ring ring(int rank, const Part& part) const;
+  [[nodiscard]] int member(const Ring& ring, int k) const {
+    return from_inner(ring.first + k * ring.step, ring.stage);
+  }
+  /// Ranks in a row among which every group of the part lies as a whole.
+  [[nodiscard]] int block(const Part& part) const;
   /// The members of a rank's group in ring order, itself included. Not for pp.
   void group(int rank, const Part& part, std::vector<int>& out) const;
   /// The rank that another stage runs the same tokens on.
@@ -65,10 +74,7 @@ class Layout {
   [[nodiscard]] int inner(const Digits& d) const {
     return d.tp + sizes_.tp * (d.cp + sizes_.cp * d.dp);
   }
-  struct Run {
-    int first = 0, step = 1, count = 1;  ///< of the inner index
-  };
-  [[nodiscard]] Run run_of(const Digits& digits, const Part& part) const;
+  [[nodiscard]] int step_of(Dimension dimension) const;
   [[nodiscard]] int from_inner(int inner, int pp) const {
     return inner + sizes_.tp * sizes_.cp * sizes_.dp * pp;
   }

@@ -71,21 +71,21 @@ class Refinement {
 
   // Parts with groups that leave a unit; what the others find follows from the unit itself.
   void list_crossing_parts() {
-    const auto& chip = seats_.chip_of_rank;
-    const bool ascending = std::is_sorted(chip.begin(), chip.end());
+    // Ranks in a row on chips in a row: a block of them that divides a unit's ranks lies in one.
+    bool dense = true;
+    for (int rank = 0; rank < layout_.ranks() && dense; ++rank) {
+      dense = seats_.chip_of_rank[static_cast<std::size_t>(rank)] == rank / m_.ranks_per_chip;
+    }
     std::vector<int> members;
     for (const Layout::Part& part : r_.parts) {
-      bool crosses = false;
-      for (int rank = 0; rank < layout_.ranks() && !crosses; ++rank) {
-        // With chips in the order of ranks, a group lies between its first and its last member.
-        if (ascending) {
-          const auto [first, last] = layout_.ends(rank, part);
-          crosses = unit_of(first) != unit_of(last);
-          continue;
+      bool crosses = !dense || chips_ * m_.ranks_per_chip % layout_.block(part) != 0;
+      if (crosses) {
+        crosses = false;
+        for (int rank = 0; rank < layout_.ranks() && !crosses; ++rank) {
+          layout_.group(rank, part, members);
+          crosses = std::any_of(members.begin(), members.end(),
+                                [&](int m) { return unit_of(m) != unit_of(rank); });
         }
-        layout_.group(rank, part, members);
-        crosses = std::any_of(members.begin(), members.end(),
-                              [&](int m) { return unit_of(m) != unit_of(rank); });
       }
       if (crosses) crossing_.push_back(part);
     }

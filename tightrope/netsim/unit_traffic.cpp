@@ -172,13 +172,20 @@ void UnitTraffic::rank_uses(int rank, int chip) {
   const int work = program_.work_of_stage[static_cast<std::size_t>(d.pp)];
   for (const Use& use : uses_[static_cast<std::size_t>(work)]) {
     const Transfer& t = program_.transfers[static_cast<std::size_t>(use.transfer)];
-    layout_.group(rank, {t.over, t.count, t.stride}, group_);
-    if (group_.size() < 2) continue;
+    const Layout::Part part{t.over, t.count, t.stride};
+    const Layout::Ring members = layout_.ring(rank, part);
+    if (members.count < 2) continue;
+    // A ring is counted once a unit, by the first of its members there.
+    const bool rings = is_ring(t.kind);
+    if (rings && members.index > 0 && member(layout_.member(members, members.index - 1)).unit == unit_) {
+      continue;
+    }
     const int row =
         row_of({use.joint ? d.pp : process_of(rank), use.transfer, use.joint});
-    if (is_ring(t.kind)) {
-      ring(row, t, rank);
+    if (rings) {
+      ring(row, t, members);
     } else {
+      layout_.group(rank, part, group_);
       exchange(row, t, rank, chip);
     }
   }
@@ -187,29 +194,24 @@ void UnitTraffic::rank_uses(int rank, int chip) {
   message(rank, chip, false);
 }
 
-// A group's ring, once for the unit: by its first member in it.
-void UnitTraffic::ring(int row, const Transfer& t, int rank) {
+// The stretch of a ring that lies in this unit, from its first member there on. (A ring that comes
+// back to a unit is counted stretch by stretch.)
+void UnitTraffic::ring(int row, const Transfer& t, const Layout::Ring& members) {
   inside_.clear();
-  bool leaves = false;
-  for (const int other : group_) {
-    const Member m = member(other);
-    if (m.unit == unit_) {
-      inside_.push_back(m);
-    } else {
-      leaves = true;
-    }
+  int next = members.index;
+  for (; next < members.count; ++next) {
+    const Member m = member(layout_.member(members, next));
+    if (m.unit != unit_) break;
+    inside_.push_back(m);
   }
-  if (inside_.front().rank != rank) return;
   if (inside_.size() > 1) ring_inside(row, up_bytes(t));
-  if (!leaves) return;
+  if (static_cast<int>(inside_.size()) == members.count) return;
   const double bytes = out_bytes(t);
-  // Where each member's part of the ring goes on: the member behind the unit's last one.
-  const auto last = std::find(group_.begin(), group_.end(), inside_.back().rank);
-  const Member next = member(last + 1 == group_.end() ? group_.front() : *(last + 1));
+  const Member after = member(layout_.member(members, next % members.count));
   for (const Member& m : inside_) {
     port(row, m.chip, bytes, true);
     port(row, m.chip, bytes, false);
-    leave(row, m, next, bytes);
+    leave(row, m, after, bytes);
   }
 }
 

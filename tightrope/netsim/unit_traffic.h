@@ -58,7 +58,7 @@ class UnitTraffic {
   void port(int row, int chip, double bytes, bool up);
   void detour(int row, int from, int to, double bytes);
   void rank_uses(int rank, int chip);
-  void ring(int row, const Transfer& t, int rank);
+  void ring(int row, const Transfer& t, const Layout::Ring& members);
   void ring_inside(int row, double bytes);
   bool lines_of_torus(int row, double bytes);
   void exchange(int row, const Transfer& t, int rank, int chip);
