@@ -140,7 +140,12 @@ int run_simulate_step(const Session& session, const SimulateStepOptions& options
   }
   const auto begin = std::chrono::steady_clock::now();
   const auto simulation = network_study::simulate_step(*catalog, *context, estimate, *scene);
-  if (!simulation) return report_error(session, simulation.error());
+  if (!simulation) {
+    // Ranks without a place or a way to each other: an answer, not bad input.
+    const bool answer = simulation.error().code == ErrorCode::unsupported;
+    const int code = report_error(session, simulation.error());
+    return answer ? exit_infeasible : code;
+  }
   const double wall =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   report::StepView view{&*catalog, &*context, &estimate, &*simulation,

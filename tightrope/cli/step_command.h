@@ -22,7 +22,8 @@ struct SimulateStepOptions {
   std::string json, svg, timeline, chakra;
 };
 
-/// Simulates and prints, beside the closed form. Exit 1 when the mapping cannot run.
+/// Simulates and prints, beside the closed form. Exit 1 when the mapping cannot run or its ranks
+/// have no place or no way to each other.
 int run_simulate_step(const Session& session, const SimulateStepOptions& options);
 
 }  // namespace tightrope::cli

@@ -17,7 +17,7 @@ namespace tightrope::network_study {
 
 /// How the machine and the seats differ from those that the plan assumes.
 struct StepScene {
-  topology::MachineOptions machine;  ///< units 0: as many as the ranks need, and `spare_units`
+  topology::MachineOptions machine{.units = 0};  ///< units 0: as many as the ranks need, and `spare_units`
   int spare_units = 0;
   std::vector<std::string> faults;  ///< as topology::read_fault reads them
   int dead_links = 0;               ///< so many links inside units or to their NICs, at random

@@ -39,11 +39,11 @@ std::string head(const StepView& view) {
       s.machine.units == 1 ? "unit" : "units", s.machine.unit.chips(), to_string(s.spec.order));
   if (s.spec.walk == topology::Walk::snake) line += " along a snake";
   if (s.spec.chips_per_unit > 0) line += fmt::format(", {} chips a unit", s.spec.chips_per_unit);
-  std::string text = wrapped(line, width, 2) + "\n";
-  text += "  " + wrapped(step::to_text(m), width - 2, 4) + "\n\n";
+  std::string text = wrapped(line, width, 2);
+  text += "  " + wrapped(step::to_text(m), width - 2, 4) + "\n";
   const std::size_t broken = s.faults.dead_links.size() + s.faults.dead_chips.size() +
                              s.faults.dead_nodes.size() + s.faults.degraded.size();
-  if (broken > 0) text += fmt::format("  {} faults, see the JSON\n\n", broken);
+  if (broken > 0) text += fmt::format("{} faults; the JSON lists them.\n\n", broken);
   return text;
 }
 
@@ -90,17 +90,19 @@ std::string transfers(const StepView& view) {
   TextTable table({{"transfer, alone"}, {"stage", Align::right}, {"size", Align::right},
                    {"closed form", Align::right}, {"on the wires", Align::right},
                    {"times a step", Align::right}});
-  std::vector<std::pair<int, bool>> seen;
+  std::vector<std::string> seen;
   for (const network_study::TransferReport& r : s.transfers) {
-    const std::pair<int, bool> key{r.transfer, r.joint};
+    if (std::abs(r.network - r.closed) < 1e-3 * r.closed) continue;
+    const netsim::Transfer& t = s.built.program.transfers[static_cast<std::size_t>(r.transfer)];
+    const std::string name =
+        fmt::format("{} {}", netsim::to_string(t.over), formula::to_string(t.kind));
+    // Stages and hidden parts differ; people want to see each kind and size once.
+    const std::string key = name + " " + to_text(t.size) + (r.joint ? " once" : "");
     if (std::find(seen.begin(), seen.end(), key) != seen.end()) continue;
     if (static_cast<int>(seen.size()) == shown_transfers) break;
-    if (std::abs(r.network - r.closed) < 1e-3 * r.closed) continue;
     seen.push_back(key);
-    const netsim::Transfer& t = s.built.program.transfers[static_cast<std::size_t>(r.transfer)];
-    table.add({fmt::format("{} {}", netsim::to_string(t.over), formula::to_string(t.kind)),
-               fmt::format("{}", r.stage), to_text(t.size), seconds(r.closed), seconds(r.network),
-               fmt::format("{:.0f}", r.times)});
+    table.add({name, fmt::format("{}", r.stage), to_text(t.size), seconds(r.closed),
+               seconds(r.network), fmt::format("{:.0f}", r.times)});
   }
   if (table.empty()) return "Every transfer alone takes what the closed form says.\n\n";
   return "Transfers that the wires change most:\n" + table.text(2) + "\n";
@@ -145,8 +147,7 @@ std::string foot(const StepView& view) {
                          with_thousands(s.network.loads.resources),
                          with_thousands(static_cast<double>(s.result.events)),
                          with_thousands(static_cast<double>(s.result.solves))),
-             width, 0) +
-         "\n";
+             width, 0);
 }
 
 }  // namespace
