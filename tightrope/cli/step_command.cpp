@@ -1,16 +1,15 @@
 #include "tightrope/cli/step_command.h"
 
-#include <sys/resource.h>
-
 #include <chrono>
 #include <ostream>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include "tightrope/core/csv.h"
 #include "tightrope/core/unit_text.h"
-#include "tightrope/report/plan_json.h"
 #include "tightrope/network_study/step_chakra.h"
+#include "tightrope/report/plan_json.h"
 #include "tightrope/report/step_report.h"
 
 namespace tightrope::cli {
@@ -42,8 +41,7 @@ Result<network_study::StepScene> scene_of(const SimulateStepOptions& o) {
   scene.machine.leaf_oversubscription = o.leaf_oversubscription;
   scene.machine.pod_oversubscription = o.pod_oversubscription;
   if (!o.site_bandwidth.empty()) {
-    TR_TRY(scene.machine.site_bandwidth,
-           parse_as<BytesPerSecond>(o.site_bandwidth));
+    TR_TRY(scene.machine.site_bandwidth, parse_as<BytesPerSecond>(o.site_bandwidth));
   }
   if (!o.order.empty()) {
     TR_TRY(scene.order, topology::read_order(o.order));
@@ -110,7 +108,8 @@ Result<void> write(const Session& session, const SimulateStepOptions& options,
   }
   if (!options.svg.empty()) TR_TRY_VOID(write_file(options.svg, report::step_svg(view)));
   if (!options.chakra.empty()) {
-    TR_TRY_VOID(network_study::write_chakra(*view.simulation, view.estimate->mapping, options.chakra));
+    TR_TRY_VOID(
+        network_study::write_chakra(*view.simulation, view.estimate->mapping, options.chakra));
   }
   if (!options.json.empty() && options.json != "-") {
     TR_TRY_VOID(write_file(options.json, report::step_json(view, session.version)));
@@ -148,8 +147,8 @@ int run_simulate_step(const Session& session, const SimulateStepOptions& options
   }
   const double wall =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  report::StepView view{&*catalog, &*context, &estimate, &*simulation,
-                        asked->request.model.model.name, {}};
+  report::StepView view{
+      &*catalog, &*context, &estimate, &*simulation, asked->request.model.model.name, {}};
   if (!options.no_what_if) {
     view.variants = variants_of(*catalog, *context, estimate, *scene, *simulation);
   }

@@ -14,8 +14,8 @@ struct Digits {
 };
 
 /// Ranks of a step: tp + TP * (cp + CP * (dp + DP * pp)), as topology::rank_of. Where they stand is
-/// the seating's business. ep * etp divides tp * cp * dp: experts are folded into tp, cp and dp, etp
-/// innermost, then ep (Megatron-Core's order). All factors >= 1.
+/// the seating's business. ep * etp divides tp * cp * dp: experts are folded into tp, cp and dp,
+/// etp innermost, then ep (Megatron-Core's order). All factors >= 1.
 class Layout {
  public:
   struct Sizes {
@@ -27,9 +27,7 @@ class Layout {
   [[nodiscard]] int ranks() const { return sizes_.tp * sizes_.cp * sizes_.dp * sizes_.pp; }
   [[nodiscard]] Digits digits(int rank) const;
   [[nodiscard]] int rank(const Digits& digits) const;
-  [[nodiscard]] int stage(int rank) const {
-    return rank / (sizes_.tp * sizes_.cp * sizes_.dp);
-  }
+  [[nodiscard]] int stage(int rank) const { return rank / (sizes_.tp * sizes_.cp * sizes_.dp); }
 
   /// Data-parallel indices that expert groups join into one island; islands keep step on their own.
   [[nodiscard]] int island_width() const { return island_width_; }
@@ -55,7 +53,7 @@ class Layout {
   }
   /// A rank's group without listing it.
   struct Ring {
-    int first = 0, step = 1;  ///< of the inner index
+    int first = 0, step = 1;   ///< of the inner index
     int count = 1, index = 0;  ///< members, and the rank's place among them
     int stage = 0;
   };

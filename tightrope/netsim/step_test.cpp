@@ -93,7 +93,8 @@ Laid run_on(const Machine& m, const Layout::Sizes& z, const StepProgram& program
             const Faults& faults, bool merge) {
   const Layout layout(z);
   std::vector<int> chips(static_cast<std::size_t>(layout.ranks()));
-  for (int r = 0; r < layout.ranks(); ++r) chips[static_cast<std::size_t>(r)] = r / m.ranks_per_chip;
+  for (int r = 0; r < layout.ranks(); ++r)
+    chips[static_cast<std::size_t>(r)] = r / m.ranks_per_chip;
   const Seating seating = seat(m, std::move(chips));
   const Router router(m, faults);
   Laid out;
@@ -182,8 +183,7 @@ RC_GTEST_PROP(StepRun, WithoutTransfersIsTheReplayedPipeline, ()) {
   loads.joint_row = loads.row;
   const StepResult r = run_step(p, loads);
   const Seconds hop(stages > 1 ? 1e-6 : 0.0);
-  const double closed =
-      formula::replay_pipeline({runs, chunks, p.micro_batches, hop}).time.raw();
+  const double closed = formula::replay_pipeline({runs, chunks, p.micro_batches, hop}).time.raw();
   RC_ASSERT(std::abs(r.pipeline - closed) <= 1e-9 * closed);
 }
 

@@ -56,8 +56,12 @@ class Refinement {
  private:
   static constexpr int most_rounds = 64;
 
-  int unit_of(int rank) const { return seats_.chip_of_rank[static_cast<std::size_t>(rank)] / chips_; }
-  int local_of(int rank) const { return seats_.chip_of_rank[static_cast<std::size_t>(rank)] % chips_; }
+  int unit_of(int rank) const {
+    return seats_.chip_of_rank[static_cast<std::size_t>(rank)] / chips_;
+  }
+  int local_of(int rank) const {
+    return seats_.chip_of_rank[static_cast<std::size_t>(rank)] % chips_;
+  }
 
   template <class Visit>
   void each_rank(int unit, Visit visit) const {

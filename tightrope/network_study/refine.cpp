@@ -37,8 +37,8 @@ Refined refined(const study::Plan& plan, const study::PlanRequest& request,
   step::Estimate estimate = plan.estimate;
   estimate.step_time = Seconds(simulation->result.step);
   out.plan = study::make_plan(request, *context, plan.chips, estimate, catalog);
-  out.plan.notes.push_back(fmt::format("step on the wires; the closed form says {}",
-                                       to_text(plan.estimate.step_time)));
+  out.plan.notes.push_back(
+      fmt::format("step on the wires; the closed form says {}", to_text(plan.estimate.step_time)));
   const study::Constraints& c = request.constraints;
   if (c.deadline && out.plan.duration > *c.deadline) {
     out.plan.notes.emplace_back("late on the wires");
@@ -55,9 +55,8 @@ Result<void> refine(study::PlanResult& result, const study::PlanRequest& request
                     const catalog::Catalog& catalog, int most) {
   const auto count = std::min(result.plans.size(), static_cast<std::size_t>(std::max(0, most)));
   std::vector<Refined> done(count);
-  for_each_index(count, [&](std::size_t i) {
-    done[i] = refined(result.plans[i], request, catalog);
-  });
+  for_each_index(count,
+                 [&](std::size_t i) { done[i] = refined(result.plans[i], request, catalog); });
   for (Refined& r : done) {
     if (r.failed) return Failure(std::move(r.error));
   }

@@ -34,8 +34,8 @@ std::string head(const StepView& view) {
   const int per_chip = view.context->fabric.fabric.ranks_per_chip;
   const int chips = (m.ranks() + per_chip - 1) / per_chip;
   std::string line = fmt::format(
-      "{} on {} chips of {}: {} {} of {} chips, ranks placed {}", view.model,
-      with_thousands(chips), view.context->system.name, with_thousands(s.machine.units),
+      "{} on {} chips of {}: {} {} of {} chips, ranks placed {}", view.model, with_thousands(chips),
+      view.context->system.name, with_thousands(s.machine.units),
       s.machine.units == 1 ? "unit" : "units", s.machine.unit.chips(), to_string(s.spec.order));
   if (s.spec.walk == topology::Walk::snake) line += " along a snake";
   if (s.spec.chips_per_unit > 0) line += fmt::format(", {} chips a unit", s.spec.chips_per_unit);
@@ -51,7 +51,9 @@ std::string times(const StepView& view) {
   const StepSimulation& s = *view.simulation;
   const step::TimeParts& p = view.estimate->parts;
   const netsim::StepResult& r = s.result;
-  TextTable table({{"step"}, {"on the wires", Align::right}, {"closed form", Align::right},
+  TextTable table({{"step"},
+                   {"on the wires", Align::right},
+                   {"closed form", Align::right},
                    {"", Align::right}});
   auto row = [&](const char* name, double wires, double closed) {
     if (wires <= 0 && closed <= 0) return;
@@ -70,16 +72,20 @@ std::string exposed(const StepView& view) {
   const StepSimulation& s = *view.simulation;
   const netsim::ProcessTime& t = s.result.processes[static_cast<std::size_t>(s.busiest)];
   const int stage = s.busiest % s.built.program.stages;
-  std::string text = fmt::format(
-      "Stage {}, which has the most work: kernels {}, waiting for other stages {}.\n", stage,
-      seconds(t.compute), seconds(t.waiting));
-  if (t.gather > 0) text += fmt::format("  It begins {} late, until its parameters are there.\n", seconds(t.gather));
-  TextTable table({{"visible"}, {"closed form", Align::right}, {"topology", Align::right},
-                   {"sharing", Align::right}, {"on the wires", Align::right}});
+  std::string text =
+      fmt::format("Stage {}, which has the most work: kernels {}, waiting for other stages {}.\n",
+                  stage, seconds(t.compute), seconds(t.waiting));
+  if (t.gather > 0)
+    text +=
+        fmt::format("  It begins {} late, until its parameters are there.\n", seconds(t.gather));
+  TextTable table({{"visible"},
+                   {"closed form", Align::right},
+                   {"topology", Align::right},
+                   {"sharing", Align::right},
+                   {"on the wires", Align::right}});
   for (const network_study::ExposedReport& e : s.exposed) {
-    table.add({std::string(netsim::to_string(e.over)), seconds(e.closed),
-               change(e.topology), change(e.sharing),
-               seconds(e.closed + e.topology + e.sharing)});
+    table.add({std::string(netsim::to_string(e.over)), seconds(e.closed), change(e.topology),
+               change(e.sharing), seconds(e.closed + e.topology + e.sharing)});
   }
   if (!table.empty()) text += table.text(2);
   return text + "\n";
@@ -87,8 +93,11 @@ std::string exposed(const StepView& view) {
 
 std::string transfers(const StepView& view) {
   const StepSimulation& s = *view.simulation;
-  TextTable table({{"transfer, alone"}, {"stage", Align::right}, {"size", Align::right},
-                   {"closed form", Align::right}, {"on the wires", Align::right},
+  TextTable table({{"transfer, alone"},
+                   {"stage", Align::right},
+                   {"size", Align::right},
+                   {"closed form", Align::right},
+                   {"on the wires", Align::right},
                    {"times a step", Align::right}});
   std::vector<std::string> seen;
   for (const network_study::TransferReport& r : s.transfers) {
@@ -110,8 +119,12 @@ std::string transfers(const StepView& view) {
 
 std::string links(const StepView& view) {
   const StepSimulation& s = *view.simulation;
-  TextTable table({{"links"}, {"number", Align::right}, {"busy", Align::right},
-                   {"busiest", Align::right}, {"of unit", Align::right}, {"link", Align::right}});
+  TextTable table({{"links"},
+                   {"number", Align::right},
+                   {"busy", Align::right},
+                   {"busiest", Align::right},
+                   {"of unit", Align::right},
+                   {"link", Align::right}});
   for (const network_study::LinkReport& l : s.links) {
     table.add({topology::to_string(l.kind), with_thousands(l.links),
                fmt::format("{:.1f} %", 100 * l.mean), fmt::format("{:.1f} %", 100 * l.busiest),
@@ -137,24 +150,24 @@ std::string variants(const StepView& view) {
 std::string foot(const StepView& view) {
   const StepSimulation& s = *view.simulation;
   return wrapped(
-             fmt::format("{} of {} units and {} of {} islands behave differently; {} resources can "
-                         "bind. {} events, {} shared rates. topology: a transfer's own links are "
-                         "fewer or more than the closed form takes; sharing: transfers meet.",
-                         with_thousands(static_cast<double>(s.network.classes.units.size())),
-                         with_thousands(s.machine.units),
-                         with_thousands(static_cast<double>(s.network.classes.islands.size())),
-                         with_thousands(static_cast<double>(s.network.classes.class_of_island.size())),
-                         with_thousands(s.network.loads.resources),
-                         with_thousands(static_cast<double>(s.result.events)),
-                         with_thousands(static_cast<double>(s.result.solves))),
-             width, 0);
+      fmt::format("{} of {} units and {} of {} islands behave differently; {} resources can "
+                  "bind. {} events, {} shared rates. topology: a transfer's own links are "
+                  "fewer or more than the closed form takes; sharing: transfers meet.",
+                  with_thousands(static_cast<double>(s.network.classes.units.size())),
+                  with_thousands(s.machine.units),
+                  with_thousands(static_cast<double>(s.network.classes.islands.size())),
+                  with_thousands(static_cast<double>(s.network.classes.class_of_island.size())),
+                  with_thousands(s.network.loads.resources),
+                  with_thousands(static_cast<double>(s.result.events)),
+                  with_thousands(static_cast<double>(s.result.solves))),
+      width, 0);
 }
 
 }  // namespace
 
 std::string step_text(const StepView& view) {
-  return head(view) + times(view) + exposed(view) + transfers(view) + links(view) +
-         variants(view) + foot(view);
+  return head(view) + times(view) + exposed(view) + transfers(view) + links(view) + variants(view) +
+         foot(view);
 }
 
 }  // namespace tightrope::report
