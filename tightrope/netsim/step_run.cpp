@@ -425,20 +425,22 @@ class Run {
 
   StepResult finish() {
     double pipeline = 0.0, all = 0.0;
+    double begin = std::numeric_limits<double>::infinity();  // the first piece of all
     for (std::size_t i = 0; i < out_.processes.size(); ++i) {
       ProcessTime& t = out_.processes[i];
       const Process& s = processes_[i];
       TR_CHECK(s.next == s.order.size() && !s.busy, static_cast<int>(i), s.next);
       pipeline = std::max(pipeline, t.end);
+      begin = std::min(begin, t.gather);
       // What hid beside the last passes slowed them down.
       const Sync& sync = p_.work(stage_of(static_cast<int>(i))).reduce;
       const double alone = reduce_alone(static_cast<int>(i));
       const double lost = sync.slowdown * std::min(alone, sync.quality * sync.window.raw());
       all = std::max(all, std::max(t.end, t.reduce_end) + lost);
     }
-    out_.pipeline = pipeline;
-    out_.sync = all - pipeline;
-    out_.straggler = p_.straggler_share * pipeline;
+    out_.pipeline = pipeline - begin;
+    out_.sync = all - out_.pipeline;
+    out_.straggler = p_.straggler_share * out_.pipeline;
     out_.after = p_.after_reduce.raw();
     out_.step = all + out_.straggler + out_.after;
     out_.solves = pool_.solves();

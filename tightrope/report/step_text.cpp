@@ -61,7 +61,7 @@ std::string times(const StepView& view) {
   };
   // ZeRO-3 traffic runs inside the pieces here, and after the pipeline in the closed form.
   row("pipeline", r.pipeline, s.built.pipeline.time.raw() + p.shard_gather.raw());
-  row("gradients and parameters after it", r.sync, p.dp.raw());
+  row("gradients and parameters around it", r.sync, p.dp.raw());
   row("waiting for the slowest node", r.straggler, p.straggler.raw());
   row("optimizer, host, offload", r.after, (p.optimizer + p.offload + p.fixed).raw());
   row("step", r.step, s.closed_step);
