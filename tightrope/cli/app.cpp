@@ -329,6 +329,9 @@ void bind_plan(CLI::App& app, Body& body) {
   plan->add_option("--top", asked->top, "Plans a system; with --serve: in all")
       ->check(CLI::Range(1, 100).description(""))
       ->capture_default_str();
+  plan->add_option("--refine", asked->refine, "Simulate so many plans on the wires, rank them anew")
+      ->check(CLI::Range(0, 1000).description(""))
+      ->type_name("K");
   plan->add_option("--details", asked->details, "Plans described beyond their line")
       ->check(CLI::Range(0, 1000).description(""))
       ->capture_default_str();

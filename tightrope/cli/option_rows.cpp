@@ -203,6 +203,7 @@ std::vector<OptionRow> option_rows(SimulateStepOptions& o) {
       {"--leaf-oversubscription", "X", "Instead of the network's own", &o.leaf_oversubscription},
       {"--pod-oversubscription", "X", "Instead of the network's own", &o.pod_oversubscription},
       {"--no-symmetry", "", "Every unit for itself: for checks, slow", &o.no_symmetry},
+      {"--search-order", "", "Also the best order of all, by simulating each", &o.search_order},
       {"--no-what-if", "", "Without the runs with one more fault and another order", &o.no_what_if},
       {"--json", "FILE", "Write JSON; - prints it", &o.json},
       {"--svg", "FILE", "Write a heat map of the links", &o.svg},

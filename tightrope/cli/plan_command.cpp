@@ -7,6 +7,7 @@
 
 #include "tightrope/cli/amounts.h"
 #include "tightrope/core/csv.h"
+#include "tightrope/network_study/refine.h"
 #include "tightrope/report/plan_json.h"
 #include "tightrope/report/plan_text.h"
 #include "tightrope/report/text_table.h"
@@ -106,8 +107,12 @@ int run_plan(const Session& session, const PlanOptions& options) {
   std::vector<std::string> assumed;
   const auto request = read_request(options, assumed);
   if (!request) return report_error(session, request.error());
-  const auto result = study::plan(*request, *catalog);
+  auto result = study::plan(*request, *catalog);
   if (!result) return report_error(session, result.error());
+  if (options.refine > 0) {
+    const auto refined = network_study::refine(*result, *request, *catalog, options.refine);
+    if (!refined) return report_error(session, refined.error());
+  }
   const auto printed = print(session, options, *request, *result, assumed);
   if (!printed) return report_error(session, printed.error());
   return result->feasible() ? exit_ok : exit_infeasible;

@@ -16,6 +16,7 @@ struct PlanOptions {
   std::string systems, capacity;
   double margin = 0.05;  ///< share of device memory that stays free
   int top = 1;           ///< plans a system
+  int refine = 0;        ///< plans simulated on their networks and ranked anew
   int details = 3;       ///< plans described beyond their line
   bool announced = false, prune = true;
   std::string json, csv;  ///< file, or "-" for standard output instead of the table

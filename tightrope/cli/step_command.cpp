@@ -1,16 +1,20 @@
 #include "tightrope/cli/step_command.h"
 
-#include <sys/resource.h>
-
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <limits>
 #include <ostream>
+#include <utility>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include "tightrope/core/csv.h"
+#include "tightrope/core/parallel.h"
 #include "tightrope/core/unit_text.h"
-#include "tightrope/report/plan_json.h"
 #include "tightrope/network_study/step_chakra.h"
+#include "tightrope/report/plan_json.h"
 #include "tightrope/report/step_report.h"
 
 namespace tightrope::cli {
@@ -42,8 +46,7 @@ Result<network_study::StepScene> scene_of(const SimulateStepOptions& o) {
   scene.machine.leaf_oversubscription = o.leaf_oversubscription;
   scene.machine.pod_oversubscription = o.pod_oversubscription;
   if (!o.site_bandwidth.empty()) {
-    TR_TRY(scene.machine.site_bandwidth,
-           parse_as<BytesPerSecond>(o.site_bandwidth));
+    TR_TRY(scene.machine.site_bandwidth, parse_as<BytesPerSecond>(o.site_bandwidth));
   }
   if (!o.order.empty()) {
     TR_TRY(scene.order, topology::read_order(o.order));
@@ -103,6 +106,51 @@ std::vector<report::StepVariant> variants_of(const catalog::Catalog& catalog,
   return out;
 }
 
+// Every order of the axes that the mapping uses, and on a torus both walks.
+std::vector<network_study::StepScene> orders_of(const step::Mapping& m,
+                                                const network_study::StepScene& scene, bool torus) {
+  using topology::Axis;
+  const std::array<std::pair<Axis, int>, topology::axes> axes = {
+      {{Axis::tp, m.tp}, {Axis::cp, m.cp}, {Axis::dp, m.dp}, {Axis::pp, m.pp}}};
+  std::vector<Axis> used, idle;
+  for (const auto& [axis, size] : axes) (size > 1 ? used : idle).push_back(axis);
+  std::sort(used.begin(), used.end());
+  std::vector<network_study::StepScene> out;
+  do {
+    topology::AxisOrder order{};
+    std::copy(idle.begin(), idle.end(), std::copy(used.begin(), used.end(), order.begin()));
+    for (const topology::Walk walk : {topology::Walk::rows, topology::Walk::snake}) {
+      if (walk == topology::Walk::snake && !torus) continue;
+      network_study::StepScene other = scene;
+      other.order = order;
+      other.walk = walk;
+      other.most_spans = 0;
+      out.push_back(std::move(other));
+    }
+  } while (std::next_permutation(used.begin(), used.end()));
+  return out;
+}
+
+report::StepVariant best_order(const catalog::Catalog& catalog, const step::Context& context,
+                               const step::Estimate& estimate,
+                               const network_study::StepScene& scene,
+                               const network_study::StepSimulation& base) {
+  const bool torus = base.machine.unit.spec().shape == topology::UnitShape::torus;
+  const auto scenes = orders_of(estimate.mapping, scene, torus);
+  std::vector<double> step(scenes.size(), std::numeric_limits<double>::infinity());
+  for_each_index(scenes.size(), [&](std::size_t i) {
+    const auto s = network_study::simulate_step(catalog, context, estimate, scenes[i]);
+    if (s) step[i] = s->result.step;
+  });
+  const auto best =
+      static_cast<std::size_t>(std::min_element(step.begin(), step.end()) - step.begin());
+  const bool snake = scenes[best].walk == topology::Walk::snake;
+  return {fmt::format("best of {} placements: {}{}", scenes.size(), to_string(*scenes[best].order),
+                      snake ? ", snake" : ""),
+          {},
+          step[best]};
+}
+
 Result<void> write(const Session& session, const SimulateStepOptions& options,
                    const report::StepView& view) {
   if (!options.timeline.empty()) {
@@ -110,7 +158,8 @@ Result<void> write(const Session& session, const SimulateStepOptions& options,
   }
   if (!options.svg.empty()) TR_TRY_VOID(write_file(options.svg, report::step_svg(view)));
   if (!options.chakra.empty()) {
-    TR_TRY_VOID(network_study::write_chakra(*view.simulation, view.estimate->mapping, options.chakra));
+    TR_TRY_VOID(
+        network_study::write_chakra(*view.simulation, view.estimate->mapping, options.chakra));
   }
   if (!options.json.empty() && options.json != "-") {
     TR_TRY_VOID(write_file(options.json, report::step_json(view, session.version)));
@@ -140,13 +189,21 @@ int run_simulate_step(const Session& session, const SimulateStepOptions& options
   }
   const auto begin = std::chrono::steady_clock::now();
   const auto simulation = network_study::simulate_step(*catalog, *context, estimate, *scene);
-  if (!simulation) return report_error(session, simulation.error());
+  if (!simulation) {
+    // Ranks without a place or a way to each other: an answer, not bad input.
+    const bool answer = simulation.error().code == ErrorCode::unsupported;
+    const int code = report_error(session, simulation.error());
+    return answer ? exit_infeasible : code;
+  }
   const double wall =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  report::StepView view{&*catalog, &*context, &estimate, &*simulation,
-                        asked->request.model.model.name, {}};
+  report::StepView view{
+      &*catalog, &*context, &estimate, &*simulation, asked->request.model.model.name, {}};
   if (!options.no_what_if) {
     view.variants = variants_of(*catalog, *context, estimate, *scene, *simulation);
+  }
+  if (options.search_order) {
+    view.variants.push_back(best_order(*catalog, *context, estimate, *scene, *simulation));
   }
   const auto written = write(session, options, view);
   if (!written) return report_error(session, written.error());

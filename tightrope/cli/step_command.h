@@ -16,13 +16,14 @@ struct SimulateStepOptions {
   int dead_links = 0;
   int seed = 1;
   std::string order, site_bandwidth;
-  bool snake = false, no_symmetry = false, no_what_if = false;
+  bool search_order = false, snake = false, no_symmetry = false, no_what_if = false;
   int chips_per_unit = 0, units = 0, spare_units = 0, sites = 0;
   double site_distance_km = 0, leaf_oversubscription = 0, pod_oversubscription = 0;
   std::string json, svg, timeline, chakra;
 };
 
-/// Simulates and prints, beside the closed form. Exit 1 when the mapping cannot run.
+/// Simulates and prints, beside the closed form. Exit 1 when the mapping cannot run or its ranks
+/// have no place or no way to each other.
 int run_simulate_step(const Session& session, const SimulateStepOptions& options);
 
 }  // namespace tightrope::cli

@@ -36,29 +36,44 @@ int Layout::size(Dimension dimension) const {
   return 1;
 }
 
-void Layout::group(int rank, const Part& part, std::vector<int>& out) const {
-  TR_CHECK(part.over != Dimension::pp);
-  const Digits d = digits(rank);
-  const int at = inner(d);
-  // Every dimension is a digit of the inner index: `extent` ranks `step` apart.
-  int step = 1, extent = size(part.over);
-  switch (part.over) {
+// Every dimension is a digit of the inner index: its ranks lie `step` apart.
+int Layout::step_of(Dimension dimension) const {
+  switch (dimension) {
     case Dimension::tp:
-    case Dimension::etp: break;
-    case Dimension::cp: step = sizes_.tp; break;
-    case Dimension::dp: step = sizes_.tp; break;
-    case Dimension::ep: step = sizes_.etp; break;
-    case Dimension::edp: step = sizes_.etp * sizes_.ep; break;
-    case Dimension::pp: break;
+    case Dimension::etp:
+    case Dimension::pp: return 1;
+    case Dimension::cp:
+    case Dimension::dp: return sizes_.tp;
+    case Dimension::ep: return sizes_.etp;
+    case Dimension::edp: return sizes_.etp * sizes_.ep;
   }
+  return 1;
+}
+
+int Layout::block(const Part& part) const {
+  const int extent = size(part.over);
+  const bool runs = part.stride == 1 && part.count > 0 && extent % part.count == 0;
+  return step_of(part.over) * (runs ? part.count : extent);
+}
+
+Layout::Ring Layout::ring(int rank, const Part& part) const {
+  TR_CHECK(part.over != Dimension::pp);
+  const int inner_ranks = sizes_.tp * sizes_.cp * sizes_.dp;
+  const int at = rank % inner_ranks, step = step_of(part.over), extent = size(part.over);
   const int index = at / step % extent;
-  const int base = at - index * step;
   const int count = part.count > 0 ? part.count : extent;
-  const int first = index - index / part.stride % count * part.stride;
+  const int place = index / part.stride % count;
+  return {.first = at - place * part.stride * step,
+          .step = part.stride * step,
+          .count = count,
+          .index = place,
+          .stage = rank / inner_ranks};
+}
+
+void Layout::group(int rank, const Part& part, std::vector<int>& out) const {
+  const Ring r = ring(rank, part);
   out.clear();
-  for (int k = 0; k < count; ++k) {
-    out.push_back(from_inner(base + (first + k * part.stride) * step, d.pp));
-  }
+  for (int k = 0; k < r.count; ++k) out.push_back(member(r, k));
 }
 
 int Layout::at_stage(int rank, int stage) const {

@@ -17,13 +17,13 @@ struct StepLoads {
   std::vector<long> island_members;  ///< islands of each class
   int stages = 1, transfers = 0;
   std::uint32_t resources = 0;
-  std::vector<int> row, joint_row;  ///< [(island *) stages + stage][transfer]; -1: none
+  std::vector<int> row, joint_row;      ///< [(island *) stages + stage][transfer]; -1: none
   std::vector<std::uint32_t> begin{0};  ///< entries of each row, one more than there are rows
   std::vector<std::uint32_t> resource;
   /// Share of the resource's time that the row takes at a rate of one byte a second.
   std::vector<double> coefficient;
-  std::vector<double> bytes;       ///< of each row: of its largest flow, what its rate counts
-  std::vector<double> occupancy;   ///< of each row, seconds: alone, without latency
+  std::vector<double> bytes;      ///< of each row: of its largest flow, what its rate counts
+  std::vector<double> occupancy;  ///< of each row, seconds: alone, without latency
 
   [[nodiscard]] int process(int island, int stage) const { return island * stages + stage; }
   [[nodiscard]] int row_of(int process, int transfer) const {

@@ -191,7 +191,8 @@ class Layer {
     for (int u = 0; u < m.units; ++u) {
       const int c = net_.classes.class_of_unit[static_cast<std::size_t>(u)];
       for (const PortTraffic& p : beyond_[static_cast<std::size_t>(c)]) {
-        leaf[static_cast<std::size_t>(topology::leaf_of(m, u, p.port % chips))][p.row] += p.beyond_leaf;
+        leaf[static_cast<std::size_t>(topology::leaf_of(m, u, p.port % chips))][p.row] +=
+            p.beyond_leaf;
         if (p.beyond_pod > 0) {
           pod[static_cast<std::size_t>(topology::pod_of(m, u, p.port))][p.row] += p.beyond_pod;
         }

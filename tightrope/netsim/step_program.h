@@ -39,17 +39,17 @@ struct Segment {
 /// Gradients or parameters: transfers one after the other, beside the passes of `window`.
 struct Sync {
   std::vector<int> transfers;
-  int passes = 1;        ///< pieces of the stage that it may run beside
-  double quality = 0;    ///< share of those passes that can be used
-  Seconds window{};      ///< how long those passes last alone
-  double slowdown = 0;   ///< compute lost a second of hidden transfer
+  int passes = 1;       ///< pieces of the stage that it may run beside
+  double quality = 0;   ///< share of those passes that can be used
+  Seconds window{};     ///< how long those passes last alone
+  double slowdown = 0;  ///< compute lost a second of hidden transfer
 };
 
 /// What a stage does for one micro-batch and chunk, and once a step.
 struct StageWork {
   std::vector<Segment> forward, backward, weight;  ///< weight: split off (zero bubble), else empty
-  Sync reduce;  ///< after the last backward, hidden beside it
-  Sync gather;  ///< before the first forward, hidden beside it
+  Sync reduce;                                     ///< after the last backward, hidden beside it
+  Sync gather;                                     ///< before the first forward, hidden beside it
 };
 
 struct StepProgram {
@@ -57,7 +57,8 @@ struct StepProgram {
   std::vector<Transfer> transfers;
   std::vector<StageWork> works;
   std::vector<int> work_of_stage;  ///< index into works
-  int send_forward = -1, send_backward = -1;  ///< transfers from stage to stage; none with one stage
+  int send_forward = -1,
+      send_backward = -1;      ///< transfers from stage to stage; none with one stage
   Seconds after_reduce{};      ///< optimizer, offload that shows, host work once a step
   double straggler_share = 0;  ///< of the pipeline's time: waiting for the slowest node
 

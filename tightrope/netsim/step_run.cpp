@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <limits>
-#include <queue>
 
 #include "tightrope/core/check.h"
+#include "tightrope/netsim/step_events.h"
+#include "tightrope/netsim/step_process.h"
 #include "tightrope/netsim/transfer_pool.h"
 
 namespace tightrope::netsim {
@@ -12,19 +13,6 @@ namespace {
 
 constexpr double unknown = -1.0;
 constexpr int nobody = -1;
-
-enum class EventKind : std::uint8_t { compute_done, resume, finish, latency_done, sync_start };
-
-struct Event {
-  double time = 0;
-  std::uint64_t order = 0;  ///< of creation: equal times are taken first come, first served
-  EventKind kind = EventKind::compute_done;
-  int subject = 0;  ///< process, transfer, message or stage
-  std::uint32_t version = 0;
-  friend bool operator>(const Event& a, const Event& b) {
-    return a.time != b.time ? a.time > b.time : a.order > b.order;
-  }
-};
 
 /// What happens when a transfer arrives.
 struct Owner {
@@ -34,19 +22,6 @@ struct Owner {
   double start = 0;
   bool hides = false;  ///< its process went on before it arrived
   Piece piece;         ///< of a message: the piece that it lets begin
-};
-
-struct Process {
-  std::vector<Piece> order;
-  std::size_t next = 0;      ///< piece in order
-  std::size_t segment = 0;   ///< of the running piece
-  int owed = 0, weights = 0; ///< weight gradients put off, and begun
-  Piece running;
-  const std::vector<Segment>* segments = nullptr;
-  bool busy = false, ready = false, ended = false;
-  double since = 0;       ///< blocked or waiting since
-  double piece_start = 0;
-  double extra = 0;       ///< compute lost to hidden transfers, to be paid with the next kernels
 };
 
 class Run {
@@ -73,8 +48,7 @@ class Run {
   StepResult run() {
     for (int stage = 0; stage < p_.stages; ++stage) begin_gather(stage, 0);
     while (!events_.empty()) {
-      const Event e = events_.top();
-      events_.pop();
+      const Event e = events_.pop();
       now_ = e.time;
       ++out_.events;
       handle(e);
@@ -92,10 +66,6 @@ class Run {
   }
   Process& at(int process) { return processes_[static_cast<std::size_t>(process)]; }
   ProcessTime& time_of(int process) { return out_.processes[static_cast<std::size_t>(process)]; }
-
-  void push(double time, EventKind kind, int subject, std::uint32_t version = 0) {
-    events_.push({time, ++order_, kind, subject, version});
-  }
 
   void handle(const Event& e) {
     switch (e.kind) {
@@ -130,14 +100,15 @@ class Run {
         lone_free_.pop_back();
       }
       lone_[static_cast<std::size_t>(id)] = owner;
-      push(now_ + t.repeats * t.latency.raw(), EventKind::latency_done, id);
+      events_.push(now_ + t.repeats * t.latency.raw(), EventKind::latency_done, id);
       return;
     }
     out_.moved[static_cast<std::size_t>(row)] += t.repeats;
     const bool wide =
         l_.islands > 1 && (owner.kind == Owner::Kind::reduce || owner.kind == Owner::Kind::gather);
     const int id = pool_.start({row, wide, t.repeats, t.latency.raw(), hidden}, now_);
-    if (static_cast<std::size_t>(id) >= owners_.size()) owners_.resize(static_cast<std::size_t>(id) + 1);
+    if (static_cast<std::size_t>(id) >= owners_.size())
+      owners_.resize(static_cast<std::size_t>(id) + 1);
     owners_[static_cast<std::size_t>(id)] = owner;
     take_forecasts();
   }
@@ -148,9 +119,9 @@ class Run {
       const Owner& owner = owners_[static_cast<std::size_t>(f.id)];
       const bool resumes = owner.kind == Owner::Kind::process || owner.kind == Owner::Kind::gather;
       if (resumes && !f.resumed && f.resume < f.finish) {
-        push(std::max(now_, f.resume), EventKind::resume, f.id, f.version);
+        events_.push(std::max(now_, f.resume), EventKind::resume, f.id, f.version);
       }
-      push(f.finish, EventKind::finish, f.id, f.version);
+      events_.push(f.finish, EventKind::finish, f.id, f.version);
     }
   }
 
@@ -296,7 +267,8 @@ class Run {
       if (t.slowdown > 0.0 && t.hidden > Seconds(0.0)) {
         const int row = l_.row_of(process, segment.transfer);
         const double alone =
-            t.repeats * (t.latency.raw() + (row < 0 ? 0.0 : l_.occupancy[static_cast<std::size_t>(row)]));
+            t.repeats *
+            (t.latency.raw() + (row < 0 ? 0.0 : l_.occupancy[static_cast<std::size_t>(row)]));
         const double lost = t.slowdown * std::min(t.hidden.raw(), alone);
         time_of(process).exposed[static_cast<std::size_t>(t.over)] += lost;
         time_of(process).compute -= lost;
@@ -305,7 +277,7 @@ class Run {
     }
     time_of(process).compute += length;
     if (length > 0.0) {
-      push(now_ + length, EventKind::compute_done, process);
+      events_.push(now_ + length, EventKind::compute_done, process);
     } else {
       next_segment(process);
     }
@@ -351,8 +323,12 @@ class Run {
       to.chunk += forward ? 1 : -1;
       to_stage = forward ? 0 : last;
     }
-    Owner owner{Owner::Kind::message, l_.process(island_of(process), to_stage),
-                forward ? p_.send_forward : p_.send_backward, now_, false, to};
+    Owner owner{Owner::Kind::message,
+                l_.process(island_of(process), to_stage),
+                forward ? p_.send_forward : p_.send_backward,
+                now_,
+                false,
+                to};
     if (p_.stages == 1) {
       deliver(owner);
       return;
@@ -416,7 +392,7 @@ class Run {
     }
     if (static_cast<int>(left) + 1 != std::min(sync.passes, p_.chunks * p_.micro_batches)) return;
     if (++last_started_[static_cast<std::size_t>(stage)] < l_.islands) return;
-    push(now_ + (1.0 - sync.quality) * sync.window.raw(), EventKind::sync_start, stage);
+    events_.push(now_ + (1.0 - sync.quality) * sync.window.raw(), EventKind::sync_start, stage);
   }
 
   void stage_ended(int process) {
@@ -449,20 +425,22 @@ class Run {
 
   StepResult finish() {
     double pipeline = 0.0, all = 0.0;
+    double begin = std::numeric_limits<double>::infinity();  // the first piece of all
     for (std::size_t i = 0; i < out_.processes.size(); ++i) {
       ProcessTime& t = out_.processes[i];
       const Process& s = processes_[i];
       TR_CHECK(s.next == s.order.size() && !s.busy, static_cast<int>(i), s.next);
       pipeline = std::max(pipeline, t.end);
+      begin = std::min(begin, t.gather);
       // What hid beside the last passes slowed them down.
       const Sync& sync = p_.work(stage_of(static_cast<int>(i))).reduce;
       const double alone = reduce_alone(static_cast<int>(i));
       const double lost = sync.slowdown * std::min(alone, sync.quality * sync.window.raw());
       all = std::max(all, std::max(t.end, t.reduce_end) + lost);
     }
-    out_.pipeline = pipeline;
-    out_.sync = all - pipeline;
-    out_.straggler = p_.straggler_share * pipeline;
+    out_.pipeline = pipeline - begin;
+    out_.sync = all - out_.pipeline;
+    out_.straggler = p_.straggler_share * out_.pipeline;
     out_.after = p_.after_reduce.raw();
     out_.step = all + out_.straggler + out_.after;
     out_.solves = pool_.solves();
@@ -490,8 +468,7 @@ class Run {
   std::vector<int> last_started_;  ///< islands of a stage that are in their last passes
   std::vector<Owner> owners_, lone_;
   std::vector<int> lone_free_;
-  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::uint64_t order_ = 0;
+  EventQueue events_;
   double now_ = 0;
   StepResult out_;
 };

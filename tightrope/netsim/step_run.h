@@ -25,15 +25,15 @@ struct ProcessTime {
 struct StepSpan {
   int process = 0;
   enum class Kind : std::uint8_t { piece, transfer, sync } kind = Kind::piece;
-  Piece piece;           ///< of kind piece
-  int transfer = -1;     ///< of kind transfer and sync
+  Piece piece;        ///< of kind piece
+  int transfer = -1;  ///< of kind transfer and sync
   double start = 0, end = 0;
 };
 
 struct StepResult {
-  double step = 0;       ///< seconds, all of it
-  double pipeline = 0;   ///< until the last stage has run its last piece
-  double sync = 0;       ///< from there until the last gradients have arrived
+  double step = 0;      ///< seconds, all of it
+  double pipeline = 0;  ///< until the last stage has run its last piece
+  double sync = 0;      ///< from there until the last gradients have arrived
   double straggler = 0, after = 0;
   std::vector<ProcessTime> processes;
   std::vector<double> moved;  ///< of each row: how many times it was carried out

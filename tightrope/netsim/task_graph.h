@@ -101,9 +101,9 @@ class TaskRunner {
   ///
   /// `together` in [same_instant, 1): transfers that would end within this of an instant,
   /// relatively, end at it. The default is exact. When thousands that hang together all end at
-  /// different times, 1e-3 solves hundreds of problems in place of thousands; ends are then early by
-  /// about `together` * (1 + ln n) of the time so far, where n transfers share a resource, and that
-  /// for each transfer in a chain of dependencies.
+  /// different times, 1e-3 solves hundreds of problems in place of thousands; ends are then early
+  /// by about `together` * (1 + ln n) of the time so far, where n transfers share a resource, and
+  /// that for each transfer in a chain of dependencies.
   TaskRun run(std::span<const CapacityChange> changes = {}, double together = same_instant);
 
  private:

@@ -107,7 +107,8 @@ void TransferPool::set_rate(int id, double rate, double now) {
   a.updated = now;
   ++a.version;
   const double left = a.left > 0.0 ? (rate > 0.0 ? a.left / rate : infinity) : 0.0;
-  forecasts_.push_back({id, a.version, now + std::max(0.0, left - a.hidden), now + left, a.resumed});
+  forecasts_.push_back(
+      {id, a.version, now + std::max(0.0, left - a.hidden), now + left, a.resumed});
 }
 
 void TransferPool::rate_component(double now) {
@@ -151,7 +152,8 @@ bool TransferPool::rate_locally(double now) {
   for (std::size_t i = 0; i < component_.size(); ++i) {
     Active& a = active_[static_cast<std::size_t>(component_[i])];
     if (a.wide) continue;
-    a.bottleneck = bottleneck_[i] == no_resource ? no_resource : component_resources_[bottleneck_[i]];
+    a.bottleneck =
+        bottleneck_[i] == no_resource ? no_resource : component_resources_[bottleneck_[i]];
     set_rate(component_[i], rate_[i], now);
   }
   return true;

@@ -28,8 +28,11 @@ class Refinement {
     chips_ = m_.unit.chips();
     both_.assign(r.parts.begin(), r.parts.end());
     both_.insert(both_.end(), r.joint.begin(), r.joint.end());
-    digits_.reserve(static_cast<std::size_t>(layout_.ranks()));
-    for (int rank = 0; rank < layout_.ranks(); ++rank) digits_.push_back(layout_.digits(rank));
+    island_of_.resize(static_cast<std::size_t>(layout_.ranks()));
+    for (int rank = 0; rank < layout_.ranks(); ++rank) {
+      island_of_[static_cast<std::size_t>(rank)] = layout_.island(rank);
+    }
+    list_crossing_parts();
   }
 
   UnitClasses run() {
@@ -53,8 +56,12 @@ class Refinement {
  private:
   static constexpr int most_rounds = 64;
 
-  int unit_of(int rank) const { return seats_.chip_of_rank[static_cast<std::size_t>(rank)] / chips_; }
-  int local_of(int rank) const { return seats_.chip_of_rank[static_cast<std::size_t>(rank)] % chips_; }
+  int unit_of(int rank) const {
+    return seats_.chip_of_rank[static_cast<std::size_t>(rank)] / chips_;
+  }
+  int local_of(int rank) const {
+    return seats_.chip_of_rank[static_cast<std::size_t>(rank)] % chips_;
+  }
 
   template <class Visit>
   void each_rank(int unit, Visit visit) const {
@@ -66,26 +73,58 @@ class Refinement {
     }
   }
 
-  // Own stages, own faults.
+  // Parts with groups that leave a unit; what the others find follows from the unit itself.
+  void list_crossing_parts() {
+    // Ranks in a row on chips in a row: a block of them that divides a unit's ranks lies in one.
+    bool dense = true;
+    for (int rank = 0; rank < layout_.ranks() && dense; ++rank) {
+      dense = seats_.chip_of_rank[static_cast<std::size_t>(rank)] == rank / m_.ranks_per_chip;
+    }
+    std::vector<int> members;
+    for (const Layout::Part& part : r_.parts) {
+      bool crosses = !dense || chips_ * m_.ranks_per_chip % layout_.block(part) != 0;
+      if (crosses) {
+        crosses = false;
+        for (int rank = 0; rank < layout_.ranks() && !crosses; ++rank) {
+          layout_.group(rank, part, members);
+          crosses = std::any_of(members.begin(), members.end(),
+                                [&](int m) { return unit_of(m) != unit_of(rank); });
+        }
+      }
+      if (crosses) crossing_.push_back(part);
+    }
+    group_.resize(crossing_.size());
+  }
+
+  // Own places in stage and island, own faults.
   void begin() {
     for (int u = 0; u < m_.units; ++u) {
       Colour c = r_.merge ? 0 : mix(static_cast<Colour>(u) + 1);
       if (!r_.marks.empty()) c = join(c, r_.marks[static_cast<std::size_t>(u)]);
+      int island = -1;
+      Colour places = 0;  // of the unit's islands, in the order in which they appear
       each_rank(u, [&](int rank, int local) {
-        c = join(c, static_cast<Colour>(local) << 32 |
-                        static_cast<Colour>(digits_[static_cast<std::size_t>(rank)].pp));
+        const int i = island_of_[static_cast<std::size_t>(rank)];
+        places += i != island ? 1 : 0;
+        island = i;
+        const Colour at = static_cast<Colour>(layout_.place_in_island(rank));
+        c = join(c, at << 32 ^ static_cast<Colour>(local) << 16 ^ places);
       });
       unit_[static_cast<std::size_t>(u)] = c;
     }
   }
 
+  // What each island holds of each unit, in the order of its ranks.
   void colour_islands() {
     std::fill(island_.begin(), island_.end(), 0);
+    std::vector<int> last(island_.size(), -1);
     for (int rank = 0; rank < layout_.ranks(); ++rank) {
-      const int i = digits_[static_cast<std::size_t>(rank)].dp / layout_.island_width();
-      Colour& c = island_[static_cast<std::size_t>(i)];
-      c = join(c, join(unit_[static_cast<std::size_t>(unit_of(rank))],
-                       static_cast<Colour>(local_of(rank))));
+      const auto i = static_cast<std::size_t>(island_of_[static_cast<std::size_t>(rank)]);
+      const int unit = unit_of(rank);
+      if (unit == last[i]) continue;
+      last[i] = unit;
+      island_[i] = join(island_[i], join(unit_[static_cast<std::size_t>(unit)],
+                                         static_cast<Colour>(local_of(rank))));
     }
     if (r_.merge) return;
     for (std::size_t i = 0; i < island_.size(); ++i) island_[i] = join(island_[i], i + 1);
@@ -93,14 +132,13 @@ class Refinement {
 
   // The colour of every group that leaves a unit: what it finds in each of its units, in any order.
   void colour_groups() {
-    if (group_.empty()) group_.resize(r_.parts.size());
     std::vector<int> members;
-    for (std::size_t p = 0; p < r_.parts.size(); ++p) {
+    for (std::size_t p = 0; p < crossing_.size(); ++p) {
       std::vector<Colour>& colours = group_[p];
       colours.assign(static_cast<std::size_t>(layout_.ranks()), 0);
       for (int rank = 0; rank < layout_.ranks(); ++rank) {
         if (colours[static_cast<std::size_t>(rank)] != 0) continue;
-        layout_.group(rank, r_.parts[p], members);
+        layout_.group(rank, crossing_[p], members);
         const Colour c = members.size() < 2 ? 1 : group_colour(members) | 1;
         for (const int m : members) colours[static_cast<std::size_t>(m)] = c;
       }
@@ -123,19 +161,18 @@ class Refinement {
 
   std::size_t recolour() {
     std::vector<Colour> next(unit_.size());
-    const bool pipeline = layout_.sizes().pp > 1;
     std::vector<Colour> leaf;
     if (r_.outer_matters) leaf = leaf_colours();
     for (int u = 0; u < m_.units; ++u) {
       Colour c = unit_[static_cast<std::size_t>(u)];
+      int island = -1;
       each_rank(u, [&](int rank, int local) {
-        const Digits& d = digits_[static_cast<std::size_t>(rank)];
-        c = join(c, island_[static_cast<std::size_t>(d.dp / layout_.island_width())]);
+        // Where in its island a rank stands, its first colour says; with the island's colour that
+        // also tells its neighbours in the pipeline.
+        const int i = island_of_[static_cast<std::size_t>(rank)];
+        if (i != island) c = join(c, island_[static_cast<std::size_t>(i)]);
+        island = i;
         for (const std::vector<Colour>& g : group_) c = join(c, g[static_cast<std::size_t>(rank)]);
-        if (pipeline) {
-          c = join(c, neighbour(rank, d.pp + 1));
-          c = join(c, neighbour(rank, d.pp - 1));
-        }
         if (r_.outer_matters) c = join(c, outer_colour(u, local, rank, leaf));
       });
       next[static_cast<std::size_t>(u)] = c;
@@ -144,12 +181,6 @@ class Refinement {
     std::vector<Colour> sorted = unit_;
     std::sort(sorted.begin(), sorted.end());
     return static_cast<std::size_t>(std::unique(sorted.begin(), sorted.end()) - sorted.begin());
-  }
-
-  Colour neighbour(int rank, int stage) const {
-    const int stages = layout_.sizes().pp;
-    const int other = layout_.at_stage(rank, (stage + stages) % stages);
-    return join(unit_[static_cast<std::size_t>(unit_of(other))], static_cast<Colour>(local_of(other)));
   }
 
   // What shares a leaf: its units' colours.
@@ -216,9 +247,10 @@ class Refinement {
   const Seating& seats_;
   int chips_ = 1;
   std::vector<Layout::Part> both_;
-  std::vector<Digits> digits_;
+  std::vector<Layout::Part> crossing_;
+  std::vector<int> island_of_;
   std::vector<Colour> unit_, island_;
-  std::vector<std::vector<Colour>> group_;  ///< by part, then rank
+  std::vector<std::vector<Colour>> group_;  ///< by crossing part, then rank
 };
 
 }  // namespace

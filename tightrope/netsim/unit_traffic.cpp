@@ -78,7 +78,8 @@ UnitTraffic::Member UnitTraffic::member(int rank) const {
 
 int UnitTraffic::process_of(int rank) const {
   const Digits d = layout_.digits(rank);
-  const int island = classes_.class_of_island[static_cast<std::size_t>(d.dp / layout_.island_width())];
+  const int island =
+      classes_.class_of_island[static_cast<std::size_t>(d.dp / layout_.island_width())];
   return island * program_.stages + d.pp;
 }
 
@@ -94,7 +95,8 @@ void UnitTraffic::visit(int unit) {
   capacity_.resize(links_);
   for (std::size_t l = 0; l < links_; ++l) {
     const std::uint32_t id = base + static_cast<std::uint32_t>(l);
-    capacity_[l] = (broken_ ? place_.router->capacity(id) : topology::link_at(m_, id).capacity).raw();
+    capacity_[l] =
+        (broken_ ? place_.router->capacity(id) : topology::link_at(m_, id).capacity).raw();
   }
   const Seating& seats = *place_.seating;
   const int chips = m_.unit.chips();
@@ -172,13 +174,20 @@ void UnitTraffic::rank_uses(int rank, int chip) {
   const int work = program_.work_of_stage[static_cast<std::size_t>(d.pp)];
   for (const Use& use : uses_[static_cast<std::size_t>(work)]) {
     const Transfer& t = program_.transfers[static_cast<std::size_t>(use.transfer)];
-    layout_.group(rank, {t.over, t.count, t.stride}, group_);
-    if (group_.size() < 2) continue;
-    const int row =
-        row_of({use.joint ? d.pp : process_of(rank), use.transfer, use.joint});
-    if (is_ring(t.kind)) {
-      ring(row, t, rank);
+    const Layout::Part part{t.over, t.count, t.stride};
+    const Layout::Ring members = layout_.ring(rank, part);
+    if (members.count < 2) continue;
+    // A ring is counted once a unit, by the first of its members there.
+    const bool rings = is_ring(t.kind);
+    if (rings && members.index > 0 &&
+        member(layout_.member(members, members.index - 1)).unit == unit_) {
+      continue;
+    }
+    const int row = row_of({use.joint ? d.pp : process_of(rank), use.transfer, use.joint});
+    if (rings) {
+      ring(row, t, members);
     } else {
+      layout_.group(rank, part, group_);
       exchange(row, t, rank, chip);
     }
   }
@@ -187,29 +196,24 @@ void UnitTraffic::rank_uses(int rank, int chip) {
   message(rank, chip, false);
 }
 
-// A group's ring, once for the unit: by its first member in it.
-void UnitTraffic::ring(int row, const Transfer& t, int rank) {
+// The stretch of a ring that lies in this unit, from its first member there on. (A ring that comes
+// back to a unit is counted stretch by stretch.)
+void UnitTraffic::ring(int row, const Transfer& t, const Layout::Ring& members) {
   inside_.clear();
-  bool leaves = false;
-  for (const int other : group_) {
-    const Member m = member(other);
-    if (m.unit == unit_) {
-      inside_.push_back(m);
-    } else {
-      leaves = true;
-    }
+  int next = members.index;
+  for (; next < members.count; ++next) {
+    const Member m = member(layout_.member(members, next));
+    if (m.unit != unit_) break;
+    inside_.push_back(m);
   }
-  if (inside_.front().rank != rank) return;
-  if (inside_.size() > 1) ring_inside(row, up_bytes(t));
-  if (!leaves) return;
-  const double bytes = out_bytes(t);
-  // Where each member's part of the ring goes on: the member behind the unit's last one.
-  const auto last = std::find(group_.begin(), group_.end(), inside_.back().rank);
-  const Member next = member(last + 1 == group_.end() ? group_.front() : *(last + 1));
+  if (inside_.size() > 1) ring_inside(row, scaleup_of(t));
+  if (static_cast<int>(inside_.size()) == members.count) return;
+  const double bytes = scaleout_of(t);
+  const Member after = member(layout_.member(members, next % members.count));
   for (const Member& m : inside_) {
     port(row, m.chip, bytes, true);
     port(row, m.chip, bytes, false);
-    leave(row, m, next, bytes);
+    leave(row, m, after, bytes);
   }
 }
 
@@ -232,9 +236,9 @@ namespace {
 
 // The coordinates that a group's members have along one dimension of a torus.
 struct Line {
-  std::vector<int> at;   ///< ascending
-  bool closed = false;   ///< evenly spaced all the way round: a ring of more than two
-  double width = 0;      ///< bandwidth along it: of a chip, both neighbours, by the hops of an edge
+  std::vector<int> at;  ///< ascending
+  bool closed = false;  ///< evenly spaced all the way round: a ring of more than two
+  double width = 0;     ///< bandwidth along it: of a chip, both neighbours, by the hops of an edge
 };
 
 Line line_of(std::vector<int> at, int extent, double bandwidth) {
@@ -247,7 +251,8 @@ Line line_of(std::vector<int> at, int extent, double bandwidth) {
   int longest = extent - line.at.back() + line.at.front(), gap = 0;
   bool even = extent % n == 0;
   for (int i = 0; i + 1 < n; ++i) {
-    const int step = line.at[static_cast<std::size_t>(i) + 1] - line.at[static_cast<std::size_t>(i)];
+    const int step =
+        line.at[static_cast<std::size_t>(i) + 1] - line.at[static_cast<std::size_t>(i)];
     gap = std::max(gap, step);
     even = even && step * n == extent;
   }
@@ -305,8 +310,8 @@ void UnitTraffic::exchange(int row, const Transfer& t, int rank, int chip) {
   const Member self{rank, unit_, chip};
   std::size_t near = 0, far = 0;
   for (const int other : group_) (member(other).unit == unit_ ? near : far) += 1;
-  const double up = near > 1 ? up_bytes(t) / static_cast<double>(near - 1) : 0.0;
-  const double out = far > 0 ? out_bytes(t) / static_cast<double>(far) : 0.0;
+  const double up = near > 1 ? scaleup_of(t) / static_cast<double>(near - 1) : 0.0;
+  const double out = far > 0 ? scaleout_of(t) / static_cast<double>(far) : 0.0;
   for (const int other : group_) {
     if (other == rank) continue;
     const Member m = member(other);
@@ -336,15 +341,16 @@ void UnitTraffic::message(int rank, int chip, bool forward) {
     const int island = process_of(rank) / stages;
     const int row = row_of({island * stages + target, transfer, false});
     if (m.unit == unit_) {
-      route(row, chip, m.chip, up_bytes(t));
+      route(row, chip, m.chip, scaleup_of(t));
     } else {
-      port(row, chip, out_bytes(t), true);
-      leave(row, self, m, out_bytes(t));
+      port(row, chip, scaleout_of(t), true);
+      leave(row, self, m, scaleout_of(t));
     }
   }
   if (wraps || (from >= 0 && from < stages)) {
     const Member m = member(layout_.at_stage(rank, (from + stages) % stages));
-    if (m.unit != unit_) port(row_of({process_of(rank), transfer, false}), chip, out_bytes(t), false);
+    if (m.unit != unit_)
+      port(row_of({process_of(rank), transfer, false}), chip, scaleout_of(t), false);
   }
 }
 

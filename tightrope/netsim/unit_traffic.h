@@ -12,7 +12,7 @@ namespace tightrope::netsim {
 /// Names a row before it has a number: a transfer of a process (island class and stage), or of a
 /// stage as a whole.
 struct RowKey {
-  int process = 0;     ///< or stage when joint
+  int process = 0;  ///< or stage when joint
   int transfer = 0;
   bool joint = false;
   friend bool operator==(const RowKey&, const RowKey&) = default;
@@ -58,15 +58,15 @@ class UnitTraffic {
   void port(int row, int chip, double bytes, bool up);
   void detour(int row, int from, int to, double bytes);
   void rank_uses(int rank, int chip);
-  void ring(int row, const Transfer& t, int rank);
+  void ring(int row, const Transfer& t, const Layout::Ring& members);
   void ring_inside(int row, double bytes);
   bool lines_of_torus(int row, double bytes);
   void exchange(int row, const Transfer& t, int rank, int chip);
   void message(int rank, int chip, bool forward);
   void leave(int row, const Member& from, const Member& to, double bytes);
   [[nodiscard]] Member member(int rank) const;
-  [[nodiscard]] double up_bytes(const Transfer& t) const { return t.up.raw() * up_rate_; }
-  [[nodiscard]] double out_bytes(const Transfer& t) const { return t.out.raw() * out_rate_; }
+  [[nodiscard]] double scaleup_of(const Transfer& t) const { return t.up.raw() * up_rate_; }
+  [[nodiscard]] double scaleout_of(const Transfer& t) const { return t.out.raw() * out_rate_; }
   [[nodiscard]] int process_of(int rank) const;
 
   const StepPlace& place_;
@@ -74,9 +74,9 @@ class UnitTraffic {
   const Layout& layout_;
   const StepProgram& program_;
   const UnitClasses& classes_;
-  double up_rate_ = 0, out_rate_ = 0;  ///< bytes a second of a rank's ports
+  double up_rate_ = 0, out_rate_ = 0;   ///< bytes a second of a rank's ports
   std::vector<std::vector<Use>> uses_;  ///< of each work
-  std::vector<bool> faulty_;  ///< units with something broken
+  std::vector<bool> faulty_;            ///< units with something broken
   std::size_t links_ = 0;
   std::vector<double> capacity_;  ///< of the links of a unit
   int unit_ = 0;

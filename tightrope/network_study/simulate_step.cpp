@@ -83,8 +83,8 @@ void explain_exposed(StepSimulation& s) {
       return program.transfers[static_cast<std::size_t>(t)].latency.raw() +
              (row < 0 ? 0.0 : loads.occupancy[static_cast<std::size_t>(row)]);
     });
-    const double seen =
-        s.result.processes[static_cast<std::size_t>(s.busiest)].exposed[static_cast<std::size_t>(d)];
+    const double seen = s.result.processes[static_cast<std::size_t>(s.busiest)]
+                            .exposed[static_cast<std::size_t>(d)];
     r.topology = alone - r.closed;
     r.sharing = seen - alone;
     if (r.closed > 0 || seen > 0) s.exposed.push_back(r);
@@ -100,14 +100,13 @@ void measure_links(const netsim::StepPlace& place, StepSimulation& s) {
     std::vector<double> use(links, 0.0);
     for (std::size_t i = 0; i < loads.rows.size(); ++i) {
       if (loads.rows[i] < 0) continue;
-      const double times =
-          s.result.moved[static_cast<std::size_t>(loads.rows[i])] / s.result.step;
+      const double times = s.result.moved[static_cast<std::size_t>(loads.rows[i])] / s.result.step;
       for (std::size_t l = 0; l < links; ++l) use[l] += times * loads.seconds[i * links + l];
     }
     const auto members = static_cast<double>(s.network.classes.units[c]);
     for (std::size_t l = 0; l < links; ++l) {
-      const auto id = static_cast<std::uint32_t>(unit) * s.machine.unit_links() +
-                      static_cast<std::uint32_t>(l);
+      const auto id =
+          static_cast<std::uint32_t>(unit) * s.machine.unit_links() + static_cast<std::uint32_t>(l);
       const topology::LinkKind kind = topology::link_at(s.machine, id).kind;
       LinkReport& r = kinds[kind];
       r.kind = kind;

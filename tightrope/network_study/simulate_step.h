@@ -17,7 +17,8 @@ namespace tightrope::network_study {
 
 /// How the machine and the seats differ from those that the plan assumes.
 struct StepScene {
-  topology::MachineOptions machine;  ///< units 0: as many as the ranks need, and `spare_units`
+  topology::MachineOptions machine{
+      .units = 0};  ///< units 0: as many as the ranks need, and `spare_units`
   int spare_units = 0;
   std::vector<std::string> faults;  ///< as topology::read_fault reads them
   int dead_links = 0;               ///< so many links inside units or to their NICs, at random
@@ -42,8 +43,8 @@ struct TransferReport {
 /// A kind of link, with its busiest one.
 struct LinkReport {
   topology::LinkKind kind = topology::LinkKind::mesh;
-  double links = 0;        ///< in the units of all classes
-  double mean = 0;         ///< share of the step in which it carries bytes
+  double links = 0;  ///< in the units of all classes
+  double mean = 0;   ///< share of the step in which it carries bytes
   double busiest = 0;
   int unit = 0;            ///< of the busiest
   std::uint32_t link = 0;  ///< in the unit

@@ -34,8 +34,13 @@ class Builder {
  public:
   Builder(const step::Context& context, const step::Estimate& estimate,
           const topology::Machine& machine, const Layout& layout, const netsim::Seating& seating)
-      : c_(context), e_(estimate), m_(estimate.mapping), machine_(machine), layout_(layout),
-        seats_(seating), ideal_(context.fabric) {
+      : c_(context),
+        e_(estimate),
+        m_(estimate.mapping),
+        machine_(machine),
+        layout_(layout),
+        seats_(seating),
+        ideal_(context.fabric) {
     ideal_.fabric.scaleup = topology::ScaleupTopology::switched;
   }
 
@@ -44,8 +49,8 @@ class Builder {
     p.stages = m_.pp;
     p.chunks = m_.vp;
     p.micro_batches = e_.micro_batches;
-    const auto stages = step::spread_layers(
-        c_.model, {m_.pp, m_.vp, m_.first_stage_layers, m_.last_stage_layers});
+    const auto stages =
+        step::spread_layers(c_.model, {m_.pp, m_.vp, m_.first_stage_layers, m_.last_stage_layers});
     TR_CHECK(stages.has_value());
     const step::CostKey key = step::cost_key(m_);
     const step::BlockCosts costs = step::block_costs(c_, key);
@@ -60,8 +65,7 @@ class Builder {
     const step::TimeParts& parts = e_.parts;
     p.after_reduce = parts.optimizer + parts.offload + parts.fixed;
     const Seconds hop = step::hop_time(c_, m_);
-    out_.pipeline =
-        formula::replay_pipeline({basis.stage_runs, m_.vp, e_.micro_batches, hop});
+    out_.pipeline = formula::replay_pipeline({basis.stage_runs, m_.vp, e_.micro_batches, hop});
     p.straggler_share = parts.straggler / out_.pipeline.time;
     return std::move(out_);
   }
@@ -103,8 +107,8 @@ class Builder {
     std::vector<Transfer>& all = out_.program.transfers;
     const auto same = [&](const Transfer& o) {
       return o.over == t.over && o.kind == t.kind && o.count == t.count && o.stride == t.stride &&
-             o.size == t.size && o.repeats == t.repeats && o.latency == t.latency &&
-             o.up == t.up && o.out == t.out && o.hidden == t.hidden;
+             o.size == t.size && o.repeats == t.repeats && o.latency == t.latency && o.up == t.up &&
+             o.out == t.out && o.hidden == t.hidden;
     };
     const auto found = std::find_if(all.begin(), all.end(), same);
     if (found != all.end()) return static_cast<int>(found - all.begin());
@@ -272,9 +276,8 @@ class Builder {
     StageWork work;
     const auto forward = pass(stage, [](const OpTime& op) { return op.phase == Phase::forward; });
     work.forward = segments(forward, share * run.time.forward, visible(forward));
-    auto again = pass(stage, [](const OpTime& op) {
-      return op.phase == Phase::recompute || op.recomputed;
-    });
+    auto again =
+        pass(stage, [](const OpTime& op) { return op.phase == Phase::recompute || op.recomputed; });
     const auto backward = pass(stage, [&](const OpTime& op) {
       const bool moves = op.kind == "tp" || op.kind == "cp" || op.kind == "ep";
       return op.phase == Phase::backward_input ||
@@ -381,8 +384,9 @@ class Builder {
     }
     if (m_.p2p_scatter && m_.tp_comm != step::TpComm::sequence_parallel && m_.tp > 1) {
       const Bytes all(whole * static_cast<double>(c_.model.hidden) * 2);
-      t.latency += formula::collective({Collective::all_gather, all, lies({Dimension::tp, 0, 1})},
-                                       ideal_).time;
+      t.latency +=
+          formula::collective({Collective::all_gather, all, lies({Dimension::tp, 0, 1})}, ideal_)
+              .time;
     }
     t.closed = step::hop_time(c_, m_);
     // Two entries: both directions may be under way at once.

@@ -73,8 +73,8 @@ class Writer {
     std::vector<int> members;
     layout_.group(rank_, {t.over, t.count, t.stride}, members);
     if (members.size() < 2) return -1;
-    Node& node = add(NodeKind::collective, fmt::format("{} {}", netsim::to_string(t.over),
-                                                       formula::to_string(t.kind)));
+    Node& node = add(NodeKind::collective,
+                     fmt::format("{} {}", netsim::to_string(t.over), formula::to_string(t.kind)));
     after_last(node);
     const bool gathers = t.kind == formula::Collective::all_gather;
     node.collective = kind_of(t.kind);

@@ -25,14 +25,16 @@ json process_json(const StepSimulation& s, std::size_t index) {
   json exposed = json::object();
   for (int d = 0; d < netsim::dimensions; ++d) {
     const double e = t.exposed[static_cast<std::size_t>(d)];
-    if (e > 0) exposed[std::string(netsim::to_string(static_cast<netsim::Dimension>(d))) + "_s"] = e;
+    if (e > 0)
+      exposed[std::string(netsim::to_string(static_cast<netsim::Dimension>(d))) + "_s"] = e;
   }
   out["exposed"] = std::move(exposed);
   return out;
 }
 
 json faults_json(const topology::Faults& f) {
-  json out = {{"dead_chips", f.dead_chips}, {"dead_nodes", f.dead_nodes}, {"dead_links", f.dead_links}};
+  json out = {
+      {"dead_chips", f.dead_chips}, {"dead_nodes", f.dead_nodes}, {"dead_links", f.dead_links}};
   json slow = json::array();
   for (const auto& d : f.degraded) slow.push_back({{"link", d.link}, {"factor", d.factor}});
   out["degraded"] = std::move(slow);
@@ -153,8 +155,8 @@ std::string step_timeline(const StepView& view) {
     } else {
       const netsim::Transfer& t = program.transfers[static_cast<std::size_t>(span.transfer)];
       event["name"] = fmt::format("{} {}", netsim::to_string(t.over), formula::to_string(t.kind));
-      event["tid"] = span.kind == Span::Kind::sync ? sync_row
-                                                   : first_transfer_row + static_cast<int>(t.over);
+      event["tid"] =
+          span.kind == Span::Kind::sync ? sync_row : first_transfer_row + static_cast<int>(t.over);
     }
     event["ts"] = span.start * micro;
     event["dur"] = (span.end - span.start) * micro;

@@ -29,7 +29,8 @@ int unit_to_draw(const StepSimulation& s) {
 // Both directions of a pair are one line: the busier one colours it.
 std::vector<double> use_of(const StepSimulation& s, int unit) {
   const auto links = s.machine.unit.links();
-  const auto cls = static_cast<std::size_t>(s.network.classes.class_of_unit[static_cast<std::size_t>(unit)]);
+  const auto cls =
+      static_cast<std::size_t>(s.network.classes.class_of_unit[static_cast<std::size_t>(unit)]);
   std::vector<double> use(s.unit_use[cls].begin(),
                           s.unit_use[cls].begin() + static_cast<std::ptrdiff_t>(links.size()));
   const std::vector<double> own = use;

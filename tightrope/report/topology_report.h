@@ -27,7 +27,7 @@ struct TopologyView {
   std::optional<topology::PlacementSpec> spec;
   topology::Placement placement;            ///< of `spec`
   std::vector<topology::TriedOrder> tried;  ///< of a search, cheapest first
-  int unit = 0;             ///< the one that is drawn
+  int unit = 0;                             ///< the one that is drawn
   std::vector<double> use;  ///< of its scale-up links, 0 to 1: drawn as a heat map; empty: not
 };
 
@@ -36,8 +36,9 @@ struct TopologyView {
 /// Every one-way link as CSV: `link,kind,from,from_kind,to,to_kind,bytes_per_s,latency_s`, with the
 /// machine's numbers; a dead link has 0 bytes/s.
 [[nodiscard]] std::string topology_csv(const TopologyView& view);
-/// One unit with its links, by kind or by use (a torus of at most 1,024 chips, a ring of chips round its switch) and
-/// the tiers of the network, faults marked. Placed ranks colour the chips by pipeline stage.
+/// One unit with its links, by kind or by use (a torus of at most 1,024 chips, a ring of chips
+/// round its switch) and the tiers of the network, faults marked. Placed ranks colour the chips by
+/// pipeline stage.
 [[nodiscard]] std::string topology_svg(const TopologyView& view);
 
 }  // namespace tightrope::report

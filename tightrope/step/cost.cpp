@@ -5,6 +5,7 @@
 #include "tightrope/core/check.h"
 #include "tightrope/formula/overlap.h"
 #include "tightrope/formula/routing.h"
+#include "tightrope/step/launches.h"
 
 namespace tightrope::step {
 namespace {
@@ -19,14 +20,6 @@ using workload::Shard;
 using workload::Split;
 
 constexpr double half_precision = 2.0;  // bytes of a 16-bit element
-
-// Host work of one more product in a grouped call, against a kernel of its own: frameworks prepare
-// and issue a product an expert, most of it in compiled loops.
-constexpr double grouped_launch = 0.7;
-// Host work of a collective out of place against a kernel's: buffers, streams and their events.
-constexpr double collective_launches = 3;
-// Small kernels of routing beside those in the pass list: sorting, masks, counts, splits.
-constexpr double routing_launches = 30;
 
 // A collective's time alone and what stays visible of it.
 struct Traffic {
@@ -107,11 +100,26 @@ class Accountant {
     cost_.scaleout_traffic += t.scaleout_traffic;
     if (group.ranks > 1) launch(phase, what == Collective::all_reduce ? 1 : collective_launches);
     if (ops_ != nullptr) {
-      ops_->push_back({.name = name, .kind = kind, .phase = phase, .time = t.time,
-                       .visible = e.exposed, .bytes = Bytes(bytes), .collective = what,
-                       .group = group, .hidden = hidden * window});
+      ops_->push_back(
+          {.name = name,
+           .kind = kind,
+           .phase = phase,
+           .time = t.time,
+           .visible = e.exposed,
+           .bytes = Bytes(bytes),
+           .collective = what,
+           .group = group,
+           .hidden = hidden * window,
+           .experts = &group == &etp_group_,
+           .recomputed = kind == "ep" && phase == Phase::forward && dispatched_again()});
     }
     return {t.time, e.exposed, ops_ == nullptr ? 0 : ops_->size() - 1};
+  }
+
+  bool dispatched_again() const {
+    using workload::RecomputeModule;
+    return key_.recompute.meets(RecomputeModule::layer) ||
+           key_.recompute.meets(RecomputeModule::moe);
   }
 
   // A transfer of forward that backward repeats.
@@ -206,7 +214,6 @@ class Accountant {
     const bool pieces = key_.tp_overlap == TpOverlap::ring && !c_.frozen_base();
     const double ring = pieces ? c_.tuning.habits.tp_hidden : 0.0;
     const double beside = key_.tp_overlap == TpOverlap::none ? 0.0 : c_.tuning.habits.bulk_hidden;
-    const std::size_t first = ops_ == nullptr ? 0 : ops_->size();
     Traffic f, b;
     if (scatter) {
       f = transfer(g.name, "tp", Phase::forward,
@@ -229,9 +236,6 @@ class Accountant {
     } else {
       f = transfer(g.name, "tp", Phase::forward, Collective::all_reduce,
                    rows * width * half_precision, group, forward, ring);
-    }
-    if (ops_ != nullptr && expert) {
-      for (std::size_t i = first; i < ops_->size(); ++i) (*ops_)[i].experts = true;
     }
     cost_.tp_forward += f.visible;
     cost_.tp_backward += b.visible;
@@ -397,19 +401,12 @@ class Accountant {
     const Seconds beside = (cost_.forward + cost_.backward_input + cost_.backward_weight) / 4.0;
     launch(Phase::forward, routing_launches);
     launch(Phase::backward_input, routing_launches);
-    const std::size_t first = ops_ == nullptr ? 0 : ops_->size();
     const Seconds forward = exchange_experts("dispatch", Phase::forward, out, beside, hidden) +
                             exchange_experts("combine", Phase::forward, back, beside, hidden);
     cost_.ep_forward += forward;
     cost_.ep_backward += exchange_experts("combine", Phase::backward_input, back, beside, hidden) +
                          exchange_experts("dispatch", Phase::backward_input, back, beside, hidden);
-    if (key_.recompute.meets(workload::RecomputeModule::layer) ||
-        key_.recompute.meets(workload::RecomputeModule::moe)) {
-      cost_.recompute += forward;
-      for (std::size_t i = first; ops_ != nullptr && i < ops_->size(); ++i) {
-        (*ops_)[i].recomputed = (*ops_)[i].phase == Phase::forward;
-      }
-    }
+    if (dispatched_again()) cost_.recompute += forward;
   }
 
   double kept_bytes(const workload::SavedTensor& t) const {
@@ -492,24 +489,6 @@ class Accountant {
 };
 
 }  // namespace
-
-CostKey cost_key(const Mapping& m) {
-  CostKey key;
-  key.tp = m.tp;
-  key.cp = m.cp;
-  key.ep = m.ep;
-  key.etp = m.etp;
-  key.micro_batch = m.micro_batch;
-  key.tp_comm = m.tp_comm;
-  key.tp_overlap = m.tp_overlap;
-  key.cp_kind = m.cp_kind;
-  key.regather = m.regather;
-  key.ep_overlap = m.ep_overlap;
-  key.tp_scaleout = m.tp_scaleout;
-  key.capacity_factor = m.capacity_factor;
-  key.recompute = m.recompute;
-  return key;
-}
 
 PartCost part_cost(const Context& context, const Part& part, const CostKey& key,
                    std::vector<OpTime>* ops) {

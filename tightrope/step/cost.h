@@ -65,10 +65,10 @@ struct OpTime {
   // Of a collective: what it is, and the compute it may run beside.
   formula::Collective collective = formula::Collective::all_reduce;
   topology::Group group{};
-  Seconds hidden{};  ///< longest part beside compute
-  bool experts = false;       ///< among the experts' tensor-parallel ranks
-  bool recomputed = false;    ///< its visible part comes once more in backward
-  bool parallel = false;      ///< runs at the same time as the one before it
+  Seconds hidden{};         ///< longest part beside compute
+  bool experts = false;     ///< among the experts' tensor-parallel ranks
+  bool recomputed = false;  ///< its visible part comes once more in backward
+  bool parallel = false;    ///< runs at the same time as the one before it
 };
 
 /// The cost of a part; `ops`, when given, receives every kernel and collective.
