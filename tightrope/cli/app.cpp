@@ -294,8 +294,13 @@ void add_serving(CLI::App& plan, ServePlanOptions& o) {
       ->capture_default_str();
   plan.add_option("--drafts", o.drafts, "With --serve: tokens guessed an iteration")
       ->check(CLI::Range(0, 16).description(""));
-  plan.add_option("--accepted", o.accepted, "With --serve: tokens an iteration yields on average")
-      ->check(CLI::Range(1.0, 17.0).description(""));
+  plan.add_option("--accepted", o.accepted,
+                  "With --serve: tokens an iteration yields on average, or shares of iterations "
+                  "that yield 1, 2, ...")
+      ->type_name("X");
+  plan.add_option("--acceptance", o.acceptance,
+                  "With --serve: instead, how likely a guess holds if those before it did")
+      ->check(CLI::Range(0.0, 1.0).description(""));
   plan.add_flag("--disagg", o.only_disaggregated, "With --serve: only pools of prefill and decode");
   plan.add_flag("!--no-disagg", o.disaggregated, "With --serve: only replicas");
   plan.add_option("--pareto", o.pareto, "With --serve: write the front; - prints it")

@@ -20,12 +20,19 @@ void add_replicas(SimulateServingOptions& o, Rows& rows) {
         &w.numerics},
        {"--engine", "NAME", "vllm, sglang, tensorrt-llm or neuron, with a year", &w.engine},
        {"--scheduler", "NAME",
-        "vllm, sglang, tensorrt-llm, tensorrt-llm-max-utilization or neuron; the engine's own "
-        "without it",
+        "vllm, sglang, tensorrt-llm, tensorrt-llm-max-utilization, neuron or neuron-static; the "
+        "engine's own without it",
         &w.scheduler},
        {"--drafts", "N", "Tokens guessed an iteration", &o.drafts},
-       {"--accepted", "X", "Tokens an iteration yields on average: guesses that hold, and one",
+       {"--accepted", "X",
+        "Tokens an iteration yields on average: guesses that hold, and one; or shares of "
+        "iterations "
+        "that yield 1, 2, ..., drawn for each request",
         &o.accepted},
+       {"--acceptance", "X", "Instead: how likely a guess holds if those before it did",
+        &o.acceptance},
+       {"--batch-wait", "TIME", "Static batches start when their first request has waited so long",
+        &o.batch_wait},
        {"--token-budget", "N", "Tokens of an iteration at most, a group of tp ranks",
         &o.token_budget},
        {"--max-sequences", "N", "Sequences in work at most, a group of tp ranks", &o.max_sequences},

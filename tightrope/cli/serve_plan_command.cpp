@@ -9,6 +9,7 @@
 
 #include "tightrope/cli/amounts.h"
 #include "tightrope/cli/plan_request.h"
+#include "tightrope/cli/yields.h"
 #include "tightrope/core/csv.h"
 #include "tightrope/report/serve_plan_json.h"
 #include "tightrope/report/serve_plan_text.h"
@@ -95,7 +96,9 @@ Result<ServeRequest> read_request(const ServePlanOptions& o, std::vector<std::st
   r.numerics = parse_list(o.numerics);
   r.engine = o.engine;
   r.drafts = o.drafts;
-  r.accepted = o.accepted;
+  TR_TRY(const SpokenYields said, read_yields({o.drafts, o.accepted, o.acceptance}));
+  r.accepted = said.mean;
+  r.yields = said.shares;
   r.replicas = !o.only_disaggregated;
   r.disaggregated = o.disaggregated;
   r.announced = o.announced;

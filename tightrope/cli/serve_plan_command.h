@@ -16,7 +16,8 @@ struct ServePlanOptions {
   std::string systems, regions, numerics, engine, term;
   std::string rank = "usd";
   int drafts = 0;
-  double accepted = 0;
+  std::string accepted;
+  double acceptance = -1;  ///< below 0: not said
   bool disaggregated = true, only_disaggregated = false;
   bool announced = false, prune = true;
   int top = 12, details = 3;

@@ -22,7 +22,8 @@ struct SimulateServingOptions {
   PoolWords prefill;  ///< what differs of replicas that only prefill
   PoolWords decode;
   int drafts = 0;
-  double accepted = 0;
+  std::string accepted, batch_wait;
+  double acceptance = -1;  ///< below 0: not said
   std::int64_t token_budget = 0, max_sequences = 0, block_size = 0;
   bool no_prefix_cache = false;
 

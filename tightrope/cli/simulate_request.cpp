@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "tightrope/cli/amounts.h"
+#include "tightrope/cli/yields.h"
 #include "tightrope/serving_study/simulate_files.h"
 
 namespace tightrope::cli {
@@ -22,8 +23,8 @@ bool said(const PoolWords& w) {
 // What `own` says, else what `usual` says.
 PoolWords over(const PoolWords& usual, const PoolWords& own) {
   PoolWords out = usual;
-  for (auto member : {&PoolWords::system, &PoolWords::numerics, &PoolWords::engine,
-                      &PoolWords::scheduler}) {
+  for (auto member :
+       {&PoolWords::system, &PoolWords::numerics, &PoolWords::engine, &PoolWords::scheduler}) {
     if (!(own.*member).empty()) out.*member = own.*member;
   }
   for (auto member : {&PoolWords::tp, &PoolWords::pp, &PoolWords::dp, &PoolWords::ep}) {
@@ -49,7 +50,12 @@ Result<PoolRequest> pool_of(const SimulateServingOptions& o, const PoolWords& w,
   pool.scheduler = w.scheduler;
   pool.mapping = {std::max(1, w.tp), std::max(1, w.pp), std::max(1, w.dp), std::max(1, w.ep)};
   pool.drafts = o.drafts;
-  pool.accepted = o.accepted;
+  TR_TRY(const SpokenYields yields, read_yields({o.drafts, o.accepted, o.acceptance}));
+  pool.accepted = yields.mean;
+  pool.yields = yields.shares;
+  if (!o.batch_wait.empty()) {
+    TR_TRY(pool.batch_wait, parse_duration(o.batch_wait, "--batch-wait"));
+  }
   pool.token_budget = o.token_budget;
   pool.max_sequences = o.max_sequences;
   pool.block_tokens = o.block_size;
@@ -68,8 +74,7 @@ Result<void> read_pools(const SimulateServingOptions& o, SimulateRequest& r) {
     return fail(ErrorCode::usage, "--replicas beside replicas that prefill or decode", {},
                 "give --prefill-replicas and --decode-replicas");
   }
-  TR_TRY(const PoolRequest prefill,
-         pool_of(o, over(o.pool, o.prefill), serving::Role::prefill));
+  TR_TRY(const PoolRequest prefill, pool_of(o, over(o.pool, o.prefill), serving::Role::prefill));
   TR_TRY(const PoolRequest decode, pool_of(o, over(o.pool, o.decode), serving::Role::decode));
   r.pools = {prefill, decode};
   return {};
@@ -86,6 +91,7 @@ Result<void> read_fleet(const SimulateServingOptions& o, SimulateRequest& r) {
   }
   const bool twice = !o.fleet.empty() && !o.plan.empty();
   const bool pools = said(o.pool) || said(o.prefill) || said(o.decode) || o.drafts > 0 ||
+                     !o.accepted.empty() || o.acceptance >= 0 || !o.batch_wait.empty() ||
                      o.token_budget > 0 || o.max_sequences > 0 || o.block_size > 0 ||
                      o.no_prefix_cache;
   if (twice || !o.model.empty() || pools) {
@@ -139,10 +145,10 @@ Result<void> read_autoscale(const SimulateServingOptions& o, SimulateRequest& r)
   const bool colon = least.ec == std::errc() && least.ptr != end && *least.ptr == ':';
   const auto most = colon ? std::from_chars(least.ptr + 1, end, a.most) : least;
   if (!colon || most.ec != std::errc() || most.ptr != end || a.least < 1 || a.most < a.least) {
-    return fail(ErrorCode::usage,
-                fmt::format("--autoscale \"{}\" is no least and most number of replicas",
-                            o.autoscale),
-                {}, "for example --autoscale 2:16");
+    return fail(
+        ErrorCode::usage,
+        fmt::format("--autoscale \"{}\" is no least and most number of replicas", o.autoscale), {},
+        "for example --autoscale 2:16");
   }
   a.is_on = true;
   if (o.autoscale_target > 0) a.target = o.autoscale_target;
@@ -156,9 +162,9 @@ Result<void> read_promises(const SimulateServingOptions& o, serving::Slo& slo) {
     const char* option;
     Seconds& out;
   };
-  for (const Promise& p : {Promise{o.slo_ttft, "--slo-ttft", slo.ttft},
-                           Promise{o.slo_tpot, "--slo-tpot", slo.tpot},
-                           Promise{o.slo_e2e, "--slo-e2e", slo.e2e}}) {
+  for (const Promise& p :
+       {Promise{o.slo_ttft, "--slo-ttft", slo.ttft}, Promise{o.slo_tpot, "--slo-tpot", slo.tpot},
+        Promise{o.slo_e2e, "--slo-e2e", slo.e2e}}) {
     if (p.text.empty()) continue;
     TR_TRY(p.out, parse_duration(p.text, p.option));
   }

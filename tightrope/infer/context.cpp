@@ -54,6 +54,18 @@ Speculation speculation(int drafts, const ServingTuning& tuning) {
   return s;
 }
 
+double Speculation::rate(double tokens) const noexcept {
+  if (steps.empty() || !(tokens > 0)) return std::max(1.0, accepted);
+  return tokens / steps.mean(tokens);
+}
+
+double Speculation::late(double tokens, double deviate) const noexcept {
+  if (steps.empty() || !(tokens > 0)) return 1.0;
+  const double mean = steps.mean(tokens);
+  return std::clamp(mean + deviate * steps.deviation(tokens), tokens / (drafts + 1.0), tokens) /
+         mean;
+}
+
 Result<Context> make_context(const ContextRequest& request, const catalog::System& system,
                              const catalog::Catalog& catalog,
                              const formula::Calibration& calibration) {
@@ -80,6 +92,11 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
   c.expert_skew = tuning.expert_skew;
   c.speculation = speculation(request.drafts, tuning);
   if (request.accepted > 0) c.speculation.accepted = request.accepted;
+  if (!request.yields.empty()) {
+    TR_TRY(c.speculation.yields, checked_yields(request.yields, request.drafts));
+    c.speculation.accepted = mean_yield(c.speculation.yields);
+    c.speculation.steps = AnswerSteps(c.speculation.yields);
+  }
   for (std::size_t kind = 0; kind < c.model.kinds.size(); ++kind) {
     LayerPart part = layer_part(c.model, static_cast<int>(kind));
     if (part.layers > 0) c.parts.push_back(std::move(part));

@@ -7,6 +7,7 @@
 #include "tightrope/catalog/catalog.h"
 #include "tightrope/formula/bill.h"
 #include "tightrope/formula/calibration.h"
+#include "tightrope/infer/acceptance.h"
 #include "tightrope/infer/deployment.h"
 #include "tightrope/infer/engine.h"
 #include "tightrope/workload/layer_work.h"
@@ -30,6 +31,14 @@ struct LayerPart {
 struct Speculation {
   int drafts = 0;         ///< tokens guessed an iteration; 0: none
   double accepted = 1.0;  ///< tokens an iteration yields on average, 1 .. drafts + 1
+  YieldShares yields;     ///< how often it yields how many; empty: the mean alone is known
+  AnswerSteps steps;      ///< by that law; empty without one
+
+  /// Tokens an iteration yields over an answer of so many: the mean, or less as the law's last
+  /// iteration is cut at the answer's end. >= 1.
+  [[nodiscard]] double rate(double tokens) const noexcept;
+  /// Iterations of an answer of so many tokens at a deviate of the normal law, over their mean.
+  [[nodiscard]] double late(double tokens, double deviate) const noexcept;
 };
 /// `drafts` guesses, each of which holds with the tuning's probability if those before it did:
 /// 1 + p + p^2 + ... tokens an iteration.
@@ -59,6 +68,7 @@ struct ContextRequest {
   std::string engine = "vllm";
   int drafts = 0;                         ///< tokens guessed an iteration
   double accepted = 0;                    ///< tokens an iteration yields; 0: as the tuning says
+  YieldShares yields;                     ///< its law, instead of `accepted`
   const ServingTuning* tuning = nullptr;  ///< the embedded one when null
 };
 

@@ -190,7 +190,7 @@ Seconds first_wave(const Iterations& work, const Load& load, const SteadyLimits&
 
 Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits& limits) {
   const Iterations work(pricing, load, limits);
-  const double accepted = std::max(1.0, pricing.context().speculation.accepted);
+  const double accepted = pricing.context().speculation.rate(load.output - 1.0);
   const double steps = std::max(0.0, load.output - 1.0) / accepted;
   const double held = held_at_once(load, limits);
   const double most = work.most_decodes(steps);
@@ -318,7 +318,7 @@ Steady disaggregated_loop(const Disaggregated& fleet, const Load& load) {
   if (fleet.transfer.raw() > 0) moved = fleet.kv_token * load.input / fleet.transfer;
 
   const Iterations decode(*fleet.decode, load, fleet.decode_limits);
-  const double accepted = std::max(1.0, fleet.decode->context().speculation.accepted);
+  const double accepted = fleet.decode->context().speculation.rate(load.output - 1.0);
   const double steps = std::max(0.0, load.output - 1.0) / accepted;
   const double room = held_at_once({load.input, load.output, 0, 1e12, 0}, fleet.decode_limits);
   // Requests that decode: what is left when prefill holds its own; found by halving.
@@ -375,7 +375,7 @@ DecodeWork decode_work(const Pricing& pricing, const Load& load, double decoding
   const SteadyLimits open;
   const Iterations work(pricing, load, open);
   const Spent step = work.decode(decoding);
-  const double accepted = std::max(1.0, pricing.context().speculation.accepted);
+  const double accepted = pricing.context().speculation.rate(load.output - 1.0);
   const double steps = std::max(0.0, load.output - 1.0) / accepted;
   DecodeWork out;
   out.tpot = step.time / accepted;

@@ -44,6 +44,7 @@ json request_json(const ServeRequest& r) {
   out["term"] = r.term ? json(catalog::to_string(*r.term)) : json(nullptr);
   out["drafts"] = r.drafts;
   out["accepted_tokens"] = r.accepted;
+  if (!r.yields.empty()) out["yield_shares"] = r.yields;
   out["replicas"] = r.replicas;
   out["disaggregated"] = r.disaggregated;
   return out;

@@ -41,10 +41,14 @@ json distribution_json(const serving::Distribution& d) {
 
 json memory_json(const SimulatedPool& p) {
   const infer::ServingMemory& m = p.memory;
-  return {{"device_bytes", m.device.raw()},       {"weights_bytes", m.weights.raw()},
-          {"activations_bytes", m.activations.raw()}, {"reserve_bytes", m.reserve.raw()},
-          {"cache_bytes", m.cache.raw()},         {"token_bytes", m.token.raw()},
-          {"sequence_bytes", m.sequence.raw()},   {"cache_tokens", m.tokens}};
+  return {{"device_bytes", m.device.raw()},
+          {"weights_bytes", m.weights.raw()},
+          {"activations_bytes", m.activations.raw()},
+          {"reserve_bytes", m.reserve.raw()},
+          {"cache_bytes", m.cache.raw()},
+          {"token_bytes", m.token.raw()},
+          {"sequence_bytes", m.sequence.raw()},
+          {"cache_tokens", m.tokens}};
 }
 
 json price_json(const SimulatedPool& p) {
@@ -74,11 +78,20 @@ json pool_json(const SimulatedPool& p, const serving::KindResult& did) {
               {"ep", d.ep},
               {"replica_chips", p.chips},
               {"replica_rented_chips", p.rented_chips}};
-  out["scheduler"] = {{"token_budget", s.token_budget},   {"max_sequences", s.max_sequences},
-                      {"block_tokens", s.block_tokens},   {"chunked_prefill", s.chunked_prefill},
-                      {"mixed", s.mixed},                 {"prefix_cache", s.prefix_cache},
-                      {"capacity", to_string(s.capacity)}, {"draft_tokens", s.draft_tokens},
+  out["scheduler"] = {{"token_budget", s.token_budget},
+                      {"max_sequences", s.max_sequences},
+                      {"block_tokens", s.block_tokens},
+                      {"chunked_prefill", s.chunked_prefill},
+                      {"mixed", s.mixed},
+                      {"prefix_cache", s.prefix_cache},
+                      {"capacity", to_string(s.capacity)},
+                      {"draft_tokens", s.draft_tokens},
                       {"accepted_drafts", s.accepted}};
+  if (!s.yields.empty()) out["scheduler"]["yield_shares"] = s.yields;
+  if (s.static_batches) {
+    out["scheduler"]["static_batches"] = true;
+    out["scheduler"]["batch_wait_s"] = s.batch_wait.raw();
+  }
   out["request_delay_s"] = p.request_delay.raw();
   out["memory"] = memory_json(p);
   out["price"] = price_json(p);
@@ -224,8 +237,7 @@ std::string simulate_json(const SimulateRequest& request, const SimulateResult& 
 }
 
 std::string simulate_timeline(const SimulateResult& result,
-                              const std::vector<serving::WorkRecord>& work,
-                              std::int64_t left_out) {
+                              const std::vector<serving::WorkRecord>& work, std::int64_t left_out) {
   // Replicas are counted over pools; the first pool may grow to what scaling allows.
   std::vector<std::int64_t> first;
   std::int64_t count = 0;

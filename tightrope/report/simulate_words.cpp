@@ -36,11 +36,11 @@ std::string promises(const serving::Slo& slo) {
 std::string rates(const SimulateRequest& request, const SimulateResult& r) {
   const serving::ServingResult& s = r.served;
   const double chip_s = r.chip_hours * 3600.0;
-  std::string text = fmt::format(
-      "throughput: {} requests/s, {} output tokens/s ({} a chip), {} input tokens/s",
-      short_number(s.requests_per_second), short_number(s.output_rate.raw()),
-      short_number(chip_s > 0 ? static_cast<double>(s.output_tokens) / chip_s : 0),
-      short_number(s.input_rate.raw()));
+  std::string text =
+      fmt::format("throughput: {} requests/s, {} output tokens/s ({} a chip), {} input tokens/s",
+                  short_number(s.requests_per_second), short_number(s.output_rate.raw()),
+                  short_number(chip_s > 0 ? static_cast<double>(s.output_tokens) / chip_s : 0),
+                  short_number(s.input_rate.raw()));
   const std::string slo = promises(request.slo);
   if (!slo.empty() && s.finished > 0) {
     const auto counted =
@@ -80,10 +80,10 @@ std::string energy(const SimulateResult& r) {
     const double each = per_output_token(r.energy.raw(), s);
     text += fmt::format(", {:.3g} J an output token", each);
     if (r.energy_error > 0) {
-      text += fmt::format(" ({:.3g} to {:.3g}: a model of power that half of the metered products "
-                          "keep within {:.0f} %)",
-                          each * (1 - r.energy_error), each * (1 + r.energy_error),
-                          100 * r.energy_error);
+      text += fmt::format(
+          " ({:.3g} to {:.3g}: a model of power that half of the metered products "
+          "keep within {:.0f} %)",
+          each * (1 - r.energy_error), each * (1 + r.energy_error), 100 * r.energy_error);
     }
   }
   if (r.carbon) {
@@ -117,9 +117,10 @@ std::string trust(const SimulateResult& r) {
   const std::string ttft = band_words("TTFT", r.ttft_band), tpot = band_words("TPOT", r.tpot_band);
   std::string text;
   if (!ttft.empty() || !tpot.empty()) {
-    text = fmt::format("calibration: of published points left out of the fit, 90 in 100 measured "
-                       "{}{}{}",
-                       ttft, ttft.empty() || tpot.empty() ? "" : ", ", tpot);
+    text = fmt::format(
+        "calibration: of published points left out of the fit, 90 in 100 measured "
+        "{}{}{}",
+        ttft, ttft.empty() || tpot.empty() ? "" : ", ", tpot);
   }
   for (const SimulatedPool& p : r.fleet.pools) {
     for (const std::string& note : p.borrowed) {
@@ -173,7 +174,12 @@ std::vector<std::string> latency_cells(const Named& row) {
   const auto cell = [](const serving::Percentile& p) { return to_text(p.value); };
   if (!row.has_tail) return {row.name, to_text(d.mean), cell(d.p50), "-", "-", "-", "-"};
   const std::string high = d.p99.high_is_open ? "open" : to_text(d.p99.high);
-  return {row.name,    to_text(d.mean), cell(d.p50), cell(d.p90), cell(d.p95), cell(d.p99),
+  return {row.name,
+          to_text(d.mean),
+          cell(d.p50),
+          cell(d.p90),
+          cell(d.p95),
+          cell(d.p99),
           fmt::format("{} to {}", to_text(d.p99.low), high)};
 }
 
@@ -195,26 +201,31 @@ CacheUse cache_use(const serving::ServingResult& served) {
 std::vector<std::string> pool_words(const SimulatedPool& p) {
   const infer::ServingMemory& m = p.memory;
   const serving::SchedulerOptions& s = p.scheduler;
-  std::string what = fmt::format(
-      "{}: {} x {} of {} ({}), {} {} each, {}, {}", p.asked.name,
-      with_thousands(static_cast<double>(p.asked.count)), infer::to_string(p.asked.mapping),
-      p.asked.system, p.chip, p.chips, p.chips == 1 ? "chip" : "chips", p.numerics, p.engine);
+  std::string what = fmt::format("{}: {} x {} of {} ({}), {} {} each, {}, {}", p.asked.name,
+                                 with_thousands(static_cast<double>(p.asked.count)),
+                                 infer::to_string(p.asked.mapping), p.asked.system, p.chip, p.chips,
+                                 p.chips == 1 ? "chip" : "chips", p.numerics, p.engine);
   if (s.draft_tokens > 0) {
     what += fmt::format(", {} drafts that yield {:.3g} tokens an iteration", s.draft_tokens,
                         s.accepted + 1.0);
+    if (!s.yields.empty()) what += ", drawn for each request";
+  }
+  if (s.static_batches) {
+    what += fmt::format(", static batches of {} or whoever waited {}", s.max_sequences,
+                        to_text(s.batch_wait));
   }
   std::string memory = fmt::format(
       "a rank has {}: weights {}, activations {}, reserve {}, cache {}; {} tokens fit in a "
       "replica, in pages of {}; at most {} tokens and {} sequences an iteration",
       to_text(m.device), to_text(m.weights), to_text(m.activations), to_text(m.reserve),
-      to_text(m.cache), with_thousands(std::floor(m.tokens)), s.block_tokens,
-      whole(s.token_budget), whole(s.max_sequences));
+      to_text(m.cache), with_thousands(std::floor(m.tokens)), s.block_tokens, whole(s.token_budget),
+      whole(s.max_sequences));
   return {what, memory};
 }
 
 std::vector<std::string> outcome_words(const SimulateRequest& request, const SimulateResult& r) {
-  std::vector<std::string> all = {saturation(r), lost(r),   rates(request, r), money(r),
-                                  energy(r),     cache(r),  trust(r)};
+  std::vector<std::string> all = {saturation(r), lost(r),  rates(request, r), money(r),
+                                  energy(r),     cache(r), trust(r)};
   std::erase_if(all, [](const std::string& words) { return words.empty(); });
   return all;
 }
@@ -226,8 +237,8 @@ std::string headline(const SimulateRequest& request, const SimulateResult& r) {
     text += fmt::format(", {:g} times as fast", request.load.rate_scale);
   }
   if (request.load.concurrency > 0) {
-    text += fmt::format(", by {} clients that wait for their answers",
-                        whole(request.load.concurrency));
+    text +=
+        fmt::format(", by {} clients that wait for their answers", whole(request.load.concurrency));
   }
   text += fmt::format("; {} finished in {}", whole(s.finished), to_text(s.duration));
   if (r.cancelled) text += "; PARTIAL: stopped before its end";

@@ -146,6 +146,7 @@ void Engine::step(Ticks now) {
     slots_[slot].replica.plan(now);
     for (const std::uint32_t flight : slots_[slot].replica.pulls()) transfer(flight, slot, now);
     ends_.set(slot, slots_[slot].replica.segment_end());
+    wait_for_batch(slot, now);
   }
   to_plan_.clear();
 }

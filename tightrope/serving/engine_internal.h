@@ -23,7 +23,17 @@ class Engine {
 
  private:
   enum class State : std::uint8_t { off, warming, active, draining, down };
-  enum class TimerKind : std::uint8_t { sample, sent, deliver, resend, fail, repair, scale, warm };
+  enum class TimerKind : std::uint8_t {
+    sample,
+    sent,
+    deliver,
+    resend,
+    fail,
+    repair,
+    scale,
+    warm,
+    batch
+  };
   struct Timer {
     Ticks time = 0;
     std::int64_t order = 0;
@@ -44,6 +54,7 @@ class Engine {
     Ticks up_since = 0, provisioned = 0;
     Ticks link_free = 0;  ///< when its link to other replicas has nothing more to send
     bool plans = false;
+    Ticks batch_due = never;   ///< the timer that is set for its next static batch
     std::uint64_t chance = 0;  ///< state of its own failures
   };
   struct Tally {  ///< of finished requests
@@ -72,6 +83,7 @@ class Engine {
   void to_taker(std::uint32_t flight, Ticks now);
   void transfer(std::uint32_t flight, std::uint32_t taker, Ticks now);
   void drop_parcel(Flight& f);
+  void wait_for_batch(std::uint32_t slot, Ticks now);
   void plan_soon(std::uint32_t slot);
   void load_changes(std::uint32_t slot);
   [[nodiscard]] bool is_within_slo(const Flight& f, Ticks now) const;

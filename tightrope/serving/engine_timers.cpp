@@ -41,7 +41,20 @@ void Engine::fire(const Timer& timer) {
         open(timer.slot, now);
       }
       break;
+    case TimerKind::batch:
+      if (slot.batch_due == now) slot.batch_due = never;
+      if (slot.replica.idle()) plan_soon(timer.slot);
+      break;
   }
+}
+
+/// An idle replica with static batches starts one when its first request has waited long enough.
+void Engine::wait_for_batch(std::uint32_t index, Ticks now) {
+  Slot& slot = slots_[index];
+  const Ticks due = slot.replica.idle() ? slot.replica.batch_due() : never;
+  if (due == never || due <= now || due == slot.batch_due) return;
+  slot.batch_due = due;
+  at(due, {.kind = TimerKind::batch, .slot = index});
 }
 
 /// A replica takes requests from now on.

@@ -23,6 +23,7 @@ struct Flight {
   std::int32_t input = 0, output = 0, session = -1;
   std::int32_t generated = 0;  ///< tokens it has got, as of when it last did not decode
   std::int32_t retries = 0, hit_tokens = 0;
+  std::int32_t draws = 0;  ///< of its own chance so far
 
   Stage stage = Stage::waiting;
   bool ready = false;                   ///< waiting with its keys and values at hand
@@ -37,6 +38,7 @@ struct Flight {
   std::int64_t computed = 0;   ///< tokens with keys and values, as of when it last did not decode
   std::int64_t base = 0;       ///< decoding: keys of a step are base + clock
   std::int64_t join_step = 0;  ///< decoding: steps of the replica done when it began
+  std::int64_t unpaged = 0;    ///< decoding: of the base, tokens whose pages are not yet taken
   std::int64_t order = 0;      ///< of admission at its replica
   std::int64_t blocks = 0;     ///< prefilling: pages it has, shared ones counted
   std::int64_t matched = 0;    ///< of its pages, those that lie in extents it holds

@@ -27,7 +27,8 @@ Replica::Replica(const ReplicaModel& model, std::uint32_t index, FlightTable& fl
       page_(rules_.block_tokens),
       lookahead_(rules_.draft_tokens),
       state_pages_(state_pages(model.limits, page_)),
-      clock_(1.0 + rules_.accepted),
+      clock_(rules_.yields.empty() ? 1.0 + rules_.accepted : 1.0),
+      thresholds_(thresholds(rules_.yields)),
       pool_(model_.limits.kv_tokens / page_),
       ratio_start_(rules_.ratio.first),
       residues_(static_cast<std::size_t>(page_)) {}
@@ -60,26 +61,32 @@ void Replica::unlink(std::uint32_t at) {
   --running_;
 }
 
+std::size_t Replica::residue_of(const Flight& f) const {
+  return static_cast<std::size_t>(((f.base + lookahead_) % page_ + page_) % page_);
+}
+
 /// A sequence starts to decode at the next step.
 void Replica::join(std::uint32_t at) {
   Flight& f = flights_[at];
   const std::int64_t reading = clock_.at(steps_ + 1);
   f.stage = Stage::decoding;
   f.join_step = steps_;
+  f.unpaged = 0;
+  const bool by_clock = thresholds_.empty();
   f.base = f.computed + 1 - reading;
   const std::int64_t due = reading + f.output - f.generated;
   ++decoding_;
   base_sum_ += f.base;
   due_sum_ += due;
   output_sum_ += f.output;
-  const std::int64_t residue = ((f.base + lookahead_) % page_ + page_) % page_;
-  ++residues_[static_cast<std::size_t>(residue)];
-  finishes_.push({due, f.order, at, f.epoch});
+  if (by_clock) ++residues_[residue_of(f)];
+  if (by_clock) finishes_.push({due, f.order, at, f.epoch});
   if (model_.times.window > 0) {
     f.saturated = false;
     ++unsaturated_;
     unsaturated_base_ += f.base;
-    saturations_.push({model_.times.window - f.base - lookahead_, f.order, at, f.epoch});
+    const std::int64_t full = model_.times.window - f.base - lookahead_;
+    if (by_clock) saturations_.push({full, f.order, at, f.epoch});
   }
   if (joined_.empty() || joined_.back().last_token != f.last_token) {
     joined_.push_back({f.last_token, 0});
@@ -94,8 +101,7 @@ void Replica::leave(Flight& f) {
   base_sum_ -= f.base;
   due_sum_ -= clock_.at(f.join_step + 1) + f.output - f.generated;
   output_sum_ -= f.output;
-  const std::int64_t residue = ((f.base + lookahead_) % page_ + page_) % page_;
-  --residues_[static_cast<std::size_t>(residue)];
+  if (thresholds_.empty()) --residues_[residue_of(f)];
   if (model_.times.window > 0 && !f.saturated) {
     --unsaturated_;
     unsaturated_base_ -= f.base;
@@ -117,6 +123,7 @@ void Replica::leave(Flight& f) {
 /// Sequences whose window is full at the next step see no more keys in it.
 void Replica::saturate() {
   if (model_.times.window == 0) return;
+  if (!thresholds_.empty()) return saturate_each();
   const std::int64_t reading = clock_.at(steps_ + 1);
   while (!saturations_.empty()) {
     const Due due = saturations_.top();
@@ -154,6 +161,7 @@ std::int64_t Replica::steps_until(Ticks now) const {
 }
 
 void Replica::cut(Ticks now) {
+  if (rules_.static_batches) return;
   if (waiting_.size() > 1 || admitted() >= rules_.max_sequences) return;
   shorten(now);
 }
@@ -214,6 +222,7 @@ void Replica::commit_steps(std::int64_t steps) {
   count_gaps(steps);
   const IterationCost cost = cost_of(steps);
   pool_.take(pages_until(clock_.at(steps_ + steps)));
+  paged();
   steps_ += steps;
   paged_until_ = clock_.at(steps_);
   now_ += cost.time;
@@ -225,6 +234,7 @@ void Replica::commit_steps(std::int64_t steps) {
 
 void Replica::finish(std::uint32_t at, std::vector<Leaving>& left) {
   Flight& f = flights_[at];
+  pad(f);
   release(f, f.stage == Stage::decoding ? blocks_of(f, paged_until_) : f.blocks, false);
   if (f.stage == Stage::decoding) leave(f);
   unlink(at);
@@ -260,6 +270,7 @@ void Replica::end_segment(std::vector<Leaving>& left) {
   if (stepping_) audit();
   if (run_.steps > 0) {
     commit_steps(run_.steps);
+    if (!thresholds_.empty()) add_yields(left);
   } else {
     if (decodes_too_) {
       count_gaps(decoding_ > 0 ? 1 : 0);
@@ -270,6 +281,7 @@ void Replica::end_segment(std::vector<Leaving>& left) {
     busy_ += iteration_.time;
     energy_ += iteration_.energy;
     ++recorder_.iterations;
+    if (decodes_too_ && !thresholds_.empty()) add_yields(left);
     end_chunks(left);
   }
   run_ = {};
@@ -318,6 +330,7 @@ void Replica::fail(Ticks now, std::vector<std::uint32_t>& lost) {
   first_ = last_ = 0;
   running_ = moving_ = reserved_ = joined_count_ = 0;
   decoding_ = base_sum_ = due_sum_ = output_sum_ = unsaturated_ = unsaturated_base_ = 0;
+  padding_ = padding_base_ = padding_window_ = 0;
   refused_ = ratio_refused_ = decodes_too_ = false;
   paged_until_ = clock_.at(steps_);
   run_ = {};

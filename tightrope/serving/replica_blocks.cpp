@@ -29,7 +29,12 @@ std::int64_t Replica::whole_pages(const Flight& f) const {
 
 /// Pages of a sequence that decodes, up to this reading of the clock.
 std::int64_t Replica::blocks_of(const Flight& f, std::int64_t reading) const {
-  return blocks_for(f.base + reading + lookahead_);
+  return blocks_for(f.base - f.unpaged + reading + lookahead_);
+}
+
+/// Pages it must take to get to a reading, whatever chance has added to it.
+std::int64_t Replica::missing_blocks(const Flight& f, std::int64_t reading) const {
+  return blocks_for(f.base + reading + lookahead_) - blocks_of(f, paged_until_);
 }
 
 /// Pages of a prompt computed up to `end`. A whole one gets what it will have had to take when it
@@ -44,6 +49,7 @@ std::int64_t Replica::prefill_blocks(const Flight& f, std::int64_t end) const {
 /// Pages the group takes while the clock goes on to `reading`: sequences cross a page's end when
 /// the clock meets their residue.
 std::int64_t Replica::pages_until(std::int64_t reading) const {
+  if (!thresholds_.empty()) return pages_of_each(reading);
   const std::int64_t ticks = reading - paged_until_;
   std::int64_t pages = decoding_ * (ticks / page_);
   std::int64_t at = modulo(-paged_until_, page_);
@@ -61,13 +67,13 @@ bool Replica::take_decode_pages() {
   const std::int64_t reading = clock_.at(steps_ + 1);
   if (const std::int64_t pages = pages_until(reading); pages <= pool_.free()) {
     pool_.take(pages);
+    paged();
     paged_until_ = reading;
     return false;
   }
   for (std::uint32_t at = first_; at != 0;) {
     if (flights_[at].stage == Stage::decoding) {
-      const std::int64_t pages =
-          blocks_of(flights_[at], reading) - blocks_of(flights_[at], paged_until_);
+      const std::int64_t pages = missing_blocks(flights_[at], reading);
       std::uint32_t victim = 0;
       while (victim != at && pool_.free() < pages) {
         victim = last_;
@@ -78,6 +84,7 @@ bool Replica::take_decode_pages() {
     }
     at = flights_[at].after;
   }
+  paged();
   paged_until_ = reading;
   if (rules_.capacity == Capacity::token_ratio) {
     const auto decoded = static_cast<double>(output_sum_ - due_sum_ + decoding_ * reading);

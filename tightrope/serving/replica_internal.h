@@ -61,6 +61,8 @@ class Replica {
   /// Stops where it is: whole iterations count, the one under way is lost with all requests.
   void fail(Ticks now, std::vector<std::uint32_t>& lost);
 
+  /// When a static batch starts that is not full; never when nobody waits for one.
+  [[nodiscard]] Ticks batch_due() const;
   [[nodiscard]] Ticks segment_end() const { return segment_end_; }
   [[nodiscard]] bool idle() const { return segment_end_ == never; }
   [[nodiscard]] bool empty() const { return outstanding() == 0 && moving_ == 0; }
@@ -116,6 +118,7 @@ class Replica {
   void plan_chunks(bool was_put_back);
   void continue_prefills(std::int64_t& budget);
   void admit_waiting(std::int64_t& budget);
+  void admit_batch(std::int64_t size);
   [[nodiscard]] bool admit(Flight& f, std::uint32_t at, std::int64_t budget, std::int64_t& used);
   [[nodiscard]] bool admit_ready(Flight& f);
   [[nodiscard]] bool has_room(const Flight& f, std::int64_t fresh, std::int64_t hits) const;
@@ -132,6 +135,7 @@ class Replica {
   [[nodiscard]] std::int64_t whole_pages(const Flight& f) const;
   [[nodiscard]] std::int64_t blocks_of(const Flight& f, std::int64_t reading) const;
   [[nodiscard]] std::int64_t prefill_blocks(const Flight& f, std::int64_t end) const;
+  [[nodiscard]] std::int64_t missing_blocks(const Flight& f, std::int64_t reading) const;
   [[nodiscard]] std::int64_t pages_until(std::int64_t reading) const;
   [[nodiscard]] bool take_decode_pages();
   void put_back(std::uint32_t at);
@@ -145,9 +149,22 @@ class Replica {
   void hold(Flight& f, const Match& m);
   void publish(Flight& f, std::int64_t end);
 
+  // replica_yields.cpp: yields by chance, static batches
+  [[nodiscard]] static std::vector<std::uint64_t> thresholds(const std::vector<double>& shares);
+  [[nodiscard]] std::int64_t draw(Flight& f) const;
+  void add_yields(std::vector<Leaving>& left);
+  [[nodiscard]] std::int64_t pages_of_each(std::int64_t reading) const;
+  void paged();
+  void saturate_each();
+  [[nodiscard]] std::int64_t batch_size() const;
+  void pad(const Flight& f);
+  void add_padding(formula::IterationWork& w) const;
+  void end_batch();
+
   // replica.cpp: the group that decodes, segments
   void link(std::uint32_t at);
   void unlink(std::uint32_t at);
+  [[nodiscard]] std::size_t residue_of(const Flight& f) const;
   void join(std::uint32_t at);
   void leave(Flight& f);
   void finish(std::uint32_t at, std::vector<Leaving>& left);
@@ -170,6 +187,7 @@ class Replica {
   const std::int64_t page_, lookahead_;  ///< tokens of a page; of a step and sequence
   const std::int64_t state_pages_;       ///< room of a sequence's state, whatever its length
   const DecodeClock clock_;
+  const std::vector<std::uint64_t> thresholds_;  ///< of yields by chance; empty: by the clock
 
   BlockPool pool_;
   std::deque<std::uint32_t> waiting_;
@@ -193,6 +211,7 @@ class Replica {
   std::vector<Joined> joined_;  ///< since the last step, by when they got their last token
   std::int64_t joined_count_ = 0;
   Ticks last_step_end_ = 0;
+  std::int64_t padding_ = 0, padding_base_ = 0, padding_window_ = 0;  ///< rows that are done
 
   // The segment under way.
   Ticks now_ = 0, segment_end_ = never;

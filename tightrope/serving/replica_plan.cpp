@@ -26,6 +26,7 @@ std::int64_t window_scores(std::int64_t start, std::int64_t tokens, std::int64_t
 }  // namespace
 
 bool Replica::may_admit() const {
+  if (rules_.static_batches) return batch_size() > 0;
   return !waiting_.empty() && !refused_ && admitted() < rules_.max_sequences &&
          (!rules_.mixed || decoding_ * (1 + lookahead_) < rules_.token_budget);
 }
@@ -36,6 +37,7 @@ void Replica::plan(Ticks now) {
   chunks_.clear();
   pulls_.clear();
   decodes_too_ = false;
+  end_batch();
   if (decoding_ == 0) paged_until_ = clock_.at(steps_);
   join_received();
   bool was_put_back = false;
@@ -56,6 +58,7 @@ void Replica::plan_chunks(bool was_put_back) {
   if (rules_.mixed) budget -= decoding_ * (1 + lookahead_);
   const std::int64_t before = recorder_.preemptions;
   continue_prefills(budget);
+  if (rules_.static_batches) return admit_batch(batch_size());
   if (!was_put_back && recorder_.preemptions == before) admit_waiting(budget);
 }
 
@@ -105,6 +108,17 @@ void Replica::admit_waiting(std::int64_t& budget) {
     std::int64_t tokens = 0;
     if (!admit(f, at, budget, tokens)) return;
     budget -= tokens;
+  }
+}
+
+/// All prompts of a static batch are prefilled in one iteration.
+void Replica::admit_batch(std::int64_t size) {
+  constexpr std::int64_t unbounded = std::int64_t{1} << 40;
+  for (; size > 0; --size) {
+    const std::uint32_t at = waiting_.front();
+    std::int64_t tokens = 0;
+    const bool is_in = admit(flights_[at], at, unbounded, tokens);
+    TR_CHECK(is_in, size, pool_.free());
   }
 }
 
@@ -229,6 +243,7 @@ formula::IterationWork Replica::decode_work() const {
     w.decode_window_keys = (decoding_ - unsaturated_) * model_.times.window + unsaturated_base_ +
                            unsaturated_ * reading;
   }
+  add_padding(w);
   return w;
 }
 
@@ -236,13 +251,18 @@ void Replica::start_iteration() {
   saturate();
   formula::IterationWork w;
   if (decodes_too_) w = decode_work();
+  std::int64_t longest = 0;  // a static batch's prompts are padded to it
+  for (const Chunk& chunk : chunks_) {
+    if (rules_.static_batches) longest = std::max(longest, chunk.tokens);
+  }
   for (const Chunk& chunk : chunks_) {
     const std::int64_t start = flights_[chunk.flight].computed;
-    w.tokens += chunk.tokens;
+    const std::int64_t tokens = std::max(longest, chunk.tokens);
+    w.tokens += tokens;
     ++w.prefills;
-    w.prefill_scores += scores(start, chunk.tokens);
+    w.prefill_scores += scores(start, tokens);
     if (model_.times.window > 0) {
-      w.prefill_window_scores += window_scores(start, chunk.tokens, model_.times.window);
+      w.prefill_window_scores += window_scores(start, tokens, model_.times.window);
     }
     if (chunk.is_last) ++w.yields;
     recorder_.prefill_tokens += chunk.tokens;
@@ -255,7 +275,7 @@ void Replica::start_iteration() {
 
 /// Steps until something may change that the closed form does not know.
 std::int64_t Replica::longest_run() {
-  if (stepping_ || stall_.time > 0 || ratio_refused_) return 1;
+  if (stepping_ || !thresholds_.empty() || stall_.time > 0 || ratio_refused_) return 1;
   while (flights_[finishes_.top().flight].epoch != finishes_.top().epoch) finishes_.pop();
   std::int64_t steps = clock_.steps_to(finishes_.top().reading) - 1 - steps_;
   while (!saturations_.empty() &&
@@ -299,7 +319,8 @@ void Replica::start_run(std::int64_t steps) {
   formula::IterationWork work = decode_work();
   run_.steps = steps;
   run_.first = model_.times.cost(work) + stall_;
-  run_.slope = model_.times.decode_key * decoding_ + model_.times.decode_window_key * unsaturated_;
+  run_.slope = model_.times.decode_key * (decoding_ + padding_) +
+               model_.times.decode_window_key * unsaturated_;
   stall_ = {};
   segment_end_ = now_ + cost_of(steps).time;
 }
@@ -328,6 +349,7 @@ void Replica::audit() const {
     w.decode_keys += keys;
     if (model_.times.window > 0) w.decode_window_keys += std::min(keys, model_.times.window);
   }
+  add_padding(w);
   TR_CHECK(in_work == running_, in_work, running_);
   TR_CHECK(w == decode_work(), w.decode_keys, w.decode_window_keys);
 }

@@ -36,6 +36,13 @@ SchedulerOptions nxd_inference() {
   return o;
 }
 
+SchedulerOptions neuron_static() {
+  SchedulerOptions o = nxd_inference();
+  o.max_prefills = 0;
+  o.static_batches = true;
+  return o;
+}
+
 const char* to_string(Capacity capacity) {
   switch (capacity) {
     case Capacity::on_demand: return "on_demand";

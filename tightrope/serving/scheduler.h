@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
+
+#include "tightrope/core/units.h"
 
 namespace tightrope::serving {
 
@@ -43,6 +46,14 @@ struct SchedulerOptions {
   Preemption preemption = Preemption::recompute;
   std::int64_t draft_tokens = 0;  ///< guessed a sequence and step; all are verified
   double accepted = 0.0;          ///< of them, in the mean; in [0, draft_tokens]
+  /// Shares of a sequence's iterations that yield 1, 2, ... tokens; empty: all by the mean. Each
+  /// request draws from a stream of its own, by `yield_seed` and its serial number.
+  std::vector<double> yields;
+  std::uint64_t yield_seed = 1;
+  /// Requests are prefilled together and the next batch starts when the longest is done: a batch is
+  /// `max_sequences`, or who is there once the first has waited so long.
+  bool static_batches = false;
+  Seconds batch_wait{0.1};
   TokenRatio ratio;
 };
 
@@ -57,6 +68,10 @@ struct SchedulerOptions {
 [[nodiscard]] SchedulerOptions tensorrt_llm_max_utilization();
 /// NxD Inference: one prompt at a time, whole, in a graph of its own; then decodes.
 [[nodiscard]] SchedulerOptions nxd_inference();
+/// Static batching on Neuron (Transformers-NeuronX, NxD Inference without continuous batching):
+/// prompts are padded to the longest and prefilled together, rows that are done stay as padding.
+/// The wait is TorchServe's maxBatchDelay, 100 ms, in front of it.
+[[nodiscard]] SchedulerOptions neuron_static();
 
 [[nodiscard]] const char* to_string(Capacity capacity);
 [[nodiscard]] const char* to_string(Preemption preemption);

@@ -36,6 +36,17 @@ Result<void> check_kind(const ReplicaKind& kind, const Load& load) {
   if (s.draft_tokens < 0 || s.accepted < 0.0 || s.accepted > static_cast<double>(s.draft_tokens)) {
     return fail(ErrorCode::range, name + "accepted drafts must lie in [0, draft tokens]");
   }
+  if (s.yields.size() > static_cast<std::size_t>(s.draft_tokens) + 1) {
+    return fail(ErrorCode::range, name + "an iteration cannot yield more than drafts and one");
+  }
+  if (s.static_batches &&
+      (s.mixed || s.prefix_cache || s.chunked_prefill || s.capacity != Capacity::whole_output ||
+       kind.role != Role::whole || s.watermark > 0.0 || s.batch_wait.raw() < 0.0)) {
+    return fail(ErrorCode::conflict,
+                name +
+                    "static batches prefill whole prompts together on replicas that also "
+                    "decode, without a prefix cache, for whole outputs");
+  }
   if (s.watermark < 0.0 || s.watermark >= 1.0) {
     return fail(ErrorCode::range, name + "watermark must lie in [0, 1)");
   }

@@ -36,6 +36,23 @@ traffic::Trace random_trace(Chance& chance) {
   return trace;
 }
 
+std::vector<double> random_yields(Chance& chance, std::int64_t drafts) {
+  std::vector<double> shares(static_cast<std::size_t>(drafts + 1));
+  double sum = 0;
+  for (double& share : shares) sum += share = chance.uniform();
+  for (double& share : shares) share /= sum;
+  return shares;
+}
+
+void make_static(Chance& chance, SchedulerOptions& o) {
+  o.static_batches = true;
+  o.mixed = o.prefix_cache = o.chunked_prefill = false;
+  o.capacity = Capacity::whole_output;
+  o.watermark = 0.0;
+  o.token_budget = 600;
+  o.batch_wait = Seconds(0.2 * chance.uniform());
+}
+
 SchedulerOptions random_rules(Chance& chance) {
   SchedulerOptions o;
   o.block_tokens = std::int64_t{1} << chance.in(0, 4);
@@ -53,7 +70,9 @@ SchedulerOptions random_rules(Chance& chance) {
   if (chance.in(0, 2) == 0) {
     o.draft_tokens = chance.in(1, 4);
     o.accepted = chance.uniform() * static_cast<double>(o.draft_tokens);
+    if (chance.in(0, 1) == 0) o.yields = random_yields(chance, o.draft_tokens);
   }
+  if (chance.in(0, 4) == 0) make_static(chance, o);
   return o;
 }
 
@@ -76,7 +95,7 @@ Fleet random_fleet(Chance& chance) {
   if (chance.in(0, 3) == 0) fleet.kinds[0].limits.sequence_state = Bytes(2.5e6);
   fleet.routing = static_cast<Routing>(chance.in(0, 3));
   fleet.prefix.memory = chance.in(4, 100);
-  if (chance.in(0, 2) == 0) {
+  if (!rules.static_batches && chance.in(0, 2) == 0) {
     fleet.kinds[0].role = Role::prefill;
     fleet.kinds.push_back(kind_of_shape(random_shape(chance), kv, rules));
     fleet.kinds[1].role = Role::decode;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tightrope/catalog/catalog.h"
+#include "tightrope/infer/acceptance.h"
 #include "tightrope/sizing/fleet.h"
 #include "tightrope/study/plan.h"
 #include "tightrope/traffic/request.h"
@@ -27,6 +28,7 @@ struct ServeRequest {
   std::optional<catalog::Term> term;  ///< empty: on demand, else the next term that has a price
   int drafts = 0;                     ///< tokens guessed an iteration
   double accepted = 0;                ///< tokens an iteration yields; 0: as calibrated
+  infer::YieldShares yields;          ///< its law, instead of `accepted`
   bool replicas = true, disaggregated = true;  ///< fleets that are tried
   bool announced = false;                      ///< also systems that do not ship yet
   bool prune = true;                           ///< false: evaluate all, to prove the pruned answer

@@ -66,6 +66,10 @@ Result<void> check(const ServeRequest& request, const catalog::Catalog& catalog)
   if (!(request.limits.percentile >= 50 && request.limits.percentile <= 99.9)) {
     return fail(ErrorCode::range, "the percentile must be from 50 to 99.9");
   }
+  if (!request.yields.empty()) {
+    TR_TRY([[maybe_unused]] const infer::YieldShares yields,
+           infer::checked_yields(request.yields, request.drafts));
+  }
   for (const std::string& name : request.systems) {
     if (catalog.find_system(name) != nullptr) continue;
     return fail(ErrorCode::not_found, fmt::format("no system \"{}\" in the catalog", name), {},
@@ -108,6 +112,7 @@ Result<Seller> make_seller(const ServeRequest& request, const System& system, co
   asked.numerics = numerics;
   asked.drafts = request.drafts;
   asked.accepted = request.accepted;
+  asked.yields = request.yields;
   TR_TRY(asked.engine, engine_of(request, chip));
   const formula::Calibration& kernels = formula::embedded_calibration();
   const auto make = [&]() -> Result<std::unique_ptr<infer::Context>> {
@@ -122,6 +127,7 @@ Result<Seller> make_seller(const ServeRequest& request, const System& system, co
   if (request.drafts > 0) {
     asked.drafts = 0;
     asked.accepted = 0;
+    asked.yields.clear();
     TR_TRY(seller.front, make());
   }
   add_price(request, catalog, seller);

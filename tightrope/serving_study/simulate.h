@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tightrope/catalog/catalog.h"
+#include "tightrope/infer/acceptance.h"
 #include "tightrope/infer/memory.h"
 #include "tightrope/serving/simulate.h"
 #include "tightrope/study/plan.h"
@@ -28,13 +29,15 @@ struct PoolRequest {
   std::string engine;     ///< empty: vllm, on Neuron chips neuron
   std::string scheduler;  ///< vllm, sglang, ...; empty: the engine's own
   infer::Deployment mapping;
-  int drafts = 0;       ///< tokens guessed an iteration
-  double accepted = 0;  ///< tokens an iteration yields; 0: as calibrated
-  double weight = 1;    ///< least_load compares outstanding requests divided by it
+  int drafts = 0;             ///< tokens guessed an iteration
+  double accepted = 0;        ///< tokens an iteration yields; 0: as calibrated
+  infer::YieldShares yields;  ///< its law, instead of `accepted`
+  double weight = 1;          ///< least_load compares outstanding requests divided by it
   /// Of a group of tp ranks, as engines take them; 0: as the engine has it.
   std::int64_t token_budget = 0, max_sequences = 0;
   std::int64_t block_tokens = 0;  ///< of a page; 0: as the scheduler has it
   bool prefix_cache = true;
+  std::optional<Seconds> batch_wait;  ///< of a static scheduler; else its own
 };
 
 /// Who asks: a trace, a generator's spec from a file, or one made up on the command line.
@@ -109,7 +112,7 @@ struct SimulateResult {
   serving::ServingResult served;  ///< with the engines' delays in ttft and e2e
   std::string load;               ///< who asked, in words
   bool cancelled = false;
-  double chip_hours = 0;  // tidy-allow(raw-unit): the trade's unit of provisioned capacity
+  double chip_hours = 0;        // tidy-allow(raw-unit): the trade's unit of provisioned capacity
   std::optional<Dollars> cost;  ///< rent, and the electricity that owners pay; absent if unpriced
   Joules energy{};              ///< at the buildings' meters
   double energy_error = 0;      ///< half of the metered products lie within this share

@@ -18,12 +18,13 @@ struct Rules {
   const char* name;
   serving::SchedulerOptions (*make)();
 };
-constexpr std::array<Rules, 5> all_rules = {
+constexpr std::array<Rules, 6> all_rules = {
     {{"vllm", serving::vllm_v1},
      {"sglang", serving::sglang},
      {"tensorrt-llm", serving::tensorrt_llm},
      {"tensorrt-llm-max-utilization", serving::tensorrt_llm_max_utilization},
-     {"neuron", serving::nxd_inference}}};
+     {"neuron", serving::nxd_inference},
+     {"neuron-static", serving::neuron_static}}};
 
 Result<serving::SchedulerOptions> rules_of(const PoolRequest& asked, const infer::Engine& engine) {
   if (asked.scheduler.empty()) {
@@ -50,13 +51,21 @@ Result<serving::SchedulerOptions> scheduler_of(const PoolRequest& asked,
   const auto groups = static_cast<std::int64_t>(asked.mapping.dp);
   const auto usual = static_cast<std::int64_t>(context.engine.token_budget);
   options.token_budget = (asked.token_budget > 0 ? asked.token_budget : usual) * groups;
-  const auto most = std::min(options.max_sequences,
-                             static_cast<std::int64_t>(context.engine.most_sequences));
+  const auto most =
+      std::min(options.max_sequences, static_cast<std::int64_t>(context.engine.most_sequences));
   options.max_sequences = (asked.max_sequences > 0 ? asked.max_sequences : most) * groups;
   if (asked.block_tokens > 0) options.block_tokens = asked.block_tokens;
   options.prefix_cache = options.prefix_cache && asked.prefix_cache;
   options.draft_tokens = context.speculation.drafts;
   options.accepted = context.speculation.accepted - 1.0;
+  options.yields = context.speculation.yields;
+  if (asked.batch_wait) {
+    if (!options.static_batches) {
+      return fail(ErrorCode::conflict, "only static batches are waited for", {},
+                  "choose --scheduler neuron-static, or drop the wait");
+    }
+    options.batch_wait = *asked.batch_wait;
+  }
   return options;
 }
 
@@ -71,13 +80,13 @@ Result<const catalog::System*> find_system(const PoolRequest& asked,
 }
 
 Result<infer::Context> context_of(const SimulateRequest& request, const PoolRequest& asked,
-                                  const catalog::System& system,
-                                  const catalog::Catalog& catalog) {
-  if (asked.accepted > 0 && (asked.accepted < 1 || asked.accepted > asked.drafts + 1.0)) {
-    return fail(ErrorCode::range,
-                fmt::format("{} drafts cannot yield {} tokens an iteration", asked.drafts,
-                            asked.accepted),
-                {}, fmt::format("--accepted lies between 1 and {}", asked.drafts + 1));
+                                  const catalog::System& system, const catalog::Catalog& catalog) {
+  if (asked.yields.empty() && asked.accepted > 0 &&
+      (asked.accepted < 1 || asked.accepted > asked.drafts + 1.0)) {
+    return fail(
+        ErrorCode::range,
+        fmt::format("{} drafts cannot yield {} tokens an iteration", asked.drafts, asked.accepted),
+        {}, fmt::format("--accepted lies between 1 and {}", asked.drafts + 1));
   }
   infer::ContextRequest wanted;
   wanted.model = request.model.model;
@@ -89,6 +98,7 @@ Result<infer::Context> context_of(const SimulateRequest& request, const PoolRequ
   const bool decodes = asked.role != serving::Role::prefill;
   wanted.drafts = decodes ? asked.drafts : 0;
   wanted.accepted = decodes ? asked.accepted : 0;
+  if (decodes) wanted.yields = asked.yields;
   const formula::Calibration& kernels = formula::embedded_calibration();
   TR_TRY(infer::Context context, infer::make_context(wanted, system, catalog, kernels));
   // A processor's memory is the machine's.
@@ -138,7 +148,8 @@ void add_price(const SimulateRequest& request, const catalog::System& system,
       study::place_for(request.regions, system, pool.price ? &*pool.price : nullptr, catalog);
 }
 
-std::vector<std::string> borrowed(const infer::Context& context) {
+std::vector<std::string> borrowed(const infer::Context& context,
+                                  const serving::SchedulerOptions& rules) {
   std::vector<std::string> out;
   if (!context.borrowed_from.empty()) {
     out.push_back("kernel coefficients borrowed from " + context.borrowed_from);
@@ -147,10 +158,11 @@ std::vector<std::string> borrowed(const infer::Context& context) {
     out.push_back(fmt::format("decoding of {} was never measured: general numbers stand in",
                               context.chip.title));
   }
-  if (context.engine.static_batches) {
-    out.push_back(fmt::format("{} was measured with batches that start and end together; here its "
-                              "requests join one by one",
-                              context.engine.name));
+  if (context.engine.static_batches && !rules.static_batches) {
+    out.push_back(
+        fmt::format("{} was measured with batches that start and end together; here its "
+                    "requests join one by one",
+                    context.engine.name));
   }
   return out;
 }
@@ -190,6 +202,7 @@ Result<void> add_pool(const SimulateRequest& request, const PoolRequest& asked, 
   kind.name = asked.name;
   kind.times = infer::iteration_times(pricing, tables.tokens, tables.yields);
   kind.limits = infer::replica_limits(context, asked.mapping, pool.memory);
+  pool.scheduler.yield_seed = request.load.seed;
   kind.scheduler = pool.scheduler;
   kind.count = asked.count;
   kind.role = asked.role;
@@ -199,7 +212,7 @@ Result<void> add_pool(const SimulateRequest& request, const PoolRequest& asked, 
   pool.rented_chips = rented_chips(*system, pool.chips, asked.count, scales);
   add_price(request, *system, catalog, pool);
   if (pool.price) kind.limits.rent = pool.price->per_chip * pool.rented_chips;
-  pool.borrowed = borrowed(context);
+  pool.borrowed = borrowed(context, pool.scheduler);
   out.pools.push_back(std::move(pool));
   out.fleet.kinds.push_back(std::move(kind));
   return {};
@@ -218,8 +231,7 @@ std::int64_t SimulatedFleet::chips() const {
   return sum;
 }
 
-Result<SimulatedFleet> make_fleet(const SimulateRequest& request,
-                                  const catalog::Catalog& catalog) {
+Result<SimulatedFleet> make_fleet(const SimulateRequest& request, const catalog::Catalog& catalog) {
   for (const std::string& name : request.regions) {
     if (catalog.find_region(name) != nullptr) continue;
     const std::string near = catalog::did_you_mean(catalog.near(name));

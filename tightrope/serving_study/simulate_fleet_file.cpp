@@ -79,6 +79,24 @@ class Table {
     return static_cast<std::int64_t>(number(key, static_cast<double>(absent), bounds));
   }
 
+  // Of an array; empty when the key is something else, which is then for number().
+  [[nodiscard]] std::vector<double> numbers(std::string_view key) {
+    std::vector<double> out;
+    const TomlNode* node = node_.find(key);
+    if (node == nullptr || node->kind != TomlNode::Kind::array) return out;
+    static_cast<void>(find(key));
+    for (const TomlNode& item : node->items) {
+      if (item.kind == TomlNode::Kind::integer || item.kind == TomlNode::Kind::number) {
+        out.push_back(item.number);
+      } else {
+        refuse(ErrorCode::type, item.where,
+               fmt::format("\"{}\" must hold numbers, found {}", key, to_string(item.kind)));
+      }
+    }
+    if (out.empty()) refuse(ErrorCode::range, node->where, fmt::format("\"{}\" is empty", key));
+    return out;
+  }
+
   [[nodiscard]] Seconds time(std::string_view key, Seconds absent) {
     return Seconds(number(key, absent.raw(), any_time_s));
   }
@@ -154,6 +172,30 @@ void read_role(Table& keys, PoolRequest& pool) {
               "choose whole, prefill or decode");
 }
 
+void read_yields(Table& keys, PoolRequest& pool) {
+  pool.yields = keys.numbers("accepted");
+  if (pool.yields.empty()) pool.accepted = keys.number("accepted", 0, {1, 65});
+  const double holds = keys.number("acceptance", -1, {0, 1});
+  const bool twice = holds >= 0 && (pool.accepted > 0 || !pool.yields.empty());
+  if (twice || (holds >= 0 && pool.drafts < 1)) {
+    keys.refuse(ErrorCode::conflict, keys.where("acceptance"),
+                twice ? "\"accepted\" and \"acceptance\" say the same thing"
+                      : "\"acceptance\" is of drafts, and there are none",
+                "give drafts, and one of accepted and acceptance");
+    return;
+  }
+  if (holds >= 0) pool.yields = infer::geometric_yields(pool.drafts, holds);
+  if (pool.yields.empty()) return;
+  auto checked = infer::checked_yields(pool.yields, pool.drafts);
+  if (!checked) {
+    keys.refuse(checked.error().code, keys.where("accepted"), checked.error().what,
+                checked.error().hint);
+    return;
+  }
+  pool.yields = *std::move(checked);
+  pool.accepted = infer::mean_yield(pool.yields);
+}
+
 PoolRequest read_pool(Table& keys) {
   PoolRequest pool;
   read_role(keys, pool);
@@ -171,12 +213,15 @@ PoolRequest read_pool(Table& keys) {
   pool.mapping.dp = static_cast<int>(keys.integer("dp", 1, any_size));
   pool.mapping.ep = static_cast<int>(keys.integer("ep", 1, any_size));
   pool.drafts = static_cast<int>(keys.integer("drafts", 0, {0, 64}));
-  pool.accepted = keys.number("accepted", 0, {1, 65});
+  read_yields(keys, pool);
   pool.weight = keys.number("weight", 1, {1e-6, 1e6});
   pool.token_budget = keys.integer("token_budget", 0, any_tokens);
   pool.max_sequences = keys.integer("max_sequences", 0, any_tokens);
   pool.block_tokens = keys.integer("block_tokens", 0, any_tokens);
   pool.prefix_cache = keys.flag("prefix_cache", true);
+  if (const double wait = keys.number("batch_wait_s", -1, any_time_s); wait >= 0) {
+    pool.batch_wait = Seconds(wait);
+  }
   keys.finish();
   return pool;
 }
@@ -280,8 +325,8 @@ void read_root(Table& root, SimulateRequest& out) {
 Result<serving::Routing> routing_from(std::string_view text, std::string_view what) {
   std::string names;
   for (const serving::Routing routing :
-       {serving::Routing::round_robin, serving::Routing::least_load,
-        serving::Routing::prefix_aware, serving::Routing::session}) {
+       {serving::Routing::round_robin, serving::Routing::least_load, serving::Routing::prefix_aware,
+        serving::Routing::session}) {
     if (text == to_string(routing)) return routing;
     names += names.empty() ? to_string(routing) : fmt::format(", {}", to_string(routing));
   }

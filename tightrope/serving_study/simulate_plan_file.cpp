@@ -79,8 +79,16 @@ traffic::GeneratorSpec demand_of(const json& request, const json& plan, std::str
   return plain_spec(plain);
 }
 
-void read_pools(const json& plan, double drafts, double accepted, SimulateRequest& out,
-                std::string& fault) {
+infer::YieldShares yields_of(const json& request) {
+  infer::YieldShares shares;
+  if (const auto at = request.find("yield_shares"); at != request.end() && at->is_array()) {
+    for (const json& share : *at) shares.push_back(share.is_number() ? share.get<double>() : -1);
+  }
+  return shares;
+}
+
+void read_pools(const json& plan, const json& request, SimulateRequest& out, std::string& fault) {
+  const Reader demand(request, fault);
   const auto add = [&](const char* key, serving::Role role) {
     const auto at = plan.find(key);
     if (at == plan.end() || !at->is_object()) {
@@ -88,8 +96,9 @@ void read_pools(const json& plan, double drafts, double accepted, SimulateReques
       return;
     }
     out.pools.push_back(pool_of(*at, role, fault));
-    out.pools.back().drafts = static_cast<int>(drafts);
-    out.pools.back().accepted = accepted;
+    out.pools.back().drafts = static_cast<int>(demand.number_or("drafts", 0));
+    out.pools.back().accepted = demand.number_or("accepted_tokens", 0);
+    out.pools.back().yields = yields_of(request);
   };
   if (plan.contains("prefill")) {
     add("prefill", serving::Role::prefill);
@@ -132,9 +141,7 @@ Result<SimulateRequest> parse_serve_plan(std::string_view text, const std::strin
   const json model = request.value("model", json::object());
   SimulateRequest out;
   std::string fault;
-  Reader demand(request, fault);
-  read_pools(plan, demand.number_or("drafts", 0), demand.number_or("accepted_tokens", 0), out,
-             fault);
+  read_pools(plan, request, out, fault);
   read_terms(request, out);
   out.load.spec = demand_of(request, plan, fault);
   out.model.origin = Reader(model, fault).text("origin");

@@ -1,10 +1,11 @@
+#include "tightrope/serving_study/simulate.h"
+
 #include <algorithm>
 
 #include <gtest/gtest.h>
 
 #include "tightrope/infer/pricing.h"
 #include "tightrope/infer/steady.h"
-#include "tightrope/serving_study/simulate.h"
 #include "tightrope/serving_study/simulate_files.h"
 
 namespace tightrope::serving_study {
@@ -176,6 +177,49 @@ TEST(Simulate, RefusesWhatDoesNotRun) {
   EXPECT_EQ(make_fleet(r, facts()).error().code, ErrorCode::range);
 }
 
+// Law: where a request is alone, drawn yields take what the closed form expects of them.
+TEST(Simulate, DrawnYieldsAgreeWithTheClosedForm) {
+  SimulateRequest r = request_of("llama3-70b", "p5.48xlarge", 8);
+  r.pools[0].drafts = 3;
+  r.pools[0].yields = {0.45, 0.25, 0.2, 0.1};
+  r.load.spec = plain_spec({.rate = 1, .input = 1000, .output = 65});
+  r.load.requests = 4000;
+  r.load.concurrency = 1;
+  const SimulateResult told = run(r);
+  infer::ContextRequest wanted;
+  wanted.model = r.model.model;
+  wanted.drafts = 3;
+  wanted.yields = r.pools[0].yields;
+  const auto context = infer::make_context(wanted, *facts().find_system("p5.48xlarge"), facts(),
+                                           formula::embedded_calibration());
+  ASSERT_TRUE(context.has_value());
+  const infer::Pricing pricing(*context, {.tp = 8});
+  const infer::Load load{.input = 1000, .output = 65, .concurrency = 1};
+  const infer::DecodeWork alone = infer::decode_work(pricing, load, 1);
+  EXPECT_NEAR(told.served.tpot.mean / alone.tpot, 1.0, 0.01);
+  // Nine in ten are no slower than the normal law says, about.
+  const double late = context->speculation.late(64, 1.2816);
+  EXPECT_NEAR(told.served.tpot.p90.value / alone.tpot, late, 0.02);
+}
+
+// A wait belongs to static batches, whose runs say no more that requests join one by one.
+TEST(Simulate, StaticBatchesOnNeuron) {
+  SimulateRequest r = request_of("llama3-8b", "inf2.48xlarge", 8);
+  r.pools[0].batch_wait = Seconds(0.2);
+  EXPECT_EQ(make_fleet(r, facts()).error().code, ErrorCode::conflict);
+  r.pools[0].scheduler = "neuron-static";
+  const auto fixed = make_fleet(r, facts());
+  ASSERT_TRUE(fixed.has_value()) << fixed.error().what;
+  EXPECT_TRUE(fixed->pools[0].scheduler.static_batches);
+  EXPECT_EQ(fixed->pools[0].scheduler.batch_wait, Seconds(0.2));
+  r.pools[0].batch_wait.reset();
+  r.pools[0].scheduler.clear();
+  const auto usual = make_fleet(r, facts());
+  ASSERT_TRUE(usual.has_value());
+  EXPECT_FALSE(usual->pools[0].scheduler.static_batches);
+  EXPECT_EQ(usual->pools[0].borrowed.size(), fixed->pools[0].borrowed.size() + 1);
+}
+
 // A plan's pools, budgets a group of ranks, its demand and its promises.
 TEST(Simulate, ReadsPlans) {
   const std::string config = find_served_model("llama3-8b")->config;
@@ -189,7 +233,8 @@ TEST(Simulate, ReadsPlans) {
       R"(},"input_tokens":900,"output_tokens":90,"requests_per_s":null,"ttft_limit_s":2,)"
       R"("tpot_limit_s":null,"e2e_limit_s":null,"regions":["us-east-1"],"term":"spot",)"
       R"("drafts":0,"accepted_tokens":0},"plans":[{"mode":"disaggregated","requests_per_s":7,)"
-      R"("prefill":)" + pool("3", "1") + R"(,"decode":)" + pool("2", "4") + "}]}";
+      R"("prefill":)" +
+      pool("3", "1") + R"(,"decode":)" + pool("2", "4") + "}]}";
   const auto read = parse_serve_plan(text, "plan.json", 1);
   ASSERT_TRUE(read.has_value()) << read.error().what;
   ASSERT_EQ(read->pools.size(), 2U);

@@ -82,7 +82,7 @@ Bill Replica::bill_of(double request_rate, Joules request_energy, double workers
 // iteration of either and the sequences of the larger bound both from the right side.
 bool Replica::hopeless(const Best& best, const Front& front) const {
   const Demand& demand = settings_.demand;
-  const double accepted = std::max(1.0, pricing_.context().speculation.accepted);
+  const double accepted = pricing_.context().speculation.rate(demand.output - 1.0);
   const double steps = (demand.output - 1.0) / accepted;
   if (steps < 1) return false;
   const infer::AttentionPrices& a = pricing_.attention();

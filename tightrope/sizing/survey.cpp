@@ -15,6 +15,16 @@ Watts idle_power(const infer::Pricing& pricing) {
   return pricing.chips() * (chip + c.host_share);
 }
 
+namespace {
+
+// By how much answers at the percentile need more iterations than the mean: drafts' luck.
+double unlucky(const infer::Context& context, double tokens, const Limits& limits) {
+  if (context.speculation.steps.empty()) return 1.0;
+  return context.speculation.late(tokens, normal_deviate(limits.percentile / 100.0));
+}
+
+}  // namespace
+
 Latency high_latency(const infer::Steady& mean, Seconds tpot_high, const infer::Context& context,
                      const Demand& demand, const Limits& limits) {
   const double steps = std::max(0.0, std::max(demand.output, demand.output_high) - 1.0);
@@ -29,7 +39,7 @@ Latency high_latency(const infer::Steady& mean, Seconds tpot_high, const infer::
   Latency high;
   high.ttft = start + mean.iteration * (0.01 * limits.percentile) + first * longer +
               max(queue_wait(queue), mean.prefill_queue);
-  high.tpot = max(tpot_high, mean.tpot);
+  high.tpot = max(tpot_high, mean.tpot) * unlucky(context, steps, limits);
   high.e2e = high.ttft + high.tpot * steps;
   return high;
 }
@@ -116,8 +126,9 @@ class Surveyor {
       const infer::Load load = load_at(demand, level);
       w.work = infer::decode_work(pricing, load, level);
       w.tpot_high = max(w.work.tpot, infer::decode_work(pricing, load, w.sequences).tpot);
-      if (!fastest_ || w.tpot_high < fastest_->tpot_high) fastest_ = w;
       const double steps = std::max(demand.output, demand.output_high) - 1.0;
+      w.tpot_high = w.tpot_high * unlucky(pricing.context(), steps, limits);
+      if (!fastest_ || w.tpot_high < fastest_->tpot_high) fastest_ = w;
       const bool late = (limits.tpot && w.tpot_high > *limits.tpot) ||
                         (limits.e2e && w.tpot_high * steps > *limits.e2e);
       if (!late) keep(w, out_.decode);
