@@ -361,13 +361,9 @@ UnitGroups unit_groups(const topology::Machine& machine, std::span<const int> ch
   std::vector<int> unit_of;  // of each group
   for (std::size_t i = 0; i < chips.size(); ++i) {
     const int unit = chips[i] / machine.unit.chips();
-    std::size_t at = unit_of.size();
-    if (!unit_of.empty() && unit_of.back() == unit) {
-      at = unit_of.size() - 1;
-    } else {
-      at = static_cast<std::size_t>(std::find(unit_of.begin(), unit_of.end(), unit) -
-                                    unit_of.begin());
-    }
+    const bool same = !unit_of.empty() && unit_of.back() == unit;
+    const auto found = same ? unit_of.end() - 1 : std::find(unit_of.begin(), unit_of.end(), unit);
+    const auto at = static_cast<std::size_t>(found - unit_of.begin());
     if (at == unit_of.size()) {
       unit_of.push_back(unit);
       g.members.emplace_back();
