@@ -61,7 +61,7 @@ struct Route {
 };
 
 /// From this many chips bought in total over the plan, later ones cost `multiplier` of the price.
-/// Price-break lots and learning curves both read as such steps (see learning_steps).
+/// Price-break lots and learning curves both read as such steps (merged_steps).
 struct PriceStep {
   double from_chips = 0.0;  ///< cumulative; ascending; the first step may be left out (0, 1.0)
   double multiplier = 1.0;  ///< of the list price; > 0, falling
