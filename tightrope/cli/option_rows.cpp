@@ -241,7 +241,7 @@ std::vector<OptionRow> option_rows(ProcureOptions& o) {
       {"scenario", "FILE", "Scenario in TOML, or the word schema, which shows what goes into one",
        &o.scenario, true},
       {"--goal", "NAME", "cost, carbon or served, instead of the scenario's", &o.goal},
-      {"--independence", "X", "Least share of compute on own silicon, 0 to 1, or max",
+      {"--independence", "X", "Least share of compute on own silicon, 0 to 1",
        &o.independence},
       {"--curve", "", "Also what each tenth of independence costs", &o.curve},
       {"--scenarios", "N", "Plan for so many futures at once, drawn from the spreads",

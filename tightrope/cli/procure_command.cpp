@@ -4,15 +4,22 @@
 
 #include <fmt/format.h>
 
+#include "tightrope/cli/amounts.h"
+#include "tightrope/cli/draw.h"
 #include "tightrope/cli/interrupt.h"
 #include "tightrope/core/csv.h"
+#include "tightrope/procure/plan.h"
 #include "tightrope/procure_study/fields.h"
 #include "tightrope/procure_study/reader.h"
 #include "tightrope/procure_study/resolve.h"
 #include "tightrope/report/procure_report.h"
+#include "tightrope/report/validation_page.h"
 
 namespace tightrope::cli {
 namespace {
+
+using procure_study::Resolved;
+using report::ProcureSection;
 
 constexpr std::size_t most_faults = 20;
 
@@ -26,9 +33,8 @@ int report_faults(const Session& session, const std::vector<Error>& faults) {
   return exit_bad_input;
 }
 
-Result<procure_study::Resolved> resolved(const Session& session, const ProcureOptions& options,
-                                         procure_study::File file,
-                                         const catalog::Catalog& catalog) {
+Result<Resolved> resolved(const Session& session, const ProcureOptions& options,
+                          procure_study::File file, const catalog::Catalog& catalog) {
   procure_study::SpeedCache cache;
   if (!options.cache.empty()) TR_TRY_VOID(cache.read(options.cache));
   ProgressLine line(session.err);
@@ -54,6 +60,102 @@ int show_schema(const Session& session, const ProcureOptions& options) {
   return done ? exit_ok : report_error(session, done.error());
 }
 
+Result<double> share_of(const std::string& text, const char* option) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (end == text.c_str() || *end != '\0' || !(value >= 0 && value <= 1)) {
+    return fail(ErrorCode::range, fmt::format("{} \"{}\" is no share", option, text), {},
+                "a number from 0 to 1");
+  }
+  return value;
+}
+
+/// What the command line says instead of the file.
+Result<void> override_by(const ProcureOptions& options, procure::Scenario& s) {
+  if (!options.goal.empty()) {
+    if (options.goal == "cost") {
+      s.goal = procure::Goal::cost;
+    } else if (options.goal == "carbon") {
+      s.goal = procure::Goal::carbon;
+    } else if (options.goal == "served" && !s.budget.empty()) {
+      s.goal = procure::Goal::served;
+    } else if (options.goal == "served") {
+      return fail(ErrorCode::conflict, "--goal served needs a budget in the scenario", {},
+                  "add: budget_usd = [1e9, 1e9, 1e9]");
+    } else {
+      return fail(ErrorCode::usage, fmt::format("unknown goal \"{}\"", options.goal), {},
+                  "choose cost, carbon or served");
+    }
+  }
+  if (!options.independence.empty()) {
+    TR_TRY(s.own_share, share_of(options.independence, "--independence"));
+  }
+  if (!options.cvar.empty()) {
+    TR_TRY(s.cvar_weight, share_of(options.cvar, "--cvar"));
+    if (options.scenarios < 2) {
+      return fail(ErrorCode::usage, "--cvar weighs futures, but there is only one", {},
+                  "add --scenarios 20");
+    }
+  }
+  return {};
+}
+
+Result<procure::Options> solver_options(const ProcureOptions& options) {
+  procure::Options out;
+  if (options.gap > 0) out.gap = options.gap;
+  if (!options.time_limit.empty()) {
+    TR_TRY(out.time_limit, parse_duration(options.time_limit, "--time-limit"));
+  }
+  return out;
+}
+
+Result<void> write_page(const Session& session, const std::string& path, const Resolved& study,
+                        const procure::Answer& answer, std::vector<ProcureSection> sections) {
+  std::string svg;
+  if (!answer.mix.empty()) {
+    auto drawn = draw(report::procure_script(study, answer));
+    if (!drawn) session.err << "note: " << to_string(drawn.error()) << "\n";
+    if (drawn) svg = *drawn;
+  }
+  for (ProcureSection& one : report::procure_appendix(study)) sections.push_back(std::move(one));
+  return write_file(path, report::html_page(study.file.header.title,
+                                            report::procure_markdown(sections, !svg.empty()), svg));
+}
+
+Result<int> procure_plan(const Session& session, const ProcureOptions& options, Resolved study) {
+  TR_TRY_VOID(override_by(options, study.scenario));
+  TR_TRY(const procure::Options solver, solver_options(options));
+  if (!options.lp.empty()) {
+    TR_TRY_VOID(write_program(study.scenario, milp::ModelFormat::lp, options.lp));
+  }
+  if (!options.mps.empty()) {
+    TR_TRY_VOID(write_program(study.scenario, milp::ModelFormat::mps, options.mps));
+  }
+  TR_TRY(const procure::Answer answer, optimize(study.scenario, solver));
+  const bool found = answer.status == milp::SolveStatus::optimal ||
+                     answer.status == milp::SolveStatus::feasible;
+  std::vector<ProcureSection> sections = report::procure_sections(study, answer);
+  std::vector<ProcureSection> extras;
+  sections.insert(sections.end(), extras.begin(), extras.end());
+  if (!options.csv.empty()) {
+    TR_TRY_VOID(write_file(options.csv, report::procure_csv(study, answer)));
+  }
+  if (!options.html.empty()) {
+    TR_TRY_VOID(write_page(session, options.html, study, answer, sections));
+  }
+  const int code = found ? exit_ok : exit_infeasible;
+  if (!options.json.empty()) {
+    const std::string text = report::procure_json(study, answer, extras, session.version);
+    if (options.json == "-") {
+      session.out << text;
+      return code;
+    }
+    TR_TRY_VOID(write_file(options.json, text));
+  }
+  session.out << report::procure_text(sections);
+  return code;
+}
+
 }  // namespace
 
 int run_procure(const Session& session, const ProcureOptions& options) {
@@ -63,13 +165,14 @@ int run_procure(const Session& session, const ProcureOptions& options) {
   std::vector<Error> faults;
   procure_study::File file = procure_study::read_scenario(options.scenario, *catalog, faults);
   if (!faults.empty()) return report_faults(session, faults);
-  const auto study = resolved(session, options, std::move(file), *catalog);
+  auto study = resolved(session, options, std::move(file), *catalog);
   if (!study) return report_error(session, study.error());
   if (options.speeds) {
     session.out << report::procure_speeds_text(*study);
     return exit_ok;
   }
-  return exit_ok;
+  const auto done = procure_plan(session, options, std::move(*study));
+  return done ? *done : report_error(session, done.error());
 }
 
 }  // namespace tightrope::cli

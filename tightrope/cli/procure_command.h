@@ -10,10 +10,10 @@ namespace tightrope::cli {
 struct ProcureOptions {
   std::string scenario;  ///< a file, or "schema"
   std::string goal;
-  std::string independence, break_even, regret;
+  std::string independence, break_even, regret, cvar;
   bool curve = false, tornado = false, speeds = false;
   int scenarios = 0, monte_carlo = 0, seed = 1;
-  double cvar = 0.0;
+
   double gap = 0.0;  ///< 0: 0.001
   std::string time_limit, lp, mps, json, csv, html, cache;
 };
