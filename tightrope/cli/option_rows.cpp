@@ -244,6 +244,7 @@ std::vector<OptionRow> option_rows(ProcureOptions& o) {
       {"--independence", "X", "Least share of compute on own silicon, 0 to 1",
        &o.independence},
       {"--curve", "", "Also what each tenth of independence costs", &o.curve},
+      {"--more", "", "Also what one more MW, lot or wafer lot is worth", &o.more},
       {"--scenarios", "N", "Plan for so many futures at once, drawn from the spreads",
        &o.scenarios},
       {"--cvar", "X", "With --scenarios: weight of the worst tenth of them, 0 to 1", &o.cvar},

@@ -1,16 +1,17 @@
 #include "tightrope/cli/procure_command.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <ostream>
 
 #include <fmt/format.h>
 
 #include "tightrope/cli/amounts.h"
 #include "tightrope/cli/draw.h"
-#include "tightrope/cli/interrupt.h"
+#include "tightrope/cli/procure_extras.h"
 #include "tightrope/core/csv.h"
 #include "tightrope/procure/plan.h"
 #include "tightrope/procure_study/fields.h"
-#include "tightrope/procure_study/reader.h"
 #include "tightrope/procure_study/resolve.h"
 #include "tightrope/report/procure_report.h"
 #include "tightrope/report/validation_page.h"
@@ -20,31 +21,6 @@ namespace {
 
 using procure_study::Resolved;
 using report::ProcureSection;
-
-constexpr std::size_t most_faults = 20;
-
-int report_faults(const Session& session, const std::vector<Error>& faults) {
-  for (std::size_t i = 0; i < faults.size() && i < most_faults; ++i) {
-    report_error(session, faults[i]);
-  }
-  if (faults.size() > most_faults) {
-    session.err << fmt::format("and {} faults more\n", faults.size() - most_faults);
-  }
-  return exit_bad_input;
-}
-
-Result<Resolved> resolved(const Session& session, const ProcureOptions& options,
-                          procure_study::File file, const catalog::Catalog& catalog) {
-  procure_study::SpeedCache cache;
-  if (!options.cache.empty()) TR_TRY_VOID(cache.read(options.cache));
-  ProgressLine line(session.err);
-  const auto progress = [&line](std::size_t done, std::size_t of) {
-    if (line.is_due()) line.show(fmt::format("{} of {} speeds searched", done, of));
-  };
-  TR_TRY(procure_study::SpeedTable speeds, measure_speeds(file, catalog, cache, progress));
-  if (!options.cache.empty()) TR_TRY_VOID(cache.write(options.cache));
-  return resolve(std::move(file), std::move(speeds), catalog);
-}
 
 int show_schema(const Session& session, const ProcureOptions& options) {
   if (options.json.empty()) {
@@ -109,43 +85,76 @@ Result<procure::Options> solver_options(const ProcureOptions& options) {
   return out;
 }
 
+/// The charts that gnuplot draws, one after the other; a note where it cannot.
+std::string drawings(const Session& session, const std::vector<std::string>& scripts) {
+  std::string all;
+  for (const std::string& script : scripts) {
+    if (script.empty()) continue;
+    const auto svg = draw(script);
+    if (!svg) {
+      session.err << "note: " << to_string(svg.error()) << "\n";
+      return all;
+    }
+    all += svg->substr(std::min(svg->find("<svg"), svg->size()));
+  }
+  return all;
+}
+
 Result<void> write_page(const Session& session, const std::string& path, const Resolved& study,
-                        const procure::Answer& answer, std::vector<ProcureSection> sections) {
+                        const procure::Answer& answer, const report::ProcureCharts& charts,
+                        std::vector<ProcureSection> sections) {
   std::string svg;
   if (!answer.mix.empty()) {
-    auto drawn = draw(report::procure_script(study, answer));
-    if (!drawn) session.err << "note: " << to_string(drawn.error()) << "\n";
-    if (drawn) svg = *drawn;
+    svg = drawings(session,
+                   {report::procure_script(study, answer), report::procure_answers_script(charts)});
   }
   for (ProcureSection& one : report::procure_appendix(study)) sections.push_back(std::move(one));
   return write_file(path, report::html_page(study.file.header.title,
                                             report::procure_markdown(sections, !svg.empty()), svg));
 }
 
-Result<int> procure_plan(const Session& session, const ProcureOptions& options, Resolved study) {
-  TR_TRY_VOID(override_by(options, study.scenario));
-  TR_TRY(const procure::Options solver, solver_options(options));
+Result<void> write_programs(const ProcureOptions& options, const procure::Scenario& scenario) {
   if (!options.lp.empty()) {
-    TR_TRY_VOID(write_program(study.scenario, milp::ModelFormat::lp, options.lp));
+    TR_TRY_VOID(write_program(scenario, milp::ModelFormat::lp, options.lp));
   }
   if (!options.mps.empty()) {
-    TR_TRY_VOID(write_program(study.scenario, milp::ModelFormat::mps, options.mps));
+    TR_TRY_VOID(write_program(scenario, milp::ModelFormat::mps, options.mps));
   }
+  return {};
+}
+
+Result<int> procure_plan(const Session& session, const ProcureOptions& options) {
+  TR_TRY(const procure::Options solver, solver_options(options));
+  procure::Scenario trial;  // words that are wrong are told before a long search
+  trial.budget = {Dollars(1.0)};
+  TR_TRY_VOID(override_by(options, trial));
+  TR_TRY(const catalog::Catalog catalog, load_catalog(session));
+  TR_TRY(Resolved study, resolve_scenario(session, options.scenario, options.cache, catalog));
+  if (options.speeds) {
+    session.out << report::procure_speeds_text(study);
+    return exit_ok;
+  }
+  TR_TRY_VOID(override_by(options, study.scenario));
+  draw_futures(options, study.scenario);
+  TR_TRY_VOID(write_programs(options, study.scenario));
   TR_TRY(const procure::Answer answer, optimize(study.scenario, solver));
-  const bool found = answer.status == milp::SolveStatus::optimal ||
-                     answer.status == milp::SolveStatus::feasible;
+  const bool found =
+      answer.status == milp::SolveStatus::optimal || answer.status == milp::SolveStatus::feasible;
   std::vector<ProcureSection> sections = report::procure_sections(study, answer);
-  std::vector<ProcureSection> extras;
-  sections.insert(sections.end(), extras.begin(), extras.end());
+  ProcureExtras extras;
+  if (found) {
+    TR_TRY(extras, procure_extras(session, options, study, answer, solver, catalog));
+  }
+  sections.insert(sections.end(), extras.sections.begin(), extras.sections.end());
   if (!options.csv.empty()) {
     TR_TRY_VOID(write_file(options.csv, report::procure_csv(study, answer)));
   }
   if (!options.html.empty()) {
-    TR_TRY_VOID(write_page(session, options.html, study, answer, sections));
+    TR_TRY_VOID(write_page(session, options.html, study, answer, extras.charts, sections));
   }
   const int code = found ? exit_ok : exit_infeasible;
   if (!options.json.empty()) {
-    const std::string text = report::procure_json(study, answer, extras, session.version);
+    const std::string text = report::procure_json(study, answer, extras.sections, session.version);
     if (options.json == "-") {
       session.out << text;
       return code;
@@ -160,18 +169,7 @@ Result<int> procure_plan(const Session& session, const ProcureOptions& options, 
 
 int run_procure(const Session& session, const ProcureOptions& options) {
   if (options.scenario == "schema") return show_schema(session, options);
-  const auto catalog = load_catalog(session);
-  if (!catalog) return report_error(session, catalog.error());
-  std::vector<Error> faults;
-  procure_study::File file = procure_study::read_scenario(options.scenario, *catalog, faults);
-  if (!faults.empty()) return report_faults(session, faults);
-  auto study = resolved(session, options, std::move(file), *catalog);
-  if (!study) return report_error(session, study.error());
-  if (options.speeds) {
-    session.out << report::procure_speeds_text(*study);
-    return exit_ok;
-  }
-  const auto done = procure_plan(session, options, std::move(*study));
+  const auto done = procure_plan(session, options);
   return done ? *done : report_error(session, done.error());
 }
 

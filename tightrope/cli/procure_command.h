@@ -11,7 +11,7 @@ struct ProcureOptions {
   std::string scenario;  ///< a file, or "schema"
   std::string goal;
   std::string independence, break_even, regret, cvar;
-  bool curve = false, tornado = false, speeds = false;
+  bool curve = false, tornado = false, more = false, speeds = false;
   int scenarios = 0, monte_carlo = 0, seed = 1;
 
   double gap = 0.0;  ///< 0: 0.001

@@ -94,9 +94,10 @@ class Checks {
 
   void workload(const WorkloadLine& w) {
     if (w.demand_gtokens.empty() == w.demand_chip_hours.empty()) {
-      refuse(ErrorCode::conflict, w.where,
-             fmt::format("workload \"{}\" needs either demand_gtokens or demand_chip_hours", w.name),
-             "keep one of the two");
+      refuse(
+          ErrorCode::conflict, w.where,
+          fmt::format("workload \"{}\" needs either demand_gtokens or demand_chip_hours", w.name),
+          "keep one of the two");
     }
     if (!w.demand_chip_hours.empty() && w.demand_system.empty()) {
       refuse(ErrorCode::not_found, w.where,
@@ -163,10 +164,10 @@ class Checks {
     known(r.system, names_of(file_.systems), "system", r.where);
     region(r.region, r.where);
     if (r.usd_per_chip_hour.empty() == r.term.empty()) {
-      refuse(ErrorCode::conflict, r.where,
-             fmt::format("rental \"{}\" needs either usd_per_chip_hour or the catalog's term",
-                         r.name),
-             "keep one of the two");
+      refuse(
+          ErrorCode::conflict, r.where,
+          fmt::format("rental \"{}\" needs either usd_per_chip_hour or the catalog's term", r.name),
+          "keep one of the two");
     }
   }
 

@@ -22,21 +22,21 @@ constexpr std::string_view term_words[] = {"on_demand", "spot", "capacity_block"
 constexpr double much = 1e15;
 
 template <class R>
-constexpr Field<R> text(std::string_view name, std::string R::*member, Need need,
+constexpr Field<R> text(std::string_view name, std::string R::* member, Need need,
                         std::string_view doc) {
   return {{.name = name, .kind = FieldKind::text, .required = need == required, .doc = doc},
           member};
 }
 
 template <class R>
-constexpr Field<R> date(std::string_view name, std::string R::*member, Need need,
+constexpr Field<R> date(std::string_view name, std::string R::* member, Need need,
                         std::string_view doc) {
   return {{.name = name, .kind = FieldKind::date, .required = need == required, .doc = doc},
           member};
 }
 
 template <class R>
-constexpr Field<R> choice(std::string_view name, std::string R::*member, Need need,
+constexpr Field<R> choice(std::string_view name, std::string R::* member, Need need,
                           std::string_view doc, std::span<const std::string_view> words) {
   return {{.name = name,
            .kind = FieldKind::choice,
@@ -47,13 +47,13 @@ constexpr Field<R> choice(std::string_view name, std::string R::*member, Need ne
 }
 
 template <class R>
-constexpr Field<R> texts(std::string_view name, std::vector<std::string> R::*member,
+constexpr Field<R> texts(std::string_view name, std::vector<std::string> R::* member,
                          std::string_view doc) {
   return {{.name = name, .kind = FieldKind::texts, .doc = doc}, member};
 }
 
 template <class R>
-constexpr Field<R> flag(std::string_view name, bool R::*member, std::string_view doc) {
+constexpr Field<R> flag(std::string_view name, bool R::* member, std::string_view doc) {
   return {{.name = name, .kind = FieldKind::flag, .doc = doc}, member};
 }
 
@@ -65,7 +65,7 @@ constexpr Range money{0, 1e13};
 constexpr Range amount{0, much};
 
 template <class R>
-constexpr Field<R> count(std::string_view name, int R::*member, Need need, Range range,
+constexpr Field<R> count(std::string_view name, int R::* member, Need need, Range range,
                          std::string_view doc) {
   return {{.name = name,
            .kind = FieldKind::count,
@@ -77,7 +77,7 @@ constexpr Field<R> count(std::string_view name, int R::*member, Need need, Range
 }
 
 template <class R>
-constexpr Field<R> number(std::string_view name, Given R::*member, Need need, Range range,
+constexpr Field<R> number(std::string_view name, Given R::* member, Need need, Range range,
                           std::string_view doc) {
   return {{.name = name,
            .kind = FieldKind::number,
@@ -89,7 +89,7 @@ constexpr Field<R> number(std::string_view name, Given R::*member, Need need, Ra
 }
 
 template <class R>
-constexpr Field<R> series(std::string_view name, Series R::*member, Need need, Range range,
+constexpr Field<R> series(std::string_view name, Series R::* member, Need need, Range range,
                           std::string_view doc) {
   return {{.name = name,
            .kind = FieldKind::series,
@@ -245,7 +245,8 @@ constexpr Field<SystemLine> system_fields[] = {
 constexpr Field<RouteLine> route_fields[] = {
     text("name", &RouteLine::name, required, "maker or foundry partner"),
     date("tape_out", &RouteLine::tape_out, optional, "for the record: mass production comes later"),
-    date("from", &RouteLine::from, optional, "first arrival: ramp, or end of another's exclusivity"),
+    date("from", &RouteLine::from, optional,
+         "first arrival: ramp, or end of another's exclusivity"),
     series("most_chips", &RouteLine::most_chips, optional, amount, "that may arrive in a quarter"),
     number("price_multiplier", &RouteLine::price_multiplier, optional, {0.01, 100},
            "on the system's price; 1 without it"),

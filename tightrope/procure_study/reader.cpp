@@ -268,8 +268,8 @@ SystemLine read_system(const TomlNode& node, Reader& reader) {
 
 File read_root(const TomlNode& root, Reader& reader) {
   File out;
-  out.header = reader.record<Header>(
-      root, "a scenario", {"fact", "workload", "supply", "system", "rental", "site"});
+  out.header = reader.record<Header>(root, "a scenario",
+                                     {"fact", "workload", "supply", "system", "rental", "site"});
   for (const TomlNode* one : reader.tables(root, "fact")) {
     out.facts.push_back(reader.record<FactLine>(*one, "a fact", {}));
   }
@@ -301,8 +301,8 @@ double at(const Series& series, int quarter, double otherwise) {
   return series[std::min(series.size() - 1, static_cast<std::size_t>(quarter))].value;
 }
 
-File parse_scenario(std::string_view text, const std::string& name,
-                    const catalog::Catalog& catalog, std::vector<Error>& faults) {
+File parse_scenario(std::string_view text, const std::string& name, const catalog::Catalog& catalog,
+                    std::vector<Error>& faults) {
   auto root = catalog::parse_toml(text, name);
   if (!root) {
     faults.push_back(root.error());

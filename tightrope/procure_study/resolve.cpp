@@ -150,10 +150,10 @@ class Resolver {
     }
     const catalog::Price* price = catalog_.find_price(unit.name, "any", catalog::Term::purchase);
     if (price == nullptr) {
-      return fail(ErrorCode::not_found,
-                  fmt::format("system \"{}\" has no price: the catalog does not know one",
-                              line.name),
-                  line.where, "add: chip_usd = 30000, or can_buy = false");
+      return fail(
+          ErrorCode::not_found,
+          fmt::format("system \"{}\" has no price: the catalog does not know one", line.name),
+          line.where, "add: chip_usd = 30000, or can_buy = false");
     }
     notes.push_back(fmt::format("{}: {:.0f} USD a chip ({}, {}, {})", line.name,
                                 price->purchase_per_chip.value.raw(), price->from().source,
@@ -196,8 +196,7 @@ class Resolver {
                   line.where, "lay a folder with its unit_power over it: --catalog DIR");
     }
     out.lot_power = unit.unit_power.value * line.lot_units;
-    out.rack_power =
-        line.rack_kw.known ? Watts(line.rack_kw.value * 1e3) : unit.unit_power.value;
+    out.rack_power = line.rack_kw.known ? Watts(line.rack_kw.value * 1e3) : unit.unit_power.value;
     out.idle_power_share = line.idle_power_share.value_or(0.3);
     out.embodied_carbon = GramsCo2(line.embodied_kg.value_or(0) * 1e3);
     out.can_buy = line.can_buy;
@@ -275,8 +274,8 @@ class Resolver {
       one.reason = speed.reason;
       one.of_chip = speed.of_chip;
       const Watts most = systems[s].lot_power / systems[s].chips_per_lot;
-      one.power_of_chip = speed.energy.raw() > 0 ? std::min(most, speed.energy * speed.of_chip)
-                                                 : most;
+      one.power_of_chip =
+          speed.energy.raw() > 0 ? std::min(most, speed.energy * speed.of_chip) : most;
       one.band = speed.spread();
       out.push_back(std::move(one));
     }
@@ -287,8 +286,8 @@ class Resolver {
     const WorkloadLine& line = file_.workloads[index];
     procure::Workload out;
     out.id = line.name;
-    out.workload_class = line.kind == "train" ? procure::WorkloadClass::training
-                                              : procure::WorkloadClass::serving;
+    out.workload_class =
+        line.kind == "train" ? procure::WorkloadClass::training : procure::WorkloadClass::serving;
     out.internal = line.who == "internal";
     double tokens = 1e9;  // of one unit of demand
     if (line.demand_gtokens.empty()) {

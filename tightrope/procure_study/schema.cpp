@@ -84,9 +84,10 @@ std::string schema_json() {
       {{"fact", table_of<FactLine>()},
        {"workload", table_of<WorkloadLine>({{"port", table_of<PortLine>()}})},
        {"supply", table_of<SupplyLine>()},
-       {"system", table_of<SystemLine>({{"route", table_of<RouteLine>({{"use", table_of<UseLine>()}})},
-                                        {"break", table_of<BreakLine>()},
-                                        {"owned", table_of<OwnedLine>()}})},
+       {"system",
+        table_of<SystemLine>({{"route", table_of<RouteLine>({{"use", table_of<UseLine>()}})},
+                              {"break", table_of<BreakLine>()},
+                              {"owned", table_of<OwnedLine>()}})},
        {"rental", table_of<RentalLine>()},
        {"site", table_of<SiteLine>()}});
   json out = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},

@@ -17,8 +17,8 @@ namespace tightrope::procure_study {
 namespace {
 
 constexpr Seconds day{86400.0};
-constexpr int all_sizes = 64;          // plans a system that are compared
-constexpr double large_model = 20e9;   // active parameters
+constexpr int all_sizes = 64;                                    // plans a system that are compared
+constexpr double large_model = 20e9;                             // active parameters
 constexpr double small_batch = 4194304, large_batch = 16777216;  // tokens, as `plan` assumes
 constexpr double assumed_tokens = 1e12;
 constexpr double two_sided_90 = 2 * 1.6449;  // standard deviations in a 90 % band
@@ -79,8 +79,7 @@ Result<Speed> train(const WorkloadLine& w, const study::PlannedModel& model,
   return out;
 }
 
-serving_study::ServeRequest serving_request(const WorkloadLine& w,
-                                            const study::PlannedModel& model,
+serving_study::ServeRequest serving_request(const WorkloadLine& w, const study::PlannedModel& model,
                                             const std::string& system) {
   serving_study::ServeRequest r;
   r.model = model;
@@ -142,11 +141,11 @@ Result<Speed> serve(const WorkloadLine& w, const study::PlannedModel& model,
 // Everything the answer hangs on.
 std::string key_of(const WorkloadLine& w, const study::PlannedModel& model,
                    const std::string& system, const std::string& world) {
-  const std::string words = fmt::format(
-      "1|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", w.kind, w.task, model.config, w.seq_len,
-      w.batch_tokens, w.run_tokens.value_or(0), w.run_days.value_or(0), w.input, w.output, w.cached,
-      w.ttft_s.value_or(0), w.tpot_ms.value_or(0), w.percentile.value_or(0),
-      fmt::join(w.precisions, ","), system, world);
+  const std::string words =
+      fmt::format("1|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", w.kind, w.task, model.config,
+                  w.seq_len, w.batch_tokens, w.run_tokens.value_or(0), w.run_days.value_or(0),
+                  w.input, w.output, w.cached, w.ttft_s.value_or(0), w.tpot_ms.value_or(0),
+                  w.percentile.value_or(0), fmt::join(w.precisions, ","), system, world);
   return fmt::format("{:016x}", fnv1a(words));
 }
 
@@ -182,8 +181,8 @@ Result<SpeedTable> measure_speeds(const File& file, const catalog::Catalog& cata
       auto speed = w.kind == "train" ? train(w, *model, s.system, catalog)
                                      : serve(w, *model, s.system, catalog);
       if (!speed) {
-        speed.error().what = fmt::format("workload \"{}\" on \"{}\": {}", w.name, s.name,
-                                         speed.error().what);
+        speed.error().what =
+            fmt::format("workload \"{}\" on \"{}\": {}", w.name, s.name, speed.error().what);
         if (speed.error().where.line == 0) speed.error().where = w.where;
         return Failure(std::move(speed).error());
       }

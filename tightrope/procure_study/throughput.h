@@ -15,9 +15,9 @@ namespace tightrope::procure_study {
 /// The best plan of a workload on a system: the most tokens a second from a paid chip.
 struct Speed {
   bool feasible = false;
-  std::string reason;         ///< when not feasible
-  TokensPerSecond of_chip{};  ///< of a paid chip: idle chips of a unit are paid as well
-  JoulesPerToken energy{};    ///< at the machines, without PUE
+  std::string reason;            ///< when not feasible
+  TokensPerSecond of_chip{};     ///< of a paid chip: idle chips of a unit are paid as well
+  JoulesPerToken energy{};       ///< at the machines, without PUE
   double low90 = 1, high90 = 1;  ///< factors on the speed: 90 of 100 measurements lie between
   double memory_share = 0;       ///< of the device memory, filled
   int chips = 0;                 ///< that work together: a training run, or a replica or pair

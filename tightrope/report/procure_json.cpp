@@ -136,13 +136,13 @@ json outcomes_of(const Scenario& s, const Answer& answer) {
 json scarce_of(const Scenario& s, const Answer& answer) {
   json out = json::array();
   for (const procure::Scarcity& one : answer.scarcities) {
-    out.push_back({{"limit", to_string(one.kind)},
-                   {"of", one.subject},
-                   {"quarter", one.quarter < 0 ? std::string("plan")
-                                               : s.calendar.quarters[static_cast<std::size_t>(
-                                                     one.quarter)]},
-                   {"unit", one.unit},
-                   {"saves_usd_per_unit", one.value.raw()}});
+    out.push_back(
+        {{"limit", to_string(one.kind)},
+         {"of", one.subject},
+         {"quarter", one.quarter < 0 ? std::string("plan")
+                                     : s.calendar.quarters[static_cast<std::size_t>(one.quarter)]},
+         {"unit", one.unit},
+         {"saves_usd_per_unit", one.value.raw()}});
   }
   return out;
 }

@@ -13,9 +13,9 @@ namespace {
 constexpr int page = 110;
 
 // Colours that people with any colour vision tell apart (Okabe and Ito 2008), and their tints.
-constexpr std::array<const char*, 12> colours = {
-    "#0072B2", "#56B4E9", "#009E73", "#8FD4B8", "#E69F00", "#F0E442",
-    "#D55E00", "#CC79A7", "#8C6BB1", "#999999", "#444444", "#B15928"};
+constexpr std::array<const char*, 12> colours = {"#0072B2", "#56B4E9", "#009E73", "#8FD4B8",
+                                                 "#E69F00", "#F0E442", "#D55E00", "#CC79A7",
+                                                 "#8C6BB1", "#999999", "#444444", "#B15928"};
 
 // What Markdown would read as more than text.
 std::string escaped(const std::string& text) {
@@ -84,11 +84,11 @@ std::string procure_csv(const procure_study::Resolved& study, const procure::Ans
   for (const procure::MixRow& m : answer.mix) {
     const procure::System& s = study.scenario.systems[static_cast<std::size_t>(m.system)];
     const double lot = s.chips_per_lot;
-    out += fmt::format(
-        "{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g}\n", csv_cell(s.id),
-        study.scenario.calendar.quarters[static_cast<std::size_t>(m.quarter)], m.ordered * lot,
-        m.arrived * lot, m.in_service * lot, m.retired * lot, m.expired * lot, m.placed * lot,
-        m.rented * lot, m.computing * lot);
+    out += fmt::format("{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g}\n",
+                       csv_cell(s.id),
+                       study.scenario.calendar.quarters[static_cast<std::size_t>(m.quarter)],
+                       m.ordered * lot, m.arrived * lot, m.in_service * lot, m.retired * lot,
+                       m.expired * lot, m.placed * lot, m.rented * lot, m.computing * lot);
   }
   return out;
 }
@@ -114,12 +114,13 @@ std::string data_of(const Stack& stack, const std::vector<std::string>& quarters
 }
 
 std::string plot_of(const Stack& stack) {
-  std::string out = fmt::format("set title \"{}\"\nset ylabel \"{}\"\nplot ", stack.title,
-                                stack.unit);
+  std::string out =
+      fmt::format("set title \"{}\"\nset ylabel \"{}\"\nplot ", stack.title, stack.unit);
   // From the highest sum down, so that each box covers the lower part of the one before.
   for (std::size_t i = stack.things.size(); i-- > 0;) {
     out += fmt::format("${} using {}:xtic(1) with boxes lc rgb \"{}\" title \"{}\"{}", stack.name,
-                       i + 2, colours[i % colours.size()], stack.things[i], i == 0 ? "\n" : ", \\\n  ");
+                       i + 2, colours[i % colours.size()], stack.things[i],
+                       i == 0 ? "\n" : ", \\\n  ");
   }
   return out;
 }

@@ -26,6 +26,11 @@ std::string money(Dollars d) {
   return fmt::format("{:.{}f} M USD", m, std::fabs(m) >= 100 ? 0 : 2);
 }
 
+std::string carbon(GramsCo2 g) {
+  const double t = g.raw() / 1e6;
+  return t >= 1e5 ? fmt::format("{:.2f} Mt CO2e", t / 1e6) : with_thousands(t) + " t CO2e";
+}
+
 // Chips in thousands from 10,000 up, so that twelve quarters fit a line.
 std::string chips(double n) {
   if (n < 0.5) return "-";
@@ -75,17 +80,17 @@ ProcureSection summary(const Resolved& study, const Answer& answer) {
       "{} over {} to {}: {} (discounted at {:.0f} % a year), {}, {:.1f} % of the asked compute "
       "served, {:.1f} % of that on own silicon.",
       goal, s.calendar.quarters.front(), s.calendar.quarters.back(), money(answer.mean_cost),
-      100 * s.calendar.discount_rate, to_text(answer.mean_carbon), 100 * answer.served_share,
+      100 * s.calendar.discount_rate, carbon(answer.mean_carbon), 100 * answer.served_share,
       100 * answer.own_share));
   if (answer.outcomes.size() > 1) {
-    out.words.push_back(fmt::format(
-        "Mean of {} futures; the mean of the worst {:.0f} % is {}.", answer.outcomes.size(),
-        100 * (1 - s.cvar_level), money(answer.cvar)));
+    out.words.push_back(fmt::format("Mean of {} futures; the mean of the worst {:.0f} % is {}.",
+                                    answer.outcomes.size(), 100 * (1 - s.cvar_level),
+                                    money(answer.cvar)));
   }
-  out.words.push_back(fmt::format(
-      "{}, {:.3f} % from the bound; {} variables, {} of them whole, {} rows.",
-      answer.status == milp::SolveStatus::optimal ? "Proven" : "Best found in the time",
-      100 * answer.gap, answer.variables, answer.integers, answer.rows));
+  out.words.push_back(
+      fmt::format("{}, {:.3f} % from the bound; {} variables, {} of them whole, {} rows.",
+                  answer.status == milp::SolveStatus::optimal ? "Proven" : "Best found in the time",
+                  100 * answer.gap, answer.variables, answer.integers, answer.rows));
   return out;
 }
 
@@ -113,7 +118,7 @@ ProcureSection ports(const Resolved& study, const Answer& answer) {
       if (start < 0 || port.done) continue;
       out.rows.push_back({s.workloads[w].id, port.architecture,
                           s.calendar.quarters[static_cast<std::size_t>(start)],
-                          fmt::format("{:.1f}", port.cost.raw() / million)});
+                          fmt::format("{:.3g}", port.cost.raw() / million)});
     }
   }
   if (out.rows.empty()) out.words.emplace_back("None pays.");
@@ -261,8 +266,7 @@ ProcureSection scarce(const Resolved& study, const Answer& answer) {
 }  // namespace
 
 std::vector<ProcureSection> procure_sections(const Resolved& study, const Answer& answer) {
-  if (answer.status != milp::SolveStatus::optimal &&
-      answer.status != milp::SolveStatus::feasible) {
+  if (answer.status != milp::SolveStatus::optimal && answer.status != milp::SolveStatus::feasible) {
     return {infeasible(study, answer)};
   }
   std::vector<ProcureSection> out = {summary(study, answer)};

@@ -29,8 +29,8 @@ std::string procure_speeds_text(const procure_study::Resolved& study) {
       table.add({first, system, fmt::format("{:.4g}", rate),
                  fmt::format("{:.4g} to {:.4g}", rate * speed.low90, rate * speed.high90),
                  fmt::format("{:.3g}", speed.energy.raw()),
-                 fmt::format("{:.0f}", 100 * speed.memory_share),
-                 with_thousands(speed.chips), speed.format, speed.mapping});
+                 fmt::format("{:.0f}", 100 * speed.memory_share), with_thousands(speed.chips),
+                 speed.format, speed.mapping});
     }
   }
   return fmt::format("{}: speeds by the planners, of a paid chip, energy at the machines\n\n",
