@@ -103,13 +103,15 @@ struct Scarcity {
   double value_of_goal = 0.0;  ///< in units of the goal: USD, g, reference chip-quarters
 };
 
+struct Answer;
+
 struct Options {
   milp::Backend backend = milp::Backend::cbc;
   double gap = 1e-3;
   Seconds time_limit{120.0};
   bool duals = true;
-  const Plan* warm = nullptr;  ///< a plan to start from
-  bool divisible = false;      ///< lots and yes/no may be fractions: the bound of the LP
+  const Answer* warm = nullptr;  ///< of a scenario of the same shape: where the search starts
+  bool divisible = false;        ///< lots and yes/no may be fractions: the bound of the LP
 };
 
 struct Answer {
@@ -128,6 +130,7 @@ struct Answer {
   std::vector<std::string>
       conflict;  ///< infeasible: what cannot hold together, in the user's terms
   int variables = 0, rows = 0, integers = 0;
+  std::vector<double> values;  ///< of the program's variables, for Options::warm
 };
 
 /// Sizes agree, shares are shares, probabilities sum to 1, ... Error: range or conflict, naming the

@@ -53,7 +53,6 @@ struct Program {
   Table<std::vector<int>> start;   ///< [workload][port][quarter]
   Grid<int> use;                   ///< [future][workload][pool][quarter]
   Grid<int> unmet;                 ///< [future][workload][quarter]
-  Grid<int> active;                ///< [future][system][site][quarter], MW above idle
   std::vector<int> first_stage;    ///< variables fixed before the future is known
   std::vector<int> yes_no;         ///< binaries; other integers are lots
   std::vector<Entry> cash, carbon;
@@ -64,6 +63,7 @@ struct Program {
   double fixed_cost = 0.0;  ///< M$, discounted: sites
 };
 
+[[nodiscard]] double driven(const Entry& entry, const Future& future);
 [[nodiscard]] double driven(const Terms& t, const Entry& entry, int future);
 
 /// Files of this room that add to the program, in this order.

@@ -52,12 +52,12 @@ struct ResourceUse {
 /// One way to make a system's chips. The first route is there from the start; a second source needs
 /// qualifying and, while the first partner is exclusive, may not ship before `first_quarter`.
 struct Route {
-  std::string id;                     ///< maker or foundry partner
-  std::vector<ResourceUse> uses;      ///< foundry wafers (after yield), CoWoS wafers, HBM stacks
-  std::vector<double> chips_ceiling;  ///< arriving by quarter; empty: none; may be `unlimited`
-  int first_quarter = 0;              ///< of arrival: ramp date, end of exclusivity
-  double price_multiplier = 1.0;      ///< on the price of the system; > 0
-  Dollars qualifying_cost;            ///< once, when the route is used at all; 0 for the first
+  std::string id;                 ///< maker or foundry partner
+  std::vector<ResourceUse> uses;  ///< foundry wafers (after yield), CoWoS wafers, HBM stacks
+  std::vector<double> chips_ceiling = {};  ///< arriving by quarter; empty: none; may be `unlimited`
+  int first_quarter = 0;                   ///< of arrival: ramp date, end of exclusivity
+  double price_multiplier = 1.0;           ///< on the price of the system; > 0
+  Dollars qualifying_cost = {};            ///< once, when the route is used at all; 0 for the first
 };
 
 /// From this many chips bought in total over the plan, later ones cost `multiplier` of the price.

@@ -20,22 +20,6 @@ double steps_at(const std::vector<PriceStep>& steps, double chips) {
   return m;
 }
 
-/// Ceiling of a system's arrivals in a quarter, in lots, whatever the route.
-double arrival_ceiling(const System& system, int quarter) {
-  double chips = unlimited;
-  const auto q = static_cast<std::size_t>(quarter);
-  if (!system.chips_ceiling.empty()) chips = system.chips_ceiling[q];
-  if (!system.routes.empty()) {
-    double routes = 0.0;
-    for (const Route& route : system.routes) {
-      if (quarter < route.first_quarter) continue;
-      routes += route.chips_ceiling.empty() ? unlimited : route.chips_ceiling[q];
-    }
-    chips = std::min(chips, routes);
-  }
-  return chips / system.chips_per_lot;
-}
-
 void fill_work(const Scenario& s, Terms& t) {
   for (std::size_t w = 0; w < s.workloads.size(); ++w) {
     const Workload& workload = s.workloads[w];
@@ -91,7 +75,46 @@ double useful_lots(const Terms& t, int system) {
   return std::min(most, powered);
 }
 
+/// Lots that one route can bring in a quarter, by its ceiling and by each resource alone.
+double route_lots(const Scenario& s, const System& system, const Route& route, int arrival) {
+  const auto q = static_cast<std::size_t>(arrival);
+  if (arrival < route.first_quarter) return 0.0;
+  double chips = route.chips_ceiling.empty() ? unlimited : route.chips_ceiling[q];
+  for (const ResourceUse& use : route.uses) {
+    if (arrival < use.from_quarter || arrival >= use.until_quarter || use.a_chip <= 0.0) continue;
+    chips =
+        std::min(chips, s.resources[static_cast<std::size_t>(use.resource)].supply[q] / use.a_chip);
+  }
+  return chips / system.chips_per_lot;
+}
+
+/// The largest order of a quarter that supply and use allow; whole lots.
+double largest_order(const Scenario& s, const System& system, int quarter, double most) {
+  const int arrival = quarter + system.lead_quarters;
+  if (arrival >= static_cast<int>(s.calendar.quarters.size())) return 0.0;
+  double lots = most;
+  if (!system.chips_ceiling.empty()) {
+    lots = std::min(lots,
+                    system.chips_ceiling[static_cast<std::size_t>(arrival)] / system.chips_per_lot);
+  }
+  if (!system.routes.empty()) {
+    double routes = 0.0;
+    for (const Route& route : system.routes) routes += route_lots(s, system, route, arrival);
+    lots = std::min(lots, routes);
+  }
+  return std::floor(lots + 1e-9);
+}
+
+constexpr double any_lots = 1e7;
+
 }  // namespace
+
+void Terms::loosen() {
+  for (double& most : most_lots) most = any_lots;
+  for (auto& orders : most_order) {
+    for (double& most : orders) most = any_lots;
+  }
+}
 
 double multiplier(const std::vector<double>& list, int index) {
   return list.empty() ? 1.0 : list[static_cast<std::size_t>(index)];
@@ -128,7 +151,7 @@ Terms::Terms(const Scenario& scenario)
       workloads(static_cast<int>(s.workloads.size())),
       rentals(static_cast<int>(s.rentals.size())),
       all_futures(s.futures) {
-  if (all_futures.empty()) all_futures.push_back({.id = "base"});
+  if (all_futures.empty()) all_futures.resize(1);
   futures = static_cast<int>(all_futures.size());
   const double step = std::pow(1.0 + s.calendar.discount_rate, -1.0 / s.calendar.quarters_in_year);
   for (int q = 0; q <= quarters; ++q) discount.push_back(std::pow(step, q));
@@ -144,14 +167,16 @@ Terms::Terms(const Scenario& scenario)
   fill_work(s, *this);
   for (int i = 0; i < systems; ++i) {
     const System& system = s.systems[static_cast<std::size_t>(i)];
-    double lots = std::ceil(useful_lots(*this, i)) + system.least_lots - 1;
-    double arriving = 0.0;
-    for (int q = system.lead_quarters; q < quarters; ++q) arriving += arrival_ceiling(system, q);
-    most_lots.push_back(std::min(lots, std::floor(arriving + 1e-9)));
+    most_lots.push_back(std::ceil(useful_lots(*this, i) - 1e-9) + system.least_lots - 1);
+    most_order.emplace_back();
+    for (int q = 0; q < quarters; ++q) {
+      most_order.back().push_back(largest_order(s, system, q, most_lots.back()));
+    }
     double route = system.routes.empty() ? 1.0 : unlimited;
     for (const Route& r : system.routes) route = std::min(route, r.price_multiplier);
-    const double chips = most_lots.back() * system.chips_per_lot * quarters;
-    cheapest.push_back(merged_steps(system, chips).back().multiplier * route);
+    double chips = 0.0;
+    for (double lots : most_order.back()) chips += lots * system.chips_per_lot;
+    cheapest.push_back(std::max(0.0, merged_steps(system, chips).back().multiplier + route - 1.0));
     pools.push_back({i, false});
   }
   std::set<int> rented;
@@ -201,6 +226,44 @@ double Terms::energy_carbon(int site, int quarter) const {
   const Site& place = s.sites[static_cast<std::size_t>(site)];
   return place.pue * s.calendar.length.raw() *
          place.carbon[static_cast<std::size_t>(quarter)].raw() * million / kilotonne;
+}
+
+double Terms::least_energy_cost(int system, int quarter) const {
+  double least = unlimited;
+  for (int x = 0; x < sites; ++x) {
+    if (stands_at(system, x)) least = std::min(least, energy_cost(x, quarter));
+  }
+  return least < unlimited ? least : 0.0;
+}
+
+double Terms::least_energy_carbon(int system, int quarter) const {
+  double least = unlimited;
+  for (int x = 0; x < sites; ++x) {
+    if (stands_at(system, x)) least = std::min(least, energy_carbon(x, quarter));
+  }
+  return least < unlimited ? least : 0.0;
+}
+
+double Terms::usual_extra(int system) const {
+  double sum = 0.0, count = 0.0;
+  for (int w = 0; w < workloads; ++w) {
+    if (!runs(w, system)) continue;
+    sum += extra[static_cast<std::size_t>(w)][static_cast<std::size_t>(system)];
+    count += 1.0;
+  }
+  return count > 0.0 ? sum / count * computing(system) : 0.0;
+}
+
+double Terms::rented_carbon(int workload, int system) const {
+  double sum = 0.0, count = 0.0;
+  for (const Rental& rental : s.rentals) {
+    if (rental.system != system) continue;
+    sum += rental.carbon.raw();
+    count += 1.0;
+  }
+  if (count <= 0.0) return 0.0;
+  return heat[static_cast<std::size_t>(workload)][static_cast<std::size_t>(system)] *
+         s.calendar.length.raw() * sum / count * million / kilotonne;
 }
 
 double Terms::rent_of_quarter(int rental, int quarter) const {

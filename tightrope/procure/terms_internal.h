@@ -65,7 +65,11 @@ struct Terms {
   std::vector<double> penalty;    ///< [workload], M$ of one reference chip-quarter unserved
   Table<double> lot_price;        ///< [system][quarter], M$
   std::vector<double> most_lots;  ///< [system], that can be of use at one time
+  Table<double> most_order;       ///< [system][order quarter], lots: by supply too
   std::vector<double> cheapest;   ///< [system], least price multiplier
+
+  /// Bounds that were drawn from limits hide those limits from a conflict: widens them.
+  void loosen();
 
   [[nodiscard]] double computing(int system) const;  ///< share of a lot that is not spare
   [[nodiscard]] bool stands_at(int system, int site) const;
@@ -78,6 +82,14 @@ struct Terms {
   /// M$ and kt of one MW through a quarter at a site, machines' power.
   [[nodiscard]] double energy_cost(int site, int quarter) const;
   [[nodiscard]] double energy_carbon(int site, int quarter) const;
+  /// The least of them over the sites where a system may stand; 0 when there is none. Busy lots pay
+  /// this for what they draw above idle, and lots at other sites the difference as if always busy.
+  [[nodiscard]] double least_energy_cost(int system, int quarter) const;
+  [[nodiscard]] double least_energy_carbon(int system, int quarter) const;
+  /// MW above idle of a placed lot, spares apart, on the mean workload.
+  [[nodiscard]] double usual_extra(int system) const;
+  /// kt of one rented computing lot in a quarter, by the mean intensity of its landlords.
+  [[nodiscard]] double rented_carbon(int workload, int system) const;
   /// M$ of one lot rented for its term from `quarter` on, each quarter of it.
   [[nodiscard]] double rent_of_quarter(int rental, int quarter) const;
   [[nodiscard]] double resale(int system, int age) const;  ///< share of the price
