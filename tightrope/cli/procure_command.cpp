@@ -105,8 +105,9 @@ Result<void> write_page(const Session& session, const std::string& path, const R
                         std::vector<ProcureSection> sections) {
   std::string svg;
   if (!answer.mix.empty()) {
-    svg = drawings(session,
-                   {report::procure_script(study, answer), report::procure_answers_script(charts)});
+    std::vector<std::string> scripts = report::procure_answers_scripts(charts);
+    scripts.insert(scripts.begin(), report::procure_script(study, answer));
+    svg = drawings(session, scripts);
   }
   for (ProcureSection& one : report::procure_appendix(study)) sections.push_back(std::move(one));
   return write_file(path, report::html_page(study.file.header.title,

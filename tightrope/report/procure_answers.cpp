@@ -73,7 +73,8 @@ ProcureSection procure_more(const std::vector<procure::MoreOf>& more) {
                       {"as much less costs", Align::right}},
                      {}};
   for (const procure::MoreOf& one : more) {
-    if (one.saved < 1 && one.taken_away < 1) continue;
+    const bool matters = std::isfinite(one.taken_away) && one.taken_away >= 1;
+    if (one.saved < 1 && !matters) continue;
     out.rows.push_back(
         {to_string(one.kind), one.subject, fmt::format("{:g}", one.amount), one.unit,
          fmt::format("{:.4g}", one.saved),

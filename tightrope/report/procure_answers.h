@@ -28,7 +28,7 @@ struct ProcureCharts {
   std::vector<procure::Evaluation> samples;
 };
 
-/// A gnuplot script that prints an SVG of those that are there; empty without any.
-[[nodiscard]] std::string procure_answers_script(const ProcureCharts& charts);
+/// Scripts for gnuplot, each printing an SVG, of those that are there.
+[[nodiscard]] std::vector<std::string> procure_answers_scripts(const ProcureCharts& charts);
 
 }  // namespace tightrope::report

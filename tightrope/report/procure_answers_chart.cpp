@@ -66,19 +66,22 @@ std::string samples_plot(const std::vector<procure::Evaluation>& samples) {
 
 }  // namespace
 
-std::string procure_answers_script(const ProcureCharts& charts) {
-  const int n = (charts.curve.empty() ? 0 : 1) + (charts.tornado.empty() ? 0 : 1) +
-                (charts.samples.empty() ? 0 : 1);
-  if (n == 0) return {};
-  std::string out = fmt::format(
-      "set terminal svg size {},{} font \"Helvetica,12\" noenhanced background \"#ffffff\"\n"
+std::vector<std::string> procure_answers_scripts(const ProcureCharts& charts) {
+  const std::string begin =
+      "set terminal svg size 1240,{} font \"Helvetica,12\" noenhanced background \"#ffffff\"\n"
       "set grid xtics ytics lc rgb \"#e5e5e5\"\nset border 3 lc rgb \"#666666\"\n"
-      "set tics nomirror\nset key top right\nset multiplot layout 1,{}\n",
-      n == 1 ? 700 : 1240, n == 3 ? 420 : 460, n);
-  if (!charts.curve.empty()) out += curve_plot(charts.curve);
-  if (!charts.samples.empty()) out += samples_plot(charts.samples);
-  if (!charts.tornado.empty()) out += tornado_plot(charts.tornado);
-  return out + "unset multiplot\n";
+      "set tics nomirror\nset key top right\n";
+  std::vector<std::string> scripts;
+  if (!charts.curve.empty() || !charts.samples.empty()) {
+    std::string one = fmt::format(fmt::runtime(begin), 420) + "set multiplot layout 1,2\n";
+    if (!charts.curve.empty()) one += curve_plot(charts.curve);
+    if (!charts.samples.empty()) one += samples_plot(charts.samples);
+    scripts.push_back(one + "unset multiplot\n");
+  }
+  if (charts.tornado.size() > 1) {
+    scripts.push_back(fmt::format(fmt::runtime(begin), 480) + tornado_plot(charts.tornado));
+  }
+  return scripts;
 }
 
 }  // namespace tightrope::report
