@@ -135,7 +135,8 @@ Result<std::vector<CurvePoint>> independence_curve(const Scenario& scenario, con
 Result<std::vector<MoreOf>> value_of_more(const Scenario& scenario, const Answer& answer,
                                           double wafer_lot) {
   TR_TRY_VOID(check_scenario(scenario));
-  const Terms t(scenario);
+  Terms t(scenario);
+  t.widen();
   const Program p = build(t);
   if (answer.values.size() != p.model.variables().size()) {
     return fail(ErrorCode::conflict, "the answer is of a scenario of another shape");
@@ -148,12 +149,6 @@ Result<std::vector<MoreOf>> value_of_more(const Scenario& scenario, const Answer
   for (int v : p.yes_no) {
     const double value = std::round(answer.values[z(v)]);
     session.set_bounds(v, value, value);
-  }
-  // Bounds of orders were drawn from supply: more supply must be able to show.
-  for (int i = 0; i < t.systems; ++i) {
-    for (int q = 0; q < t.quarters; ++q) {
-      if (p.buy(i, q) >= 0) session.set_bounds(p.buy(i, q), 0.0, t.most_lots[z(i)]);
-    }
   }
   TR_TRY(milp::Solution now, session.solve(false));
   const double unit = goal_unit(t.s.goal);

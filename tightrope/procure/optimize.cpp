@@ -39,7 +39,7 @@ Result<Answer> answer_with(const Terms& t, const Program& p, const Options& opti
   answer.gap = solution.gap;
   decode(t, p, solution.values, answer);
   if (options.duals) {
-    TR_TRY(milp::Solution priced, price_fixed(p, solution.values));
+    TR_TRY(milp::Solution priced, price_fixed(t.s, solution.values));
     answer.scarcities = scarcities_of(t, p, priced);
   }
   return answer;

@@ -43,16 +43,16 @@ void open_step(const Terms& t, Program& p, int i, const Step& before, const Step
   for (int q = 0; q < t.quarters; ++q) {
     if (step.bought[z(q)] < 0) continue;
     can_have += t.most_order[z(i)][z(q)];
-    const bool possible = can_have >= step.from;
+    const bool possible = t.widened || can_have >= step.from;
     const std::string name = fmt::format("{},{},{}", id, j, t.s.calendar.quarters[z(q)]);
     const int open = p.model.add_variable(
         {.name = "open[" + name + "]", .upper = possible ? 1.0 : 0.0, .integer = true});
     p.first_stage.push_back(open);
     p.yes_no.push_back(open);
-    p.model.add_row({.name = "step[" + name + "]",
-                     .upper = 0.0,
-                     .terms = {{step.bought[z(q)], 1.0},
-                               {open, -std::min(step.lots, t.most_order[z(i)][z(q)])}}});
+    p.model.add_row(
+        {.name = "step[" + name + "]",
+         .upper = 0.0,
+         .terms = {{step.bought[z(q)], 1.0}, {open, -std::min(step.lots, t.order_bound(i, q))}}});
     milp::Row full{.name = "full[" + name + "]", .lower = 0.0, .terms = {{open, -before.lots}}};
     for (int e = 0; e <= q; ++e) {
       if (before.bought[z(e)] >= 0) full.terms.push_back({before.bought[z(e)], 1.0});

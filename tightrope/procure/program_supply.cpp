@@ -28,9 +28,8 @@ void order_variables(const Terms& t, Program& p, int i) {
   for (int q = 0; q < t.quarters; ++q) {
     const int arrival = q + system.lead_quarters;
     if (!system.can_buy || arrival >= t.quarters || t.most_lots[z(i)] <= 0.0) continue;
-    const int v = p.model.add_variable({.name = label(t, "buy", system.id, q),
-                                        .upper = t.most_order[z(i)][z(q)],
-                                        .integer = true});
+    const int v = p.model.add_variable(
+        {.name = label(t, "buy", system.id, q), .upper = t.order_bound(i, q), .integer = true});
     p.buy(i, q) = v;
     p.first_stage.push_back(v);
     p.vintages[z(i)].push_back({v, arrival, q});
@@ -44,7 +43,7 @@ void order_variables(const Terms& t, Program& p, int i) {
                      .terms = {{v, 1.0}, {any, -1.0 * system.least_lots}}});
     p.model.add_row({.name = label(t, "most", system.id, q),
                      .upper = 0.0,
-                     .terms = {{v, 1.0}, {any, -t.most_order[z(i)][z(q)]}}});
+                     .terms = {{v, 1.0}, {any, -t.order_bound(i, q)}}});
   }
 }
 
@@ -85,7 +84,7 @@ void route_variables(const Terms& t, Program& p, int i) {
       if (qualified >= 0) {
         p.model.add_row({.name = label(t, "qualified", system.id, q),
                          .upper = 0.0,
-                         .terms = {{v, 1.0}, {qualified, -t.most_order[z(i)][z(q)]}}});
+                         .terms = {{v, 1.0}, {qualified, -t.order_bound(i, q)}}});
       }
     }
     p.model.add_row(std::move(split));

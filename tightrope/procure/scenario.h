@@ -115,11 +115,11 @@ struct Rental {
   std::string id;  ///< for example "aws-p6-reserved-1y"
   int system = 0;
   RentalKind kind = RentalKind::reserved;
-  std::vector<DollarsPerSecond> price;  ///< of one chip, by quarter of signing; > 0
-  int term_quarters = 1;                ///< paid for this long; >= 1
-  std::vector<double> chips_ceiling;    ///< rented at one time, by quarter; empty: none
-  double interruption_share = 0.0;      ///< time lost to interruptions
-  GramsPerJoule carbon;                 ///< of the landlord's power, his PUE included
+  std::vector<DollarsPerSecond> price = {};  ///< of one chip, by quarter of signing; > 0
+  int term_quarters = 1;                     ///< paid for this long; >= 1
+  std::vector<double> chips_ceiling = {};    ///< rented at one time, by quarter; empty: none
+  double interruption_share = 0.0;           ///< time lost to interruptions
+  GramsPerJoule carbon = {};                 ///< of the landlord's power, his PUE included
 };
 
 enum class WorkloadClass { training, serving };
@@ -161,12 +161,12 @@ enum class Goal { cost, carbon, served };
 /// A future. Multipliers are of the base values; empty vectors mean 1 (or no slip).
 struct Future {
   std::string id;
-  double probability = 1.0;            ///< > 0; all of them sum to 1
-  std::vector<double> demand;          ///< by workload
-  std::vector<int> slip_quarters;      ///< by system: arrivals come so much later; >= 0
-  std::vector<double> purchase_price;  ///< by system
-  std::vector<double> rental_price;    ///< by system
-  std::vector<double> performance;     ///< by system
+  double probability = 1.0;                 ///< > 0; all of them sum to 1
+  std::vector<double> demand = {};          ///< by workload
+  std::vector<int> slip_quarters = {};      ///< by system: arrivals come so much later; >= 0
+  std::vector<double> purchase_price = {};  ///< by system
+  std::vector<double> rental_price = {};    ///< by system
+  std::vector<double> performance = {};     ///< by system
   double electricity = 1.0;
 };
 

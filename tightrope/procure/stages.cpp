@@ -178,7 +178,10 @@ Result<milp::Solution> solve_staged(const Terms& t, const Program& p, const Opti
   return solve_single(p, options, start);
 }
 
-Result<milp::Solution> price_fixed(const Program& p, const std::vector<double>& values) {
+Result<milp::Solution> price_fixed(const Scenario& scenario, const std::vector<double>& values) {
+  Terms t(scenario);
+  t.widen();
+  const Program p = build(t);
   milp::LpSession session(p.model);
   for (int v : p.yes_no) {
     const double value = std::round(values[z(v)]);

@@ -16,7 +16,7 @@ namespace tightrope::procure {
                                                   const std::vector<double>& start);
 
 /// The LP with yes/no decisions as they are and lots divisible: duals for people.
-[[nodiscard]] Result<milp::Solution> price_fixed(const Program& p,
+[[nodiscard]] Result<milp::Solution> price_fixed(const Scenario& scenario,
                                                  const std::vector<double>& values);
 
 }  // namespace tightrope::procure

@@ -110,10 +110,13 @@ constexpr double any_lots = 1e7;
 }  // namespace
 
 void Terms::loosen() {
+  widened = true;
   for (double& most : most_lots) most = any_lots;
-  for (auto& orders : most_order) {
-    for (double& most : orders) most = any_lots;
-  }
+}
+
+double Terms::order_bound(int system, int quarter) const {
+  const auto i = static_cast<std::size_t>(system);
+  return widened ? most_lots[i] : most_order[i][static_cast<std::size_t>(quarter)];
 }
 
 double multiplier(const std::vector<double>& list, int index) {

@@ -68,8 +68,13 @@ struct Terms {
   Table<double> most_order;       ///< [system][order quarter], lots: by supply too
   std::vector<double> cheapest;   ///< [system], least price multiplier
 
-  /// Bounds that were drawn from limits hide those limits from a conflict: widens them.
+  /// Bounds of orders are drawn from supply, which then hides from duals: by use alone.
+  void widen() { widened = true; }
+  /// By nothing at all: a conflict shall name what is behind a bound.
   void loosen();
+  bool widened = false;
+  /// The most lots of an order.
+  [[nodiscard]] double order_bound(int system, int quarter) const;
 
   [[nodiscard]] double computing(int system) const;  ///< share of a lot that is not spare
   [[nodiscard]] bool stands_at(int system, int site) const;
