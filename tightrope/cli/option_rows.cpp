@@ -129,18 +129,17 @@ std::vector<OptionRow> option_rows(CalibrateServingOptions& options) {
 }
 
 std::vector<OptionRow> option_rows(ValidateTrainingOptions& o) {
-  return {
-      {"--data", "CSV",
-       "CSV of measurements, or of a grid of mappings; the bundled table without it", &o.data},
-      {"--json", "FILE", "Write the report as JSON; - prints it", &o.json},
-      {"--rows", "CSV", "Write one line a row, with its error bands", &o.rows},
-      {"--calibration,--tuning", "PATH",
-       "What `calibrate` wrote, instead of the coefficients in the program", &o.calibration},
-      {"--leave-out", "",
-       "Also fit without each source, model and chip, and judge by those rows", &o.leave_out},
-      {"--with", "CSV", "A further table that those fits see", &o.with},
-      {"--html", "FILE", "Write a page with a chart and tables", &o.html},
-      {"--markdown", "FILE", "The same in Markdown, with FILE.svg", &o.markdown}};
+  return {{"--data", "CSV",
+           "CSV of measurements, or of a grid of mappings; the bundled table without it", &o.data},
+          {"--json", "FILE", "Write the report as JSON; - prints it", &o.json},
+          {"--rows", "CSV", "Write one line a row, with its error bands", &o.rows},
+          {"--calibration,--tuning", "PATH",
+           "What `calibrate` wrote, instead of the coefficients in the program", &o.calibration},
+          {"--leave-out", "",
+           "Also fit without each source, model and chip, and judge by those rows", &o.leave_out},
+          {"--with", "CSV", "A further table that those fits see", &o.with},
+          {"--html", "FILE", "Write a page with a chart and tables", &o.html},
+          {"--markdown", "FILE", "The same in Markdown, with FILE.svg", &o.markdown}};
 }
 
 std::vector<OptionRow> option_rows(CalibrateKernelsOptions& o) {
@@ -204,8 +203,7 @@ std::vector<OptionRow> option_rows(SimulateStepOptions& o) {
       {"--leaf-oversubscription", "X", "Instead of the network's own", &o.leaf_oversubscription},
       {"--pod-oversubscription", "X", "Instead of the network's own", &o.pod_oversubscription},
       {"--no-symmetry", "", "Every unit for itself: for checks, slow", &o.no_symmetry},
-      {"--no-what-if", "", "Without the runs with one more fault and another order",
-       &o.no_what_if},
+      {"--no-what-if", "", "Without the runs with one more fault and another order", &o.no_what_if},
       {"--json", "FILE", "Write JSON; - prints it", &o.json},
       {"--svg", "FILE", "Write a heat map of the links", &o.svg},
       {"--timeline", "FILE", "Write the step as a trace for Perfetto", &o.timeline},
@@ -214,26 +212,24 @@ std::vector<OptionRow> option_rows(SimulateStepOptions& o) {
 }
 
 std::vector<OptionRow> option_rows(ValidateNetworkOptions& options) {
-  return {{"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data,
-           true},
-          {"--calibration", "TOML",
-           "What `calibrate network` wrote, instead of the numbers in the program",
-           &options.calibration},
-          {"--kernels", "TOML",
-           "What `calibrate kernels` wrote: links, instead of those in the program",
-           &options.kernels},
-          {"--json", "FILE", "Write the report as JSON; - prints it", &options.json},
-          {"--rows", "CSV", "Write one line a measured time, with its band", &options.rows},
-          {"--markdown", "FILE", "Write the report as a page", &options.markdown},
-          {"--leave-out", "",
-           "Also fit links without each system, and judge by its rows (a minute)",
-           &options.leave_out}};
+  return {
+      {"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data, true},
+      {"--calibration", "TOML",
+       "What `calibrate network` wrote, instead of the numbers in the program",
+       &options.calibration},
+      {"--kernels", "TOML",
+       "What `calibrate kernels` wrote: links, instead of those in the program", &options.kernels},
+      {"--json", "FILE", "Write the report as JSON; - prints it", &options.json},
+      {"--rows", "CSV", "Write one line a measured time, with its band", &options.rows},
+      {"--markdown", "FILE", "Write the report as a page", &options.markdown},
+      {"--leave-out", "", "Also fit links without each system, and judge by its rows (a minute)",
+       &options.leave_out}};
 }
 
 std::vector<OptionRow> option_rows(CalibrateNetworkOptions& options) {
-  return {{"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data,
-           true},
-          {"--out", "TOML", "File to write; without it, errors are only reported", &options.out}};
+  return {
+      {"--data", "CSV", "CSVs of measured collectives and expert exchanges", &options.data, true},
+      {"--out", "TOML", "File to write; without it, errors are only reported", &options.out}};
 }
 
 std::vector<OptionRow> option_rows(ProcureOptions& o) {
@@ -241,8 +237,7 @@ std::vector<OptionRow> option_rows(ProcureOptions& o) {
       {"scenario", "FILE", "Scenario in TOML, or the word schema, which shows what goes into one",
        &o.scenario, true},
       {"--goal", "NAME", "cost, carbon or served, instead of the scenario's", &o.goal},
-      {"--independence", "X", "Least share of compute on own silicon, 0 to 1",
-       &o.independence},
+      {"--independence", "X", "Least share of compute on own silicon, 0 to 1", &o.independence},
       {"--curve", "", "Also what each tenth of independence costs", &o.curve},
       {"--more", "", "Also what one more MW, lot or wafer lot is worth", &o.more},
       {"--scenarios", "N", "Plan for so many futures at once, drawn from the spreads",
@@ -252,7 +247,8 @@ std::vector<OptionRow> option_rows(ProcureOptions& o) {
       {"--tornado", "", "Also what each uncertainty moves alone", &o.tornado},
       {"--break-even", "A,B", "Price and speed at which A costs as much as B, by workload",
        &o.break_even},
-      {"--regret", "FILE", "Also what this plan loses should that other scenario come true",
+      {"--regret", "FILE",
+       "Also what this plan loses should that other scenario come true; futures: each drawn one",
        &o.regret},
       {"--speeds", "", "Only what each workload does on each system", &o.speeds},
       {"--seed", "N", "Other futures", &o.seed},

@@ -141,12 +141,16 @@ Result<ProcureExtras> procure_extras(const Session& session, const ProcureOption
     out.sections.push_back(report::procure_curve(out.charts.curve));
   }
   if (!options.break_even.empty()) TR_TRY_VOID(break_even(options, study, out));
-  if (study.scenario.futures.size() > 1) {
+  if (options.regret == "futures") {
+    if (study.scenario.futures.size() < 2) {
+      return fail(ErrorCode::usage, "--regret futures, but there is only one", {},
+                  "add --scenarios 20");
+    }
     TR_TRY(const std::vector<procure::Regret> rows,
            procure::regret(study.scenario, answer.plan, solver, {}, progress("futures")));
     out.sections.push_back(report::procure_regret("Regret of this plan in each future", rows));
   }
-  if (!options.regret.empty()) {
+  if (!options.regret.empty() && options.regret != "futures") {
     TR_TRY_VOID(regret(session, options, answer, study, solver, catalog, out));
   }
   if (options.tornado) {
