@@ -7,6 +7,8 @@
 
 #include <fmt/core.h>
 
+#include "tightrope/procure/answers.h"
+#include "tightrope/procure/evaluate.h"
 #include "tightrope/procure/plan.h"
 #include "tightrope/procure/test_scenarios.h"
 
@@ -37,19 +39,49 @@ Answer plan(const char* name, const Scenario& s, const Options& options) {
   return *answer;
 }
 
+void check_followed(const Scenario& s, const Answer& answer) {
+  const auto followed = follow(s, answer.plan, {.gap = 1e-4, .duals = false});
+  const double error = followed ? std::abs(followed->objective / answer.objective - 1.0) : 1.0;
+  if (error < 2e-3) return;
+  fmt::print("followed, the plan costs {:.3g} more than it said\n", error);
+  std::exit(1);
+}
+
+void samples(const Scenario& s, const Answer& answer) {
+  const auto start = Clock::now();
+  const auto result = monte_carlo(s, answer);
+  if (!result) std::exit(1);
+  fmt::print("{:<24} {:>8.2f} s  mean {:.6g}  p5 {:.6g}  p95 {:.6g}\n", "1,000 samples",
+             seconds_since(start), result->cost.mean, result->cost.p5, result->cost.p95);
+}
+
+void curve(const Scenario& s) {
+  const auto start = Clock::now();
+  const auto points = independence_curve(s, {.gap = 5e-3, .time_limit = Seconds(20)});
+  if (!points) std::exit(1);
+  fmt::print("{:<24} {:>8.2f} s\n", "independence, 11 points", seconds_since(start));
+  for (const CurvePoint& p : *points) {
+    fmt::print("    own {:.1f} {}: cost {:.6g}  gap {:.2f} %\n", p.asked, milp::to_string(p.status),
+               p.cost.raw(), 100 * p.gap);
+  }
+}
+
 int run(int argc, char** argv) {
   const std::string which = argc > 1 ? argv[1] : "all";
+  const auto wanted = [&which](const char* name) { return which == "all" || which == name; };
   const Scenario base = generated({});
-  if (which == "all" || which == "lp") {
-    plan("relaxed", base, {.duals = false, .divisible = true});
+  if (wanted("lp")) plan("relaxed", base, {.duals = false, .divisible = true});
+  if (wanted("base") || which == "samples") {
+    const Answer answer = plan("deterministic", base, {.time_limit = Seconds(60)});
+    check_followed(base, answer);
+    samples(base, answer);
   }
-  if (which == "all" || which == "base") plan("deterministic", base, {.time_limit = Seconds(60)});
-  Scenario many = generated({.futures = 20});
-  many.cvar_weight = 0.3;
-  if (which == "lp20") plan("relaxed, 20 futures", many, {.duals = false, .divisible = true});
-  if (which == "all" || which == "futures") {
-    plan("20 futures, CVaR", many, {.gap = 1e-2, .time_limit = Seconds(115)});
+  if (wanted("futures")) {
+    Scenario many = generated({.futures = 20});
+    many.cvar_weight = 0.3;
+    plan("20 futures, CVaR", many, {.gap = 1e-2, .time_limit = Seconds(115), .duals = false});
   }
+  if (wanted("curve")) curve(base);
   return 0;
 }
 
