@@ -8,6 +8,8 @@
 namespace tightrope::procure {
 namespace {
 
+constexpr std::size_t most_trials = 16;  ///< of ports, an LP each
+
 std::size_t z(int i) { return static_cast<std::size_t>(i); }
 
 /// Which integers of the program are yes/no (the others are lots).
@@ -207,12 +209,53 @@ Result<void> round_lots(const Program& p, milp::LpSession& session, const Option
   return {};
 }
 
+/// Ports tried one by one, the least decided first: dropped when begun, begun when not, kept when
+/// the LP gains by it.
+Result<void> try_ports(const Terms& t, const Program& p, const std::vector<double>& relaxed,
+                       milp::LpSession& session, milp::Solution& now) {
+  struct Trial {
+    double doubt = 0.0;
+    const std::vector<int>* by_quarter = nullptr;
+  };
+  std::vector<Trial> trials;
+  for (const auto& ports : p.start) {
+    for (const auto& by_quarter : ports) {
+      double sum = 0.0;
+      for (int v : by_quarter) sum += v < 0 ? 0.0 : relaxed[z(v)];
+      if (sum > 0.01 && sum < 0.99) trials.push_back({std::abs(sum - 0.5), &by_quarter});
+    }
+  }
+  std::stable_sort(trials.begin(), trials.end(),
+                   [](const Trial& a, const Trial& b) { return a.doubt < b.doubt; });
+  if (trials.size() > most_trials) trials.resize(most_trials);
+  for (const Trial& trial : trials) {
+    int begun = -1, likely = -1;
+    for (int q = 0; q < t.quarters; ++q) {
+      const int v = (*trial.by_quarter)[z(q)];
+      if (v < 0) continue;
+      if (now.values[z(v)] > 0.5) begun = v;
+      if (likely < 0 || relaxed[z(v)] > relaxed[z(likely)]) likely = v;
+    }
+    const int flipped = begun >= 0 ? begun : likely;
+    hold(session, flipped, begun >= 0 ? 0.0 : 1.0);
+    TR_TRY(milp::Solution other, session.solve(false));
+    if (other.status == milp::SolveStatus::optimal && other.objective < now.objective) {
+      now = std::move(other);
+    } else {
+      hold(session, flipped, begun >= 0 ? 1.0 : 0.0);
+    }
+  }
+  return {};
+}
+
 /// From the relaxed plan, one kind of decision after the other is made and the LP solved again.
 Result<void> dive(const Terms& t, const Program& p, milp::LpSession& session,
                   const Options& options, milp::Solution now, milp::Solution& best) {
+  const std::vector<double> relaxed = now.values;
   hold_ports(t, p, now.values, session);
   TR_TRY(now, session.solve(false));
   if (now.status != milp::SolveStatus::optimal) return {};
+  TR_TRY_VOID(try_ports(t, p, relaxed, session, now));
   hold_orders(p, now.values, session);
   TR_TRY(now, session.solve(false));
   if (now.status != milp::SolveStatus::optimal) return {};
