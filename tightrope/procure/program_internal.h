@@ -41,6 +41,18 @@ struct ScarceRow {
   double unit = 1.0;  ///< the row's unit in the user's: value in M$ per row unit / unit
 };
 
+/// A price step that is open from a quarter on, once `from` lots were bought.
+struct OpenStep {
+  int variable = 0, system = 0, quarter = 0;
+  double from = 0.0;
+};
+
+/// Whether there is an order at all, of at least so many lots.
+struct AnyOrder {
+  int variable = 0, buy = 0;
+  double least = 1.0;
+};
+
 struct Program {
   milp::Model model;
   Grid<int> buy;                   ///< [system][order quarter]
@@ -54,7 +66,9 @@ struct Program {
   Grid<int> use;                   ///< [future][workload][pool][quarter]
   Grid<int> unmet;                 ///< [future][workload][quarter]
   std::vector<int> first_stage;    ///< variables fixed before the future is known
-  std::vector<int> yes_no;         ///< binaries; other integers are lots
+  std::vector<OpenStep> opens;
+  std::vector<AnyOrder> any_orders;
+  std::vector<int> yes_no;  ///< binaries; other integers are lots
   std::vector<Entry> cash, carbon;
   std::vector<ScarceRow> scarce;
   int own_share_row = -1;

@@ -49,6 +49,7 @@ void open_step(const Terms& t, Program& p, int i, const Step& before, const Step
         {.name = "open[" + name + "]", .upper = possible ? 1.0 : 0.0, .integer = true});
     p.first_stage.push_back(open);
     p.yes_no.push_back(open);
+    p.opens.push_back({open, i, q, step.from});
     p.model.add_row(
         {.name = "step[" + name + "]",
          .upper = 0.0,

@@ -38,6 +38,7 @@ void order_variables(const Terms& t, Program& p, int i) {
         {.name = label(t, "order", system.id, q), .upper = 1.0, .integer = true});
     p.first_stage.push_back(any);
     p.yes_no.push_back(any);
+    p.any_orders.push_back({any, v, 1.0 * system.least_lots});
     p.model.add_row({.name = label(t, "least", system.id, q),
                      .lower = 0.0,
                      .terms = {{v, 1.0}, {any, -1.0 * system.least_lots}}});

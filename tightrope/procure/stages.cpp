@@ -8,6 +8,8 @@
 namespace tightrope::procure {
 namespace {
 
+constexpr std::size_t most_trials = 16;  ///< of ports, an LP each
+
 std::size_t z(int i) { return static_cast<std::size_t>(i); }
 
 /// Which integers of the program are yes/no (the others are lots).
@@ -139,26 +141,144 @@ Result<milp::Solution> rounded(const Program& p, milp::LpSession& session,
   return session.solve();
 }
 
-/// Many futures: the bound is the LP's; yes/no decisions are the mean future's; lots are rounded.
+void hold(milp::LpSession& session, int variable, double value) {
+  session.set_bounds(variable, value, value);
+}
+
+/// A port begins in the quarter by which half of it would, or never.
+void hold_ports(const Terms& t, const Program& p, const std::vector<double>& values,
+                milp::LpSession& session) {
+  for (const auto& ports : p.start) {
+    for (const auto& by_quarter : ports) {
+      double sum = 0.0;
+      bool begun = false;
+      for (int q = 0; q < t.quarters; ++q) {
+        const int v = by_quarter[z(q)];
+        if (v < 0) continue;
+        sum += values[z(v)];
+        const bool now = !begun && sum >= 0.5;
+        hold(session, v, now ? 1.0 : 0.0);
+        begun = begun || now;
+      }
+    }
+  }
+}
+
+/// Qualifying is cheap beside what it opens; orders near the least become one.
+void hold_orders(const Program& p, const std::vector<double>& values, milp::LpSession& session) {
+  for (const auto& system : p.qualified) {
+    for (int v : system) {
+      if (v >= 0) hold(session, v, values[z(v)] >= 0.25 ? 1.0 : 0.0);
+    }
+  }
+  for (const AnyOrder& any : p.any_orders) {
+    hold(session, any.variable, values[z(any.buy)] >= 0.5 * any.least ? 1.0 : 0.0);
+  }
+}
+
+/// A step is open once so many lots were bought.
+void hold_steps(const Terms& t, const Program& p, const std::vector<double>& values,
+                milp::LpSession& session) {
+  for (const OpenStep& open : p.opens) {
+    double lots = 0.0;
+    for (int q = 0; q <= open.quarter && q < t.quarters; ++q) {
+      if (p.buy(open.system, q) >= 0) lots += values[z(p.buy(open.system, q))];
+    }
+    hold(session, open.variable, lots >= open.from - 1e-6 ? 1.0 : 0.0);
+  }
+}
+
+/// Rounds every way, the LP after each; keeps the best.
+Result<void> round_lots(const Program& p, milp::LpSession& session, const Options& options,
+                        const milp::Solution& fixed, milp::Solution& best) {
+  if (fixed.status != milp::SolveStatus::optimal) return {};
+  const double bound = best.bound;
+  for (const double up_from : {0.5, 1.0 - 1e-6}) {
+    TR_TRY(milp::Solution tried, rounded(p, session, fixed.values, up_from));
+    if (tried.status != milp::SolveStatus::optimal) continue;
+    if (!best.values.empty() && tried.objective >= best.objective) continue;
+    best = std::move(tried);
+    state_gap(bound, options.gap, best);
+    if (best.gap <= options.gap) break;
+  }
+  const std::vector<char> yes_no = marks(p);
+  for (std::size_t i = 0; i < yes_no.size(); ++i) {
+    const milp::Variable& v = p.model.variables()[i];
+    if (v.integer && yes_no[i] == 0) session.set_bounds(static_cast<int>(i), v.lower, v.upper);
+  }
+  return {};
+}
+
+/// Ports tried one by one, the least decided first: dropped when begun, begun when not, kept when
+/// the LP gains by it.
+Result<void> try_ports(const Terms& t, const Program& p, const std::vector<double>& relaxed,
+                       milp::LpSession& session, milp::Solution& now) {
+  struct Trial {
+    double doubt = 0.0;
+    const std::vector<int>* by_quarter = nullptr;
+  };
+  std::vector<Trial> trials;
+  for (const auto& ports : p.start) {
+    for (const auto& by_quarter : ports) {
+      double sum = 0.0;
+      for (int v : by_quarter) sum += v < 0 ? 0.0 : relaxed[z(v)];
+      if (sum > 0.01 && sum < 0.99) trials.push_back({std::abs(sum - 0.5), &by_quarter});
+    }
+  }
+  std::stable_sort(trials.begin(), trials.end(),
+                   [](const Trial& a, const Trial& b) { return a.doubt < b.doubt; });
+  if (trials.size() > most_trials) trials.resize(most_trials);
+  for (const Trial& trial : trials) {
+    int begun = -1, likely = -1;
+    for (int q = 0; q < t.quarters; ++q) {
+      const int v = (*trial.by_quarter)[z(q)];
+      if (v < 0) continue;
+      if (now.values[z(v)] > 0.5) begun = v;
+      if (likely < 0 || relaxed[z(v)] > relaxed[z(likely)]) likely = v;
+    }
+    const int flipped = begun >= 0 ? begun : likely;
+    hold(session, flipped, begun >= 0 ? 0.0 : 1.0);
+    TR_TRY(milp::Solution other, session.solve(false));
+    if (other.status == milp::SolveStatus::optimal && other.objective < now.objective) {
+      now = std::move(other);
+    } else {
+      hold(session, flipped, begun >= 0 ? 1.0 : 0.0);
+    }
+  }
+  return {};
+}
+
+/// From the relaxed plan, one kind of decision after the other is made and the LP solved again.
+Result<void> dive(const Terms& t, const Program& p, milp::LpSession& session,
+                  const Options& options, milp::Solution now, milp::Solution& best) {
+  const std::vector<double> relaxed = now.values;
+  hold_ports(t, p, now.values, session);
+  TR_TRY(now, session.solve(false));
+  if (now.status != milp::SolveStatus::optimal) return {};
+  TR_TRY_VOID(try_ports(t, p, relaxed, session, now));
+  hold_orders(p, now.values, session);
+  TR_TRY(now, session.solve(false));
+  if (now.status != milp::SolveStatus::optimal) return {};
+  hold_steps(t, p, now.values, session);
+  TR_TRY(now, session.solve(false));
+  return round_lots(p, session, options, now, best);
+}
+
+/// Many futures: the bound is the LP's; yes/no decisions come from a dive, or from the mean future.
 Result<milp::Solution> solve_many(const Terms& t, const Program& p, const Options& options) {
   milp::LpSession session(p.model);
-  TR_TRY(milp::Solution relaxed, session.solve());
+  TR_TRY(milp::Solution relaxed, session.solve(false));
   if (relaxed.status != milp::SolveStatus::optimal) return relaxed;
-  TR_TRY(std::vector<double> answers, answers_of_mean(t, p, options));
   milp::Solution best;
+  best.bound = relaxed.bound;
+  TR_TRY_VOID(dive(t, p, session, options, relaxed, best));
+  if (!best.values.empty() && best.gap <= options.gap) return best;
+  TR_TRY(std::vector<double> answers, answers_of_mean(t, p, options));
   if (!answers.empty()) {
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-      session.set_bounds(p.yes_no[i], answers[i], answers[i]);
-    }
-    TR_TRY(milp::Solution fixed, session.solve());
-    for (const double up_from : {0.5, 0.2, 1.0, 1e-6}) {
-      if (fixed.status != milp::SolveStatus::optimal) break;
-      TR_TRY(milp::Solution tried, rounded(p, session, fixed.values, up_from));
-      if (tried.status != milp::SolveStatus::optimal) continue;
-      if (best.values.empty() || tried.objective < best.objective) best = std::move(tried);
-      state_gap(relaxed.bound, options.gap, best);
-      if (best.gap <= options.gap) return best;
-    }
+    for (std::size_t i = 0; i < answers.size(); ++i) hold(session, p.yes_no[i], answers[i]);
+    TR_TRY(milp::Solution fixed, session.solve(false));
+    TR_TRY_VOID(round_lots(p, session, options, fixed, best));
+    if (!best.values.empty() && best.gap <= options.gap) return best;
   }
   TR_TRY(milp::Solution all, whole(p, options, 0.5, best.values, relaxed.bound));
   if (!best.values.empty() && (all.values.empty() || all.objective > best.objective)) return best;
