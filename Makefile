@@ -28,6 +28,7 @@ bench: ready
 	build/bench/bench_serving $(wildcard $(AZURE_TRACE))
 	build/bench/bench_sizing
 	build/bench/bench_netsim
+	build/bench/bench_procure
 	@if command -v valgrind >/dev/null; then bench/search/instructions.sh build/bench; \
 	  else echo "instructions a mapping: skipped, valgrind is not installed (./setup --dev)"; fi
 

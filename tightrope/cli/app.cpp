@@ -16,6 +16,7 @@
 #include "tightrope/cli/explain_command.h"
 #include "tightrope/cli/option_rows.h"
 #include "tightrope/cli/plan_command.h"
+#include "tightrope/cli/procure_command.h"
 #include "tightrope/cli/serve_plan_command.h"
 #include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/session.h"
@@ -433,6 +434,8 @@ void bind_simulate(CLI::App& app, Body& body) {
             body, run_simulate_trace);
   CLI::App* topology = app.add_subcommand("topology", "The wires of a cluster");
   bind_rows(*topology->add_subcommand("show", "Links, bisection, tiers"), body, run_topology_show);
+  bind_rows(*app.add_subcommand("procure", "Which chips to buy, build and rent, when and where"),
+            body, run_procure);
 }
 
 }  // namespace

@@ -286,4 +286,35 @@ std::vector<OptionRow> option_rows(CalibrateNetworkOptions& options) {
       {"--out", "TOML", "File to write; without it, errors are only reported", &options.out}};
 }
 
+std::vector<OptionRow> option_rows(ProcureOptions& o) {
+  return {
+      {"scenario", "FILE", "Scenario in TOML, or the word schema, which shows what goes into one",
+       &o.scenario, true},
+      {"--goal", "NAME", "cost, carbon or served, instead of the scenario's", &o.goal},
+      {"--independence", "X", "Least share of compute on own silicon, 0 to 1", &o.independence},
+      {"--curve", "", "Also what each tenth of independence costs", &o.curve},
+      {"--more", "", "Also what one more MW, lot or wafer lot is worth", &o.more},
+      {"--scenarios", "N", "Plan for so many futures at once, drawn from the spreads",
+       &o.scenarios},
+      {"--cvar", "X", "With --scenarios: weight of the worst tenth of them, 0 to 1", &o.cvar},
+      {"--monte-carlo", "N", "Try the plan in so many futures", &o.monte_carlo},
+      {"--tornado", "", "Also what each uncertainty moves alone", &o.tornado},
+      {"--break-even", "A,B", "Price and speed at which A costs as much as B, by workload",
+       &o.break_even},
+      {"--regret", "FILE",
+       "Also what this plan loses should that other scenario come true; futures: each drawn one",
+       &o.regret},
+      {"--speeds", "", "Only what each workload does on each system", &o.speeds},
+      {"--seed", "N", "Other futures", &o.seed},
+      {"--gap", "X", "Stop at this gap between the plan and its bound; 0.001 without it", &o.gap},
+      {"--time-limit", "TIME", "Stop a search after that, with the best plan so far",
+       &o.time_limit},
+      {"--cache", "FILE", "Keep speeds in this file for the next time", &o.cache},
+      {"--lp", "FILE", "Write the program in LP format", &o.lp},
+      {"--mps", "FILE", "Write the program in MPS format", &o.mps},
+      {"--json", "FILE", "Write JSON; - prints it instead of the text", &o.json},
+      {"--csv", "FILE", "Write one line a system, place and quarter", &o.csv},
+      {"--html", "FILE", "Write a page with charts", &o.html}};
+}
+
 }  // namespace tightrope::cli

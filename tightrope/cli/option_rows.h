@@ -10,6 +10,7 @@
 #include "tightrope/cli/calibrate_training_command.h"
 #include "tightrope/cli/collective_command.h"
 #include "tightrope/cli/network_command.h"
+#include "tightrope/cli/procure_command.h"
 #include "tightrope/cli/serving_tables_command.h"
 #include "tightrope/cli/simulate_command.h"
 #include "tightrope/cli/step_command.h"
@@ -42,5 +43,6 @@ struct OptionRow {
 [[nodiscard]] std::vector<OptionRow> option_rows(SimulateTraceOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(ValidateNetworkOptions& options);
 [[nodiscard]] std::vector<OptionRow> option_rows(CalibrateNetworkOptions& options);
+[[nodiscard]] std::vector<OptionRow> option_rows(ProcureOptions& options);
 
 }  // namespace tightrope::cli

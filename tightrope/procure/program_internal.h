@@ -1,0 +1,92 @@
+// The mixed-integer program of a scenario, and where each decision stands in it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tightrope/milp/model.h"
+#include "tightrope/procure/plan.h"
+#include "tightrope/procure/scenario.h"
+#include "tightrope/procure/terms_internal.h"
+
+namespace tightrope::procure {
+
+/// What multiplies an entry in a future.
+enum class Driver { none, purchase, rental, electricity };
+
+/// `amount` of money (M$) or carbon (kt) in a quarter for one unit of a variable.
+struct Entry {
+  int variable = 0;
+  int quarter = 0;
+  CostKind kind = CostKind::purchase;
+  double amount = 0.0;
+  int future = -1;  ///< -1: in each
+  Driver driver = Driver::none;
+  int index = 0;  ///< the system of `purchase` and `rental`; workload for penalties and ports
+};
+
+/// Lots that came together: owned from the start, or of one order.
+struct Vintage {
+  int variable = -1;
+  int arrival = 0;  ///< quarter; negative: was there
+  int price_quarter = 0;
+};
+
+/// A row that stands for something scarce, for people.
+struct ScarceRow {
+  int row = 0;
+  ScarceKind kind = ScarceKind::power;
+  int subject = 0;
+  int quarter = 0;
+  double unit = 1.0;  ///< the row's unit in the user's: value in M$ per row unit / unit
+};
+
+/// A price step that is open from a quarter on, once `from` lots were bought.
+struct OpenStep {
+  int variable = 0, system = 0, quarter = 0;
+  double from = 0.0;
+};
+
+/// Whether there is an order at all, of at least so many lots.
+struct AnyOrder {
+  int variable = 0, buy = 0;
+  double least = 1.0;
+};
+
+struct Program {
+  milp::Model model;
+  Grid<int> buy;                   ///< [system][order quarter]
+  Table<std::vector<int>> part;    ///< [system][route][order quarter]
+  Table<int> qualified;            ///< [system][route]
+  Grid<int> place;                 ///< [system][site][quarter]
+  Table<Vintage> vintages;         ///< [system]
+  Table<std::vector<int>> retire;  ///< [system][vintage][quarter]
+  Grid<int> rent;                  ///< [future][rental][quarter]; reserved: the same in each
+  Table<std::vector<int>> start;   ///< [workload][port][quarter]
+  Grid<int> use;                   ///< [future][workload][pool][quarter]
+  Grid<int> unmet;                 ///< [future][workload][quarter]
+  std::vector<int> first_stage;    ///< variables fixed before the future is known
+  std::vector<OpenStep> opens;
+  std::vector<AnyOrder> any_orders;
+  std::vector<int> yes_no;  ///< binaries; other integers are lots
+  std::vector<Entry> cash, carbon;
+  std::vector<ScarceRow> scarce;
+  int own_share_row = -1;
+  int cvar_eta = -1;
+  std::vector<int> cvar_z;
+  double fixed_cost = 0.0;  ///< M$, discounted: sites
+};
+
+[[nodiscard]] double driven(const Entry& entry, const Future& future);
+[[nodiscard]] double driven(const Terms& t, const Entry& entry, int future);
+
+/// Files of this room that add to the program, in this order.
+[[nodiscard]] Program build(const Terms& t);
+void add_supply(const Terms& t, Program& p);
+void add_prices(const Terms& t, Program& p);
+void add_sites(const Terms& t, Program& p);
+void add_ports(const Terms& t, Program& p);
+void add_futures(const Terms& t, Program& p);
+void add_goal(const Terms& t, Program& p);
+
+}  // namespace tightrope::procure

@@ -1,0 +1,187 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "tightrope/procure/plan.h"
+#include "tightrope/procure_study/fields.h"
+#include "tightrope/procure_study/reader.h"
+#include "tightrope/procure_study/resolve.h"
+
+namespace tightrope::procure_study {
+namespace {
+
+const catalog::Catalog& facts() { return catalog::Catalog::embedded(); }
+
+std::string source_file(const std::string& name) {
+  return std::string(TIGHTROPE_SOURCE_DIR) + "/" + name;
+}
+
+File read_sound(const std::string& name) {
+  std::vector<Error> faults;
+  File file = read_scenario(source_file(name), facts(), faults);
+  for (const Error& fault : faults) ADD_FAILURE() << to_string(fault);
+  return file;
+}
+
+/// Speeds that need no search: 100 tokens a second on each chip.
+SpeedTable flat(const File& file) {
+  SpeedTable table;
+  Speed speed;
+  speed.feasible = true;
+  speed.of_chip = TokensPerSecond(100.0);
+  speed.energy = JoulesPerToken(1.0);
+  table.speeds.assign(file.workloads.size(), std::vector<Speed>(file.systems.size(), speed));
+  return table;
+}
+
+TEST(Scenarios, TheBundledOnesAreSound) {
+  for (const char* name : {"examples/tightrope-2026.toml", "examples/rent-only-lab.toml",
+                           "examples/enterprise-500.toml"}) {
+    const File file = read_sound(name);
+    const auto study = resolve(file, flat(file), facts());
+    ASSERT_TRUE(study) << name << ": " << to_string(study.error());
+    EXPECT_TRUE(procure::check_scenario(study->scenario)) << name;
+  }
+}
+
+TEST(Scenarios, TheBundledCloudHasTheSizeThatWasAskedFor) {
+  const File file = read_sound("examples/tightrope-2026.toml");
+  EXPECT_EQ(file.header.quarters, 12);
+  EXPECT_EQ(file.systems.size(), 10u);
+  EXPECT_EQ(file.workloads.size(), 12u);
+  EXPECT_EQ(file.sites.size(), 4u);
+}
+
+TEST(Scenarios, EveryFactOfTheBundledCloudHasASourceAndAGrade) {
+  const File file = read_sound("examples/tightrope-2026.toml");
+  EXPECT_GE(file.facts.size(), 20u);
+  for (const FactLine& fact : file.facts) {
+    EXPECT_FALSE(fact.value.source.empty()) << fact.name;
+    EXPECT_FALSE(fact.value.grade.empty()) << fact.name;
+    EXPECT_FALSE(fact.used_in.empty()) << fact.name;
+  }
+}
+
+TEST(Scenarios, SixHundredAndFiftyThousandTrainium3ComeIn2026AtThreeThousandDollars) {
+  const File file = read_sound("examples/tightrope-2026.toml");
+  const auto study = resolve(file, flat(file), facts());
+  ASSERT_TRUE(study);
+  double chips = 0;
+  for (int q = 0; q < 4; ++q) {
+    chips += study->scenario.resources.front().supply[static_cast<std::size_t>(q)];
+  }
+  EXPECT_DOUBLE_EQ(chips, 650000);
+  const auto trn3 = std::ranges::find(file.systems, std::string("trn3"), &SystemLine::name);
+  ASSERT_NE(trn3, file.systems.end());
+  EXPECT_DOUBLE_EQ(at(trn3->chip_usd, 0, 0), 3000);
+}
+
+TEST(Scenarios, ASeriesHoldsItsLastEntryAndGrowsFromThere) {
+  const File file = read_sound("tests/golden/scenarios/tiny.toml");
+  const auto study = resolve(file, flat(file), facts());
+  ASSERT_TRUE(study);
+  const std::vector<TokensPerSecond>& demand = study->scenario.workloads[0].demand;
+  const double first = 2000e9 / study->scenario.calendar.length.raw();
+  for (std::size_t q = 0; q < demand.size(); ++q) {
+    EXPECT_NEAR(demand[q].raw(), first * std::pow(1.2, static_cast<double>(q)), 1e-6 * first);
+  }
+  EXPECT_DOUBLE_EQ(study->scenario.sites[0].power[3].raw(), 0.6e6);
+}
+
+TEST(Scenarios, ChipHoursAreTheTokensOfThatManyChips) {
+  const File file = read_sound("examples/enterprise-500.toml");
+  SpeedTable speeds = flat(file);
+  speeds.speeds[0][0].of_chip = TokensPerSecond(250.0);
+  const auto study = resolve(file, speeds, facts());
+  ASSERT_TRUE(study);
+  const double length = study->scenario.calendar.length.raw();
+  EXPECT_NEAR(study->scenario.workloads[0].demand[0].raw(), 280e3 * 3600 * 250.0 / length, 1e-6);
+}
+
+TEST(Scenarios, ADayBeforeTheStartIsTheFirstQuarter) {
+  EXPECT_EQ(quarter_of("2025-05-01", "2026-01-01"), 0);
+  EXPECT_EQ(quarter_of("2026-03-31", "2026-01-01"), 0);
+  EXPECT_EQ(quarter_of("2026-04-01", "2026-01-01"), 1);
+  EXPECT_EQ(quarter_of("2028-12-31", "2026-01-01"), 11);
+}
+
+TEST(Scenarios, TheSchemaNamesEveryKey) {
+  const std::string schema = schema_json();
+  const auto holds = [&](std::string_view name) {
+    EXPECT_NE(schema.find("\"" + std::string(name) + "\""), std::string::npos) << name;
+  };
+  for (const auto& field : fields<Header>()) holds(field.doc.name);
+  for (const auto& field : fields<WorkloadLine>()) holds(field.doc.name);
+  for (const auto& field : fields<SystemLine>()) holds(field.doc.name);
+  for (const auto& field : fields<UseLine>()) holds(field.doc.name);
+  for (const auto& field : fields<RentalLine>()) holds(field.doc.name);
+  for (const auto& field : fields<SiteLine>()) holds(field.doc.name);
+}
+
+TEST(Speeds, TheBandAsOneDeviationIsThatOfItsLogarithm) {
+  Speed speed;
+  EXPECT_EQ(speed.spread(), 0);
+  speed.low90 = 1 / 1.5;
+  speed.high90 = 1.5;
+  EXPECT_NEAR(speed.spread(), std::log(1.5) / 1.6449, 1e-9);
+}
+
+class SmallSpeeds : public testing::Test {
+ protected:
+  static File small() {
+    File file = read_sound("tests/golden/scenarios/tiny.toml");
+    file.workloads.resize(1);
+    return file;
+  }
+};
+
+TEST_F(SmallSpeeds, AreWithinTheDeviceAndItsPeak) {
+  const File file = small();
+  SpeedCache cache;
+  const auto table = measure_speeds(file, facts(), cache, {});
+  ASSERT_TRUE(table) << to_string(table.error());
+  for (const Speed& speed : table->speeds[0]) {
+    ASSERT_TRUE(speed.feasible);
+    EXPECT_GT(speed.of_chip.raw(), 0);
+    EXPECT_LT(speed.low90, 1);
+    EXPECT_GT(speed.high90, 1);
+    EXPECT_LE(speed.memory_share, 0.95);
+    // At most what the chip's peak allows for 6 FLOP a parameter and token.
+    EXPECT_LT(speed.of_chip.raw() * 6 * 8e9, 5e15);
+  }
+}
+
+TEST_F(SmallSpeeds, TheSecondSearchIsAnsweredByTheCacheAndAChangedWorkloadIsNot) {
+  File file = small();
+  SpeedCache cache;
+  const auto first = measure_speeds(file, facts(), cache, {});
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->searched, 2);
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "tightrope_speed_cache_test.json").string();
+  ASSERT_TRUE(cache.write(path));
+  SpeedCache again;
+  ASSERT_TRUE(again.read(path));
+  const auto second = measure_speeds(file, facts(), again, {});
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->searched, 0);
+  EXPECT_EQ(second->cached, 2);
+  EXPECT_EQ(second->speeds[0][0].of_chip.raw(), first->speeds[0][0].of_chip.raw());
+  EXPECT_EQ(second->speeds[0][1].mapping, first->speeds[0][1].mapping);
+  file.workloads[0].seq_len = 4096;
+  const auto third = measure_speeds(file, facts(), again, {});
+  ASSERT_TRUE(third);
+  EXPECT_EQ(third->searched, 2);
+  std::filesystem::remove(path);
+}
+
+TEST(Speeds, ACacheThatIsNoneIsRefused) {
+  SpeedCache cache;
+  EXPECT_TRUE(cache.read("/nowhere/at/all.json"));
+  EXPECT_FALSE(cache.read(source_file("README.md")));
+}
+
+}  // namespace
+}  // namespace tightrope::procure_study

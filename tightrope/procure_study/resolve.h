@@ -1,0 +1,35 @@
+// From a scenario file, the catalog and the planners' speeds to what the optimizer takes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tightrope/catalog/catalog.h"
+#include "tightrope/procure/scenario.h"
+#include "tightrope/procure_study/records.h"
+#include "tightrope/procure_study/throughput.h"
+
+namespace tightrope::procure_study {
+
+/// What software a system takes: "cuda", "neuron", "rocm", "tpu", "gaudi", else its chip's kind.
+[[nodiscard]] std::string architecture_of(const catalog::System& system,
+                                          const catalog::Catalog& catalog);
+
+/// The quarter a day lies in, 0 for days before the start. Both YYYY-MM-DD.
+[[nodiscard]] int quarter_of(const std::string& day, const std::string& start);
+
+/// A resolved scenario with all it came from.
+struct Resolved {
+  File file;
+  SpeedTable speeds;
+  procure::Scenario scenario;
+  std::string catalog_hash;
+  std::vector<std::string> notes;  ///< what was filled in from the catalog, or assumed
+};
+
+/// Errors: not_found, with the line, for a price, power or region that neither the file nor the
+/// catalog knows.
+[[nodiscard]] Result<Resolved> resolve(File file, SpeedTable speeds,
+                                       const catalog::Catalog& catalog);
+
+}  // namespace tightrope::procure_study
