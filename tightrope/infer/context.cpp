@@ -48,7 +48,8 @@ Watts host_share_of(const catalog::System& system, const catalog::Chip& chip) {
 }  // namespace
 
 Speculation speculation(int drafts, const ServingTuning& tuning) {
-  Speculation s{.drafts = drafts, .accepted = 1.0};
+  Speculation s;
+  s.drafts = drafts;
   double holds = 1.0;
   for (int i = 0; i < drafts; ++i) s.accepted += holds *= tuning.draft_acceptance;
   return s;
