@@ -6,16 +6,11 @@
 #include <tuple>
 
 #include "tightrope/core/check.h"
+#include "tightrope/core/mix.h"
 #include "tightrope/netsim/unit_traffic.h"
 
 namespace tightrope::netsim {
 namespace {
-
-std::uint64_t mix(std::uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-  return x ^ (x >> 31);
-}
 
 // What the program's transfers join, each once. `joint`: gradients and parameters, in which all
 // islands of a stage keep step whatever their groups.
@@ -65,7 +60,7 @@ std::vector<std::uint64_t> marks_of(const StepPlace& place) {
   marks.assign(static_cast<std::size_t>(m.units), 0);
   auto mark = [&](std::size_t unit, std::uint64_t what, double factor) {
     if (unit >= marks.size()) return;
-    marks[unit] += mix((what << 32) ^ static_cast<std::uint64_t>(factor * 1e9) ^ 0x5bd1e995u);
+    marks[unit] += mix_bits((what << 32) ^ static_cast<std::uint64_t>(factor * 1e9) ^ 0x5bd1e995u);
   };
   for (const std::uint32_t link : faults.dead_links) mark(link / a_unit, link % a_unit, 0.0);
   for (const auto& d : faults.degraded) mark(d.link / a_unit, d.link % a_unit, d.factor);

@@ -4,20 +4,14 @@
 #include <unordered_map>
 
 #include "tightrope/core/check.h"
+#include "tightrope/core/mix.h"
 
 namespace tightrope::netsim {
 namespace {
 
 using Colour = std::uint64_t;
 
-// A 64-bit mixer (splitmix64's finaliser).
-constexpr Colour mix(Colour x) {
-  x += 0x9e3779b97f4a7c15ull;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-  return x ^ (x >> 31);
-}
-constexpr Colour join(Colour seed, Colour next) { return mix(seed ^ mix(next)); }
+constexpr Colour join(Colour seed, Colour next) { return mix_bits(seed ^ mix_bits(next)); }
 
 class Refinement {
  public:
@@ -99,7 +93,7 @@ class Refinement {
   // Own places in stage and island, own faults.
   void begin() {
     for (int u = 0; u < m_.units; ++u) {
-      Colour c = r_.merge ? 0 : mix(static_cast<Colour>(u) + 1);
+      Colour c = r_.merge ? 0 : mix_bits(static_cast<Colour>(u) + 1);
       if (!r_.marks.empty()) c = join(c, r_.marks[static_cast<std::size_t>(u)]);
       int island = -1;
       Colour places = 0;  // of the unit's islands, in the order in which they appear
@@ -154,7 +148,7 @@ class Refinement {
       for (; i < members.size() && unit_of(members[i]) == unit; ++i) {
         run = join(run, static_cast<Colour>(local_of(members[i])));
       }
-      sum += mix(run);
+      sum += mix_bits(run);
     }
     return sum;
   }
@@ -189,7 +183,7 @@ class Refinement {
     for (int u = 0; u < m_.units; ++u) {
       for (int c = 0; c < chips_; ++c) {
         Colour& l = leaf[static_cast<std::size_t>(topology::leaf_of(m_, u, c))];
-        l += mix(join(unit_[static_cast<std::size_t>(u)], static_cast<Colour>(c)));
+        l += mix_bits(join(unit_[static_cast<std::size_t>(u)], static_cast<Colour>(c)));
       }
     }
     return leaf;

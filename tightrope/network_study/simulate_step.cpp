@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "tightrope/core/mix.h"
+
 namespace tightrope::network_study {
 namespace {
 
@@ -126,23 +128,15 @@ void measure_links(const netsim::StepPlace& place, StepSimulation& s) {
   }
 }
 
-// splitmix64: the same links for a seed on every machine.
-std::uint64_t next_random(std::uint64_t& state) {
-  std::uint64_t z = (state += 0x9e3779b97f4a7c15ull);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-  return z ^ (z >> 31);
-}
-
 Result<topology::Faults> faults_of(const topology::Machine& machine, const StepScene& scene) {
   topology::Faults faults;
   for (const std::string& text : scene.faults) {
     TR_TRY_VOID(topology::read_fault(machine, text, faults));
   }
-  std::uint64_t state = scene.seed;
   const std::uint64_t links = static_cast<std::uint64_t>(machine.units) * machine.unit_links();
   for (int i = 0; i < scene.dead_links; ++i) {
-    faults.dead_links.push_back(static_cast<std::uint32_t>(next_random(state) % links));
+    const std::uint64_t drawn = mix_bits(mix_bits(scene.seed) + static_cast<std::uint64_t>(i));
+    faults.dead_links.push_back(static_cast<std::uint32_t>(drawn % links));
   }
   return faults;
 }
@@ -186,7 +180,9 @@ Result<StepSimulation> simulate_step(const catalog::Catalog& catalog, const step
                                 .merge = scene.merge};
   s.network = netsim::lay_out(place);
   if (s.network.unreachable) {
-    return fail(ErrorCode::unsupported, "the faults leave some ranks without a way to each other");
+    return fail(ErrorCode::unsupported, "the faults leave some ranks without a way to each other",
+                {},
+                "fewer dead links, or --fault chip:N and --spare-units to leave such chips out");
   }
   s.result = netsim::run_step(s.built.program, s.network.loads, {scene.most_spans});
   s.closed_step = estimate.step_time.raw();

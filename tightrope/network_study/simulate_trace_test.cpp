@@ -168,10 +168,8 @@ TEST(SimulateTrace, MembersThatDisagreeAreAnError) {
   EXPECT_FALSE(simulate(ideal({folder.prefix("nothing")})).has_value());
 }
 
-/// A step written as traces against the step simulated as it is. Traces know whole dependencies
-/// only: a transfer that hides in part blocks its rank wholly, or not at all, and one that is
-/// repeated is one of the whole size (fewer latencies). Where most transfers show, both agree to
-/// a few percent.
+/// A step written as traces against the step simulated as it is. A transfer that is repeated is one
+/// of the whole size in a trace (fewer latencies); both agree to a few percent.
 void expect_round_trip(const step::TestSetup& setup, step::Mapping mapping, double tolerance) {
   Folder folder;
   const catalog::Catalog& catalog = catalog::Catalog::embedded();
@@ -212,6 +210,11 @@ TEST(SimulateTrace, AStepWrittenAsTracesTakesAboutItsTime) {
   m.pp = 1;
   m.dp = 1;
   expect_round_trip(setup, m, 0.05);
+  // Sharded parameters are gathered beside the kernels, in part; a layer's latencies are one here.
+  m.tp = 1;
+  m.dp = 8;
+  m.sharding = step::Sharding::full;
+  expect_round_trip(setup, m, 0.07);
 }
 
 }  // namespace

@@ -137,14 +137,14 @@ class Builder {
     return t;
   }
 
-  // Two exchanges at the same time, one over each tier: as slow as the slower.
+  // Two exchanges at the same time, one over each tier: as slow as the slower. The size stays that
+  // of the first, which a token crosses the interfaces with once a domain.
   static void beside(Transfer& t, const Transfer& other) {
     const Seconds latency = min(t.latency, other.latency);
     const Seconds far = t.latency + t.out, near = other.latency + other.up;
     t.latency = latency;
     t.out = max(far - latency, Seconds(0.0));
     t.up = max(near - latency, Seconds(0.0));
-    t.size += other.size;
     t.closed = max(t.closed, other.closed);
   }
 

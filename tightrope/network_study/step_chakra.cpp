@@ -94,28 +94,37 @@ class Writer {
 
   void run_piece(const Piece& piece, const std::vector<Segment>& segments) {
     receive(piece);
-    std::int64_t hiding = -1;
     for (const Segment& segment : segments) {
-      std::int64_t beside = -1;
       if (segment.transfer >= 0) {
         const Transfer& t = p_.transfers[static_cast<std::size_t>(segment.transfer)];
-        const Seconds alone = t.repeats * (t.latency + max(t.up, t.out));
-        const bool hides = 2 * t.hidden > alone;
+        const bool hides = t.hidden > Seconds(0.0);
         const std::int64_t id = collective(segment.transfer, !hides);
-        if (hides) beside = id;
+        if (hides && id >= 0) hiding_.push_back({id, t.hidden});
       }
-      if (!(segment.compute > Seconds(0.0))) {
-        if (beside >= 0) hiding = beside;
-        continue;
-      }
-      Node& node = add(NodeKind::compute, name_of(piece));
-      node.duration = segment.compute;
-      after_last(node);
-      if (hiding >= 0) node.deps.push_back(static_cast<std::uint64_t>(hiding));
-      hiding = beside;
-      last_ = static_cast<std::int64_t>(node.id);
+      kernels(piece, segment.compute);
     }
     send(piece);
+  }
+
+  // Kernels, cut where a transfer has hidden beside them for as long as it may: the rest waits.
+  void kernels(const Piece& piece, Seconds left) {
+    while (left > Seconds(0.0)) {
+      Node& node = add(NodeKind::compute, name_of(piece));
+      after_last(node);
+      Seconds length = left;
+      std::erase_if(hiding_, [&](const Hiding& h) {
+        if (h.left > Seconds(0.0)) {
+          length = min(length, h.left);
+          return false;
+        }
+        node.deps.push_back(static_cast<std::uint64_t>(h.node));
+        return true;
+      });
+      node.duration = length;
+      for (Hiding& h : hiding_) h.left -= length;
+      left -= length;
+      last_ = static_cast<std::int64_t>(node.id);
+    }
   }
 
   static std::string name_of(const Piece& piece) {
@@ -165,7 +174,13 @@ class Writer {
   const netsim::StepProgram& p_;
   const Layout& layout_;
   int rank_, stage_;
+  /// A transfer under way, and how much longer it may run beside kernels.
+  struct Hiding {
+    std::int64_t node = -1;
+    Seconds left{};
+  };
   std::int64_t last_ = -1;
+  std::vector<Hiding> hiding_;
   std::map<std::string, int> groups_;
   chakra::Trace trace_;
 };

@@ -13,9 +13,9 @@ namespace tightrope::network_study {
 inline constexpr int most_chakra_ranks = 4096;
 
 /// The trace of one rank: its pieces in order, each a chain of collectives and kernels, messages to
-/// the neighbouring stages, parameters before and gradients after. A transfer that mostly hides is
-/// waited for by the second kernels after it, since Chakra knows whole dependencies only; repeated
-/// transfers are one of the whole size.
+/// the neighbouring stages, parameters before and gradients after. Kernels are cut where a transfer
+/// has run beside them for as long as it may, and what follows waits for it; repeated transfers are
+/// one of the whole size.
 [[nodiscard]] chakra::Trace chakra_trace(const netsim::StepProgram& program,
                                          const netsim::Layout& layout, int rank);
 
