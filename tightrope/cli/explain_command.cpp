@@ -6,50 +6,17 @@
 
 #include <fmt/format.h>
 
+#include "tightrope/cli/plan_file.h"
 #include "tightrope/core/csv.h"
 #include "tightrope/core/unit_text.h"
 #include "tightrope/report/explain.h"
-#include "tightrope/report/plan_json.h"
 #include "tightrope/report/timeline.h"
 #include "tightrope/study/plan_mapping.h"
 
 namespace tightrope::cli {
 namespace {
 
-// The plan that was asked about, made again.
-struct Asked {
-  study::PlanRequest request;
-  study::PlanKey key;
-  std::vector<std::string> warnings;
-};
-
-Result<Asked> from_file(const ExplainOptions& options, const catalog::Catalog& catalog) {
-  TR_TRY(const std::string text, read_file(options.plan_file));
-  TR_TRY(report::PlanFile file, report::read_plan_json(text, options.plan_file));
-  const int plans = static_cast<int>(file.plans.size());
-  if (options.plan < 1 || options.plan > plans) {
-    return fail(ErrorCode::range, fmt::format("there is no plan {}", options.plan),
-                {options.plan_file}, fmt::format("the file holds {} plans", plans));
-  }
-  Asked asked;
-  asked.request = std::move(file.request);
-  if (!options.work.calibration.empty()) {
-    TR_TRY(asked.request.coefficients, study::read_coefficients(options.work.calibration));
-  }
-  asked.key = file.plans[static_cast<std::size_t>(options.plan - 1)];
-  if (file.catalog_hash != catalog.hash()) {
-    asked.warnings.push_back(fmt::format("planned with catalog {}, explained with {}",
-                                         file.catalog_hash, catalog.hash()));
-  }
-  const std::string& hash = study::coefficients_or_embedded(asked.request.coefficients).hash;
-  if (file.calibration_hash != hash) {
-    asked.warnings.push_back(
-        fmt::format("planned with calibration {}, explained with {}", file.calibration_hash, hash));
-  }
-  return asked;
-}
-
-Result<Asked> from_words(const ExplainOptions& options, const catalog::Catalog& catalog) {
+Result<AskedPlan> from_words(const ExplainOptions& options, const catalog::Catalog& catalog) {
   if (options.work.config.empty()) {
     return fail(ErrorCode::usage, "which plan?", {},
                 "give a file of `tightrope plan --json FILE`, or --config, --system and --mapping");
@@ -58,7 +25,7 @@ Result<Asked> from_words(const ExplainOptions& options, const catalog::Catalog& 
     return fail(ErrorCode::usage, "--config needs --system and --mapping beside it", {},
                 "for example --system p5.48xlarge --mapping \"tp8 pp16 dp8 mbs1 zero1 sp\"");
   }
-  Asked asked;
+  AskedPlan asked;
   TR_TRY(asked.request, read_work(options.work, asked.warnings));
   for (std::string& choice : asked.warnings) choice.insert(0, "assumed: ");
   TR_TRY(asked.key.mapping, study::mapping_from_text(options.mapping));
@@ -123,8 +90,9 @@ Result<void> print(const Session& session, const ExplainOptions& options,
 int run_explain(const Session& session, const ExplainOptions& options) {
   const auto catalog = load_catalog(session);
   if (!catalog) return report_error(session, catalog.error());
-  const auto asked =
-      options.plan_file.empty() ? from_words(options, *catalog) : from_file(options, *catalog);
+  const auto asked = options.plan_file.empty() ? from_words(options, *catalog)
+                                               : read_plan(options.plan_file, options.plan,
+                                                           options.work.calibration, *catalog);
   if (!asked) return report_error(session, asked.error());
   for (const std::string& warning : asked->warnings) session.err << "note: " << warning << "\n";
   const auto context = study::plan_context(asked->request, asked->key, *catalog);

@@ -10,33 +10,17 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include "tightrope/cli/plan_file.h"
 #include "tightrope/core/csv.h"
 #include "tightrope/core/parallel.h"
 #include "tightrope/core/unit_text.h"
 #include "tightrope/network_study/step_chakra.h"
-#include "tightrope/report/plan_json.h"
 #include "tightrope/report/step_report.h"
 
 namespace tightrope::cli {
 namespace {
 
 constexpr std::size_t most_spans = 200'000;  // a viewer takes no more with pleasure
-
-struct Asked {
-  study::PlanRequest request;
-  study::PlanKey key;
-};
-
-Result<Asked> read_asked(const SimulateStepOptions& options) {
-  TR_TRY(const std::string text, read_file(options.plan_file));
-  TR_TRY(report::PlanFile file, report::read_plan_json(text, options.plan_file));
-  const int plans = static_cast<int>(file.plans.size());
-  if (options.plan < 1 || options.plan > plans) {
-    return fail(ErrorCode::range, fmt::format("there is no plan {}", options.plan),
-                {options.plan_file}, fmt::format("the file holds {} plans", plans));
-  }
-  return Asked{std::move(file.request), file.plans[static_cast<std::size_t>(options.plan - 1)]};
-}
 
 Result<network_study::StepScene> scene_of(const SimulateStepOptions& o) {
   network_study::StepScene scene;
@@ -174,8 +158,9 @@ Result<void> write(const Session& session, const SimulateStepOptions& options,
 int run_simulate_step(const Session& session, const SimulateStepOptions& options) {
   const auto catalog = load_catalog(session);
   if (!catalog) return report_error(session, catalog.error());
-  const auto asked = read_asked(options);
+  const auto asked = read_plan(options.plan_file, options.plan, {}, *catalog);
   if (!asked) return report_error(session, asked.error());
+  for (const std::string& warning : asked->warnings) session.err << "note: " << warning << "\n";
   const auto scene = scene_of(options);
   if (!scene) return report_error(session, scene.error());
   const auto context = study::plan_context(asked->request, asked->key, *catalog);
