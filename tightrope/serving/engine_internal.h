@@ -76,6 +76,7 @@ class Engine {
   void watch(Ticks now);
   void arrive(Ticks now);
   void dispatch(std::uint32_t flight, Ticks now);
+  [[nodiscard]] std::uint32_t roomier(std::uint32_t picked, const Flight& f) const;
   void hand_to(std::uint32_t flight, std::uint32_t slot, Ticks now);
   void end_segment(std::uint32_t slot, Ticks now);
   void complete(std::uint32_t flight, Ticks now);

@@ -28,7 +28,8 @@ Saturation Engine::saturation() const {
   }
   if (half == nullptr || late == nullptr || end == half || end == late) return s;
   const double span = (end->time - half->time).raw();
-  const auto came = static_cast<double>(end->arrived - half->arrived);
+  const auto came =
+      static_cast<double>(end->arrived - half->arrived - (end->refused - half->refused));
   const auto went = static_cast<double>(end->finished - half->finished);
   s.arrival_rate = came / span;
   s.completion_rate = went / span;

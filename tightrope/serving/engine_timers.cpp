@@ -210,6 +210,7 @@ void Engine::sample(Ticks now) {
   point.time = seconds_of(now);
   point.arrived = tally_.arrived;
   point.finished = tally_.finished;
+  point.refused = tally_.rejected + tally_.given_up;
   point.waiting = recorder_.waiting + static_cast<std::int64_t>(parked_.size());
   std::int64_t used = 0, total = 0;
   for (const Slot& slot : slots_) {

@@ -32,6 +32,7 @@ struct RequestRecord {
 struct SeriesPoint {
   Seconds time{};
   std::int64_t arrived = 0, finished = 0, waiting = 0, running = 0;
+  std::int64_t refused = 0;   ///< too long for any replica, or given up
   std::int64_t replicas = 0;  ///< that take requests
   double kv_used = 0.0;       ///< share of all pages that hold keys and values of requests
 };
@@ -40,7 +41,7 @@ struct SeriesPoint {
 /// long one looks, so tails are no property of the fleet: their upper bounds are open.
 struct Saturation {
   bool is_saturated = false;
-  double arrival_rate = 0.0;     ///< requests a second, over the second half of arrivals
+  double arrival_rate = 0.0;  ///< requests a second that could be served, second half of arrivals
   double completion_rate = 0.0;  ///< over the same time
   std::int64_t waiting_half = 0, waiting_three_quarters = 0, waiting_end = 0;
   Seconds drain{};  ///< from the last arrival to the last completion

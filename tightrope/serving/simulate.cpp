@@ -33,6 +33,7 @@ Result<void> check_kind(const ReplicaKind& kind, const Load& load) {
   if (s.token_budget < 1 + s.draft_tokens || s.max_sequences < 1 || s.block_tokens < 1) {
     return fail(ErrorCode::range, name + "token budget, sequences and block must be above 0");
   }
+  if (s.poll_steps < 1) return fail(ErrorCode::range, name + "steps between looks start at 1");
   if (s.draft_tokens < 0 || s.accepted < 0.0 || s.accepted > static_cast<double>(s.draft_tokens)) {
     return fail(ErrorCode::range, name + "accepted drafts must lie in [0, draft tokens]");
   }
