@@ -86,6 +86,8 @@ struct ServingResult {
   std::int64_t greatest_waiting = 0, greatest_in_flight = 0;
   std::int64_t blocks_left = 0;  ///< pages still held at the end: 0 when complete
 
+  std::int64_t failures = 0;      ///< of replicas
+  Seconds down{};                 ///< summed over replicas, from failures to repairs
   double replica_hours = 0.0;     // tidy-allow(raw-unit): the trade's unit of provisioned capacity
   Seconds busy{}, provisioned{};  ///< summed over replicas
   Joules energy{};                ///< busy and idle

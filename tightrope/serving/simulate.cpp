@@ -48,6 +48,10 @@ Result<void> check_kind(const ReplicaKind& kind, const Load& load) {
                     "static batches prefill whole prompts together on replicas that also "
                     "decode, without a prefix cache, for whole outputs");
   }
+  if (s.preemption == Preemption::swap && kind.limits.swap.raw() <= 0.0) {
+    return fail(ErrorCode::conflict, name + "there is no host memory to swap to", {},
+                "drop --preemption swap");
+  }
   if (s.watermark < 0.0 || s.watermark >= 1.0) {
     return fail(ErrorCode::range, name + "watermark must lie in [0, 1)");
   }

@@ -59,6 +59,9 @@ Result<serving::SchedulerOptions> scheduler_of(const PoolRequest& asked,
   options.draft_tokens = context.speculation.drafts;
   options.accepted = context.speculation.accepted - 1.0;
   options.yields = context.speculation.yields;
+  const double looks = std::max(1.0, context.engine.poll_steps);
+  options.poll_steps = asked.poll_steps > 0 ? asked.poll_steps : std::llround(looks);
+  options.preemption = asked.preemption.value_or(options.preemption);
   if (asked.batch_wait) {
     if (!options.static_batches) {
       return fail(ErrorCode::conflict, "only static batches are waited for", {},

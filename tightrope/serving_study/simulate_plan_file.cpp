@@ -76,7 +76,14 @@ traffic::GeneratorSpec demand_of(const json& request, const json& plan, std::str
   if (!(plain.rate > 0)) plain.rate = planned.number("requests_per_s");
   plain.input = demand.number("input_tokens");
   plain.output = demand.number("output_tokens");
-  return plain_spec(plain);
+  traffic::GeneratorSpec spec = plain_spec(plain);
+  // What is cached is a beginning that all prompts share.
+  const double cached = demand.number_or("cached_tokens", 0);
+  if (cached > 0) {
+    spec.block_tokens = 16;
+    spec.prompts = {.share = 1.0, .tokens = static_cast<int>(std::lround(cached))};
+  }
+  return spec;
 }
 
 infer::YieldShares yields_of(const json& request) {

@@ -29,6 +29,11 @@ void tabulate(infer::Pricing& pricing, const std::vector<Room>& rooms, const Dem
 /// that the tables kept, it is emptied, or given workers, until they do not.
 [[nodiscard]] Fleet refined(const Offer& offer, const Settings& settings, Fleet fleet);
 
+/// Two pools at the rate asked for: each decoding worker only as full as its share of the rate
+/// makes it, which is quicker than its level, and draws more for a request. Without a rate, as it
+/// was.
+[[nodiscard]] Fleet settled(const Offer& decode, const Settings& settings, Fleet fleet);
+
 class Replica {
  public:
   Replica(const infer::Pricing& pricing, const Room& room, const Offer& offer, std::size_t index,

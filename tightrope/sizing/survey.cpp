@@ -15,15 +15,10 @@ Watts idle_power(const infer::Pricing& pricing) {
   return pricing.chips() * (chip + c.host_share);
 }
 
-namespace {
-
-// By how much answers at the percentile need more iterations than the mean: drafts' luck.
 double unlucky(const infer::Context& context, double tokens, const Limits& limits) {
   if (context.speculation.steps.empty()) return 1.0;
   return context.speculation.late(tokens, normal_deviate(limits.percentile / 100.0));
 }
-
-}  // namespace
 
 Latency high_latency(const infer::Steady& mean, Seconds tpot_high, const infer::Context& context,
                      const Demand& demand, const Limits& limits) {

@@ -54,6 +54,10 @@ struct Survey {
                                    const infer::Context& context, const Demand& demand,
                                    const Limits& limits);
 
+/// By how much answers at the percentile need more iterations than the mean: drafts' luck.
+/// `tokens`: of an answer after its first.
+[[nodiscard]] double unlucky(const infer::Context& context, double tokens, const Limits& limits);
+
 /// Drawn by a worker's machines while nothing runs.
 [[nodiscard]] Watts idle_power(const infer::Pricing& pricing);
 
