@@ -231,8 +231,8 @@ std::vector<std::string> pool_words(const SimulatedPool& p) {
                                  infer::to_string(p.asked.mapping), p.asked.system, p.chip, p.chips,
                                  p.chips == 1 ? "chip" : "chips", p.numerics, p.engine);
   if (s.draft_tokens > 0) {
-    what += fmt::format(", {} drafts that yield {:.3g} tokens an iteration", s.draft_tokens,
-                        s.accepted + 1.0);
+    what += fmt::format(", {} draft{} {:.3g} tokens an iteration", s.draft_tokens,
+                        s.draft_tokens == 1 ? " that yields" : "s that yield", s.accepted + 1.0);
     if (!s.yields.empty()) what += ", drawn for each request";
   }
   if (s.poll_steps > 1) {
@@ -242,12 +242,16 @@ std::vector<std::string> pool_words(const SimulatedPool& p) {
     what += fmt::format(", static batches of {} or whoever waited {}", s.max_sequences,
                         to_text(s.batch_wait));
   }
+  const std::string holds =
+      m.token.raw() > 0
+          ? fmt::format("{} tokens fit in a replica, in pages of {}",
+                        with_thousands(std::floor(m.tokens)), s.block_tokens)
+          : fmt::format("a sequence takes {} of it whatever its length", to_text(m.sequence));
   std::string memory = fmt::format(
-      "a rank has {}: weights {}, activations {}, reserve {}, cache {}; {} tokens fit in a "
-      "replica, in pages of {}; at most {} tokens and {} sequences an iteration",
+      "a rank has {}: weights {}, activations {}, reserve {}, cache {}; {}; at most {} tokens and "
+      "{} sequences an iteration",
       to_text(m.device), to_text(m.weights), to_text(m.activations), to_text(m.reserve),
-      to_text(m.cache), with_thousands(std::floor(m.tokens)), s.block_tokens, whole(s.token_budget),
-      whole(s.max_sequences));
+      to_text(m.cache), holds, whole(s.token_budget), whole(s.max_sequences));
   return {what, memory};
 }
 

@@ -179,6 +179,7 @@ Result<ServeResult> plan_serving(const ServeRequest& request, const catalog::Cat
   settings.objective = request.objective;
   settings.space = request.space;
   settings.prune = request.prune;
+  settings.static_batches = request.static_batches;
   Search s = search(request, market, settings);
   ServeResult result;
   result.numerics = market.numerics;

@@ -128,6 +128,23 @@ Result<void> prove_memory(const PoolRequest& asked, const infer::Context& contex
               {}, "raise tp, pp or ep, or choose narrower numerics");
 }
 
+// Where no layer keeps all keys (windows, states), a sequence takes the same room whatever its
+// length: so many fit, and pages bound nothing.
+Result<void> bound_sequences(SimulatedPool& pool) {
+  const infer::ServingMemory& m = pool.memory;
+  if (m.token.raw() > 0 || m.sequence.raw() <= 0) return {};
+  const double fit = std::floor(m.cache / m.sequence) * pool.asked.mapping.dp;
+  if (fit < 1) {
+    return fail(ErrorCode::conflict,
+                fmt::format("a rank's cache of {} does not hold a sequence's {}", to_text(m.cache),
+                            to_text(m.sequence)),
+                {}, "raise tp or pp, or choose narrower numerics");
+  }
+  pool.scheduler.max_sequences =
+      std::min(pool.scheduler.max_sequences, static_cast<std::int64_t>(fit));
+  return {};
+}
+
 // Chips paid for a replica: whole units, which small replicas share as far as there are others.
 double rented_chips(const catalog::System& system, int chips, std::int64_t count, bool scales) {
   const int unit = std::max(1, system.chips);
@@ -199,6 +216,7 @@ Result<void> add_pool(const SimulateRequest& request, const PoolRequest& asked, 
   pool.memory = infer::serving_memory(context, asked.mapping,
                                       static_cast<double>(pool.scheduler.token_budget));
   TR_TRY_VOID(prove_memory(asked, context, pool.memory));
+  TR_TRY_VOID(bound_sequences(pool));
   const infer::Pricing pricing(context, asked.mapping);
   const Tables tables = tables_of(pool.scheduler);
   serving::ReplicaKind kind;

@@ -64,6 +64,11 @@ PoolRequest pool_of(const json& object, serving::Role role, std::string& fault) 
   // percentile is no limit that an engine would be started with, so the engine's own stays.
   const double groups = std::max(1, pool.mapping.dp);
   pool.token_budget = std::llround(std::max(1.0, read.number("token_budget") / groups));
+  pool.scheduler = read.text_or("scheduler");
+  // A static batch is as large as the plan says.
+  if (!pool.scheduler.empty()) {
+    pool.max_sequences = std::llround(std::max(1.0, read.number("max_sequences") / groups));
+  }
   return pool;
 }
 

@@ -61,6 +61,8 @@ struct Settings {
   Space space;
   int keep = 3;       ///< best fleets of an offer, of unlike deployments
   bool prune = true;  ///< false: evaluate every configuration, to prove the pruned answer
+  /// Engines that can run static batches do: replicas whose requests start and end together.
+  bool static_batches = false;
 };
 
 /// What became of the configurations.

@@ -18,8 +18,7 @@ class Exact {
   }
 
   [[nodiscard]] infer::Steady at(double concurrency) const {
-    return infer::closed_loop(pricing_, load_at(settings_.demand, std::max(1.0, concurrency)),
-                              room_.limits);
+    return steady_at(pricing_, settings_, room_.limits, std::max(1.0, concurrency));
   }
 
   // Fills in what one replica does at a concurrency; true when that keeps the limits.
@@ -28,8 +27,7 @@ class Exact {
     const infer::Steady s = at(busy);
     const double full = fullness(busy, settings_.limits.percentile);
     f.mean = {s.ttft, s.tpot, s.e2e};
-    f.high = high_latency(s, at(std::min(full, room_.sequences)).tpot, *offer_.context,
-                          settings_.demand, settings_.limits);
+    f.high = high_of(s, at(std::min(full, room_.sequences)).tpot, *offer_.context, settings_);
     f.concurrency = concurrency;
     f.prefill_share = s.prefill_share;
     if (concurrency >= 1) f.request_energy = s.request_energy;

@@ -17,6 +17,14 @@ struct Room {
 [[nodiscard]] Room room_of(const infer::Context& context, const infer::Deployment& deployment,
                            const Settings& settings, double budget_share);
 
+/// A replica at a concurrency: the closed loop, or static batches where they are asked for. Who
+/// comes while a batch runs waits for its end: half of a batch on average, told as `prefill_queue`.
+[[nodiscard]] infer::Steady steady_at(const infer::Pricing& pricing, const Settings& settings,
+                                      const infer::SteadyLimits& limits, double concurrency);
+/// Its latency at the limits' percentile, with the tpot of a replica as full as that percentile.
+[[nodiscard]] Latency high_of(const infer::Steady& mean, Seconds tpot_high,
+                              const infer::Context& context, const Settings& settings);
+
 /// Tables as long as the rooms need.
 void tabulate(infer::Pricing& pricing, const std::vector<Room>& rooms, const Demand& demand);
 

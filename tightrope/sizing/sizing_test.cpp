@@ -265,6 +265,36 @@ TEST(Sizing, PoolsAreAsFullAsTheRateMakesThem) {
   }
 }
 
+// Static batches, where an engine runs them: the static loop's throughput and tokens, and half of a
+// batch to wait on average, nearly a whole one at a high percentile. Other engines go on as they
+// do.
+TEST(Sizing, StaticBatchesWaitForTheBatchBefore) {
+  infer::Context batches = dense();
+  batches.engine.static_batches = true;
+  Settings s = small(Objective::throughput);
+  s.limits = {.ttft = Seconds(60.0), .percentile = 90};
+  s.keep = 1;
+  s.static_batches = true;
+  const Survey found = survey(offer_of(batches), 0, s, false);
+  ASSERT_FALSE(found.best.fleets().empty());
+  const Fleet& f = found.best.fleets()[0];
+  const infer::Pricing pricing(batches, f.pool.deployment);
+  infer::SteadyLimits limits;
+  limits.sequences = 1e6;
+  limits.token_budget = f.pool.token_budget;
+  const infer::Steady alone = infer::static_loop(pricing, load_at(s.demand, f.concurrency), limits);
+  const Seconds batch(f.concurrency / alone.request_rate);
+  EXPECT_NEAR(f.rate / alone.request_rate, 1.0, 1e-6);
+  EXPECT_NEAR(f.mean.tpot / alone.tpot, 1.0, 1e-6);
+  EXPECT_NEAR((f.mean.ttft - alone.ttft) / batch, 0.5, 1e-6);
+  EXPECT_NEAR((f.high.ttft - alone.ttft) / batch, 0.9, 1e-6);
+  EXPECT_LE(f.high.ttft, *s.limits.ttft);
+  const Survey plain = survey(offer_of(dense()), 0, s, false);
+  s.static_batches = false;
+  const Survey as_ever = survey(offer_of(dense()), 0, s, false);
+  EXPECT_EQ(plain.best.fleets()[0].mean.ttft, as_ever.best.fleets()[0].mean.ttft);
+}
+
 TEST(Sizing, InfeasibleNamesTheLimitThatBinds) {
   Settings s = small(Objective::usd);
   s.limits.tpot = Seconds(1e-6);

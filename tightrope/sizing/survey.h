@@ -17,7 +17,7 @@ struct PrefillWorker {
   infer::PrefillWork work;
   Watts idle{};
   BytesPerSecond inside{}, outside{};  ///< links to a decoding worker in the domain, and beyond
-  Bytes kv_token{};                    ///< over all its ranks
+  Bytes prompt_bytes{};                ///< of a mean prompt's keys and values, over all its ranks
   double kv_element = 2;               ///< bytes an element
 };
 
