@@ -17,7 +17,8 @@ ready:
 test: all
 	ctest --preset $(PRESET) -j $(JOBS)
 
-# Measured speed, answers compared first. CALCULON=<checkout> runs that peer beside us;
+# Measured speed, answers compared first. CALCULON=<checkout> runs that peer of the search beside us,
+# BLIS=<checkout of inference-sim, its program built> that of the serving simulator;
 # AZURE_TRACE=<csv> is the trace that serving is timed on, else one of its shape is generated.
 AZURE_TRACE ?= ../shared/traces/AzureLLMInferenceTrace_conv.csv
 bench: ready

@@ -76,7 +76,7 @@ Result<Seconds> parse_duration(std::string_view text, std::string_view option) {
   const Unit* unit = find(times, amount.word);
   if (unit == nullptr) {
     return fail(ErrorCode::unit, fmt::format("{} \"{}\" has no unit of time", option, text), {},
-                "write 90d, 12h, 3w or 1year");
+                "write 50ms, 2s, 12h, 90d or 1year");
   }
   return Seconds(amount.number * unit->factor);
 }

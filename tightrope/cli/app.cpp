@@ -291,6 +291,10 @@ void add_serving(CLI::App& plan, ServePlanOptions& o) {
       ->type_name("LIST");
   plan.add_option("--engine", o.engine, "With --serve: vllm, sglang or tensorrt-llm, with a year")
       ->type_name("NAME");
+  plan.add_option(
+          "--scheduler", o.scheduler,
+          "With --serve: neuron-static, batches that start and end together on Neuron chips")
+      ->type_name("NAME");
   plan.add_option("--rank", o.rank, "With --serve: usd, throughput, energy or carbon")
       ->capture_default_str();
   plan.add_option("--drafts", o.drafts, "With --serve: tokens guessed an iteration")

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 #include "tightrope/cli/amounts.h"
 #include "tightrope/core/csv.h"
 #include "tightrope/core/unit_text.h"
+#include "tightrope/serving_study/simulate.h"
 #include "tightrope/workload/hf_config.h"
 
 namespace tightrope::cli {
@@ -102,20 +102,13 @@ Result<study::PlannedModel> read_model(const std::string& config) {
     return fail(ErrorCode::usage, "which model?", {},
                 "give a config.json, or a bundled name as in `tightrope catalog list llms`");
   }
-  study::PlannedModel out;
-  out.origin = config;
-  std::error_code ignored;
-  if (std::filesystem::is_directory(config, ignored)) {
-    out.origin = (std::filesystem::path(config) / "config.json").string();
+  auto found = serving_study::find_served_model(config);
+  // With a slash it is a path, unless a model's id; the error is that of a file.
+  const bool is_path = config.find('/') != std::string::npos;
+  if (!found && is_path && found.error().code == ErrorCode::not_found) {
+    TR_TRY_VOID(read_file(config));
   }
-  const bool is_path = out.origin.find('/') != std::string::npos || out.origin.ends_with(".json");
-  if (is_path || std::filesystem::exists(out.origin, ignored)) {
-    TR_TRY(out.config, read_file(out.origin));
-  } else {
-    TR_TRY(out.config, catalog::llm_config(config));
-  }
-  TR_TRY(out.model, workload::read_hf_config(out.config, out.origin));
-  return out;
+  return found;
 }
 
 Result<study::PlanRequest> read_work(const WorkWords& words, std::vector<std::string>& assumed) {

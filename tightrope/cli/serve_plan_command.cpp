@@ -91,6 +91,14 @@ Result<ServeRequest> read_request(const ServePlanOptions& o, std::vector<std::st
   if (o.only_disaggregated && !o.disaggregated) {
     return fail(ErrorCode::usage, "--disagg and --no-disagg exclude each other");
   }
+  if (!o.scheduler.empty() && o.scheduler != "neuron-static") {
+    return fail(ErrorCode::usage, fmt::format("unknown scheduler \"{}\"", o.scheduler), {},
+                "neuron-static, or nothing: engines' own");
+  }
+  r.static_batches = !o.scheduler.empty();
+  if (r.static_batches && o.only_disaggregated) {
+    return fail(ErrorCode::usage, "static batches do not run in pools", {}, "drop --disagg");
+  }
   r.systems = parse_list(o.systems);
   r.regions = parse_list(o.regions);
   r.numerics = parse_list(o.numerics);
@@ -100,7 +108,7 @@ Result<ServeRequest> read_request(const ServePlanOptions& o, std::vector<std::st
   r.accepted = said.mean;
   r.yields = said.shares;
   r.replicas = !o.only_disaggregated;
-  r.disaggregated = o.disaggregated;
+  r.disaggregated = o.disaggregated && !r.static_batches;
   r.announced = o.announced;
   r.prune = o.prune;
   r.top = o.top;

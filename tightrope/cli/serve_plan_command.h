@@ -13,7 +13,7 @@ struct ServePlanOptions {
   std::string input, output, cached, trace, rate;
   std::string ttft, tpot, e2e;
   double percentile = 90;
-  std::string systems, regions, numerics, engine, term;
+  std::string systems, regions, numerics, engine, scheduler, term;
   std::string rank = "usd";
   int drafts = 0;
   std::string accepted;

@@ -26,6 +26,8 @@ struct SimulateServingOptions {
   double acceptance = -1;  ///< below 0: not said
   std::int64_t token_budget = 0, max_sequences = 0, block_size = 0;
   bool no_prefix_cache = false;
+  std::int64_t poll_steps = 0;  ///< 0: not said
+  std::string preemption;
 
   std::string trace, traffic;
   double rate = 0, input = 0, output = 0;

@@ -60,6 +60,10 @@ Result<PoolRequest> pool_of(const SimulateServingOptions& o, const PoolWords& w,
   pool.max_sequences = o.max_sequences;
   pool.block_tokens = o.block_size;
   pool.prefix_cache = !o.no_prefix_cache;
+  pool.poll_steps = o.poll_steps;
+  if (!o.preemption.empty()) {
+    TR_TRY(pool.preemption, serving_study::preemption_from(o.preemption, "--preemption"));
+  }
   return pool;
 }
 
@@ -93,7 +97,7 @@ Result<void> read_fleet(const SimulateServingOptions& o, SimulateRequest& r) {
   const bool pools = said(o.pool) || said(o.prefill) || said(o.decode) || o.drafts > 0 ||
                      !o.accepted.empty() || o.acceptance >= 0 || !o.batch_wait.empty() ||
                      o.token_budget > 0 || o.max_sequences > 0 || o.block_size > 0 ||
-                     o.no_prefix_cache;
+                     o.no_prefix_cache || o.poll_steps > 0 || !o.preemption.empty();
   if (twice || !o.model.empty() || pools) {
     return fail(ErrorCode::usage,
                 fmt::format("{} says which model runs on which replicas",
@@ -109,14 +113,17 @@ Result<void> read_fleet(const SimulateServingOptions& o, SimulateRequest& r) {
 }
 
 Result<void> read_load(const SimulateServingOptions& o, serving_study::LoadRequest& load) {
-  const bool plain = o.rate > 0 || o.input > 0 || o.output > 0;
+  const bool retimed = !o.trace.empty() && o.rate > 0;  // the trace's requests at another rate
+  const bool plain = (o.rate > 0 && !retimed) || o.input > 0 || o.output > 0;
   if ((!o.trace.empty()) + (!o.traffic.empty()) + plain > 1) {
-    return fail(ErrorCode::usage, "--trace, --traffic and --rate each say what is asked", {},
-                "give one of them");
+    return fail(ErrorCode::usage,
+                "--trace, --traffic and --rate with --input and --output each say what is asked",
+                {}, "give one of them; --trace with --rate alone draws its arrivals anew");
   }
   if (!o.trace.empty() || !o.traffic.empty() || plain) {
     load.trace = o.trace;
     load.traffic = o.traffic;
+    load.rate = retimed ? o.rate : 0;
     load.spec.reset();
   }
   if (plain) {

@@ -110,12 +110,17 @@ formula::ReplicaLimits replica_limits(const Context& c, const Deployment& d,
                                       const ServingMemory& memory) {
   formula::ReplicaLimits limits;
   limits.kv_tokens = static_cast<std::int64_t>(memory.tokens);
-  double token = 0;
+  // Copies of heads that tp repeats count in the cache, of which both are shares alike.
+  double token = 0, sequence = 0;
   for (const LayerPart& part : c.parts) {
-    if (part.attention.heads > 0) token += part.layers * part.kv_elements * c.numerics.kv_bytes;
+    sequence += part.layers * part.state_elements * half_precision;
+    if (part.attention.heads == 0) continue;
+    const double each = part.layers * part.kv_elements * c.numerics.kv_bytes;
+    const double window = part.attention.window;
+    (window > 0 ? sequence : token) += window > 0 ? each * window : each;
   }
   limits.kv_token = Bytes(token);
-  limits.sequence_state = memory.sequence * static_cast<double>(d.tp * d.pp);
+  limits.sequence_state = Bytes(sequence);
   limits.chips = std::max(1, d.ranks() / c.chip.ranks_per_chip);
   limits.transfer = c.fabric.scaleout.bandwidth * (c.fabric.scaleout.send_share * d.tp * d.pp);
   limits.transfer_latency = c.fabric.scaleout.peer_latency;

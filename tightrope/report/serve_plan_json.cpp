@@ -69,6 +69,7 @@ json pool_json(const sizing::Pool& pool, const ServePool& of) {
   out["unit_chips"] = of.unit_chips;
   out["token_budget"] = pool.token_budget;
   out["max_sequences"] = pool.sequences;
+  if (of.static_batches) out["scheduler"] = "neuron-static";
   const infer::ServingMemory& m = of.memory;
   out["memory"] = {{"device_bytes", m.device.raw()},
                    {"weights_bytes", m.weights.raw()},

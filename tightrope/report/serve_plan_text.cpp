@@ -112,12 +112,12 @@ std::string table_text(const ServeRequest& r, const ServeResult& result) {
 
 std::string pool_line(const char* what, const sizing::Pool& pool, const ServePool& of) {
   return fmt::format(
-      "{}: {:.0f} of {} ({} chip{} each) on {}, {} in {}; token budget {}, up to {} sequences; "
+      "{}: {:.0f} of {} ({} chip{} each) on {}, {} in {}{}; token budget {}, up to {} sequences; "
       "of {:.1f} GB a rank: weights {:.1f}, activations {:.1f}, cache {:.1f}",
       what, pool.workers, infer::to_string(pool.deployment), pool.worker_chips,
       pool.worker_chips == 1 ? "" : "s", of.system, of.engine, of.numerics,
-      with_thousands(pool.token_budget), with_thousands(pool.sequences),
-      of.memory.device.raw() / giga, of.memory.weights.raw() / giga,
+      of.static_batches ? ", static batches" : "", with_thousands(pool.token_budget),
+      with_thousands(pool.sequences), of.memory.device.raw() / giga, of.memory.weights.raw() / giga,
       of.memory.activations.raw() / giga, of.memory.cache.raw() / giga);
 }
 

@@ -85,6 +85,8 @@ json pool_json(const SimulatedPool& p, const serving::KindResult& did) {
                       {"mixed", s.mixed},
                       {"prefix_cache", s.prefix_cache},
                       {"capacity", to_string(s.capacity)},
+                      {"poll_steps", s.poll_steps},
+                      {"preemption", to_string(s.preemption)},
                       {"draft_tokens", s.draft_tokens},
                       {"accepted_drafts", s.accepted}};
   if (!s.yields.empty()) out["scheduler"]["yield_shares"] = s.yields;
@@ -111,6 +113,7 @@ json request_json(const SimulateRequest& r) {
           {"trace", l.trace.empty() ? json(nullptr) : json(l.trace)},
           {"traffic", l.traffic.empty() ? json(nullptr) : json(l.traffic)},
           {"seed", l.seed},
+          {"rate_per_s", l.rate > 0 ? json(l.rate) : json(nullptr)},
           {"rate_scale", l.rate_scale},
           {"concurrency", l.concurrency > 0 ? json(l.concurrency) : json(nullptr)},
           {"warm_up_requests", l.warm_up},
@@ -175,6 +178,9 @@ void add_state(const serving::ServingResult& s, json& out) {
   out["queue_length"] = {{"mean", s.mean_waiting}, {"max", s.greatest_waiting}};
   out["in_flight_max"] = s.greatest_in_flight;
   out["replicas_max"] = use.replicas;
+  const double span = s.duration.raw();
+  out["replicas_mean"] = span > 0 ? json(s.provisioned.raw() / span) : json(nullptr);
+  out["failures"] = {{"count", s.failures}, {"down_s", s.down.raw()}};
   out["iterations"] = s.iterations;
   out["prefill_tokens"] = s.prefill_tokens;
   const serving::Saturation& sat = s.saturation;
@@ -203,6 +209,11 @@ json series_json(const serving::ServingResult& s) {
 
 json name_event(const char* what, std::size_t process, std::int64_t row, const std::string& name) {
   return {{"ph", "M"}, {"name", what}, {"pid", process}, {"tid", row}, {"args", {{"name", name}}}};
+}
+
+json counter_event(std::size_t process, double at_us, const char* name, json values) {
+  return {
+      {"ph", "C"}, {"name", name}, {"pid", process}, {"ts", at_us}, {"args", std::move(values)}};
 }
 
 // What a stretch did, in a few words.
@@ -253,6 +264,22 @@ std::string simulate_timeline(const SimulateResult& result,
   json events = json::array();
   for (std::size_t k = 0; k < first.size(); ++k) {
     events.push_back(name_event("process_name", k, 0, fleet.kinds[k].name));
+  }
+  std::vector<bool> named(static_cast<std::size_t>(count));
+  for (const serving::WorkRecord& w : work) {
+    if (named[w.replica]) continue;
+    named[w.replica] = true;
+    events.push_back(name_event("thread_name", pool_of(w.replica), w.replica,
+                                fmt::format("replica {}", w.replica)));
+  }
+  const std::size_t fleet_row = first.size();
+  events.push_back(name_event("process_name", fleet_row, 0, "fleet"));
+  for (const serving::SeriesPoint& p : result.served.series) {
+    const double at = p.time.raw() * micro;
+    events.push_back(counter_event(fleet_row, at, "requests", {{"waiting", p.waiting}}));
+    events.push_back(counter_event(fleet_row, at, "in work", {{"requests", p.running}}));
+    events.push_back(counter_event(fleet_row, at, "pages in use, %", {{"share", 100 * p.kv_used}}));
+    events.push_back(counter_event(fleet_row, at, "replicas", {{"taking requests", p.replicas}}));
   }
   for (const serving::WorkRecord& w : work) {
     events.push_back({{"ph", "X"},

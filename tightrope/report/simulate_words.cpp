@@ -56,8 +56,8 @@ std::string money(const SimulateResult& r) {
   const serving::ServingResult& s = r.served;
   std::string text = fmt::format("cost: {} USD", with_thousands(r.cost->raw(), 2));
   if (s.output_tokens > 0) {
-    text += fmt::format(", {:.3g} USD a million output tokens",
-                        per_output_token(r.cost->raw(), s) * million);
+    text += fmt::format(", {} USD a million output tokens",
+                        short_number(per_output_token(r.cost->raw(), s) * million));
   }
   const double hours = s.duration.raw() / 3600.0;
   if (hours > 0) {
@@ -78,12 +78,13 @@ std::string energy(const SimulateResult& r) {
   std::string text = fmt::format("energy: {} at the meter", to_text(r.energy));
   if (s.output_tokens > 0) {
     const double each = per_output_token(r.energy.raw(), s);
-    text += fmt::format(", {:.3g} J an output token", each);
+    text += fmt::format(", {} J an output token", short_number(each));
     if (r.energy_error > 0) {
       text += fmt::format(
-          " ({:.3g} to {:.3g}: a model of power that half of the metered products "
+          " ({} to {}: a model of power that half of the metered products "
           "keep within {:.0f} %)",
-          each * (1 - r.energy_error), each * (1 + r.energy_error), 100 * r.energy_error);
+          short_number(each * (1 - r.energy_error)), short_number(each * (1 + r.energy_error)),
+          100 * r.energy_error);
     }
   }
   if (r.carbon) {
@@ -103,7 +104,30 @@ std::string cache(const SimulateResult& r) {
                       short_number(s.mean_waiting), whole(s.greatest_waiting),
                       whole(s.greatest_in_flight));
   if (s.transfers > 0) text += fmt::format("; {} transfers of keys and values", whole(s.transfers));
-  if (s.retries > 0) text += fmt::format("; {} sent again after failures", whole(s.retries));
+  return text;
+}
+
+// How many replicas there were, where that changed.
+std::string replicas(const SimulateRequest& request, const SimulateResult& r) {
+  const serving::ServingResult& s = r.served;
+  std::string text;
+  const double span = s.duration.raw();
+  if (request.autoscaling.is_on && span > 0) {
+    const SimulatedPool& pool = r.fleet.pools.front();
+    text = fmt::format(
+        "replicas: {} to {} of {} as requests come, {} for each; {} paid for on average, {} took "
+        "requests at most",
+        whole(request.autoscaling.least), whole(request.autoscaling.most), pool.asked.name,
+        short_number(request.autoscaling.target),
+        short_number(s.kinds.front().provisioned.raw() / span), whole(cache_use(s).replicas));
+  }
+  if (s.failures > 0) {
+    text += fmt::format(
+        "{}failures: {} of replicas, {} out of service in all; {} requests sent "
+        "again, {} given up",
+        text.empty() ? "" : "; ", whole(s.failures), to_text(s.down), whole(s.retries),
+        whole(s.given_up));
+  }
   return text;
 }
 
@@ -134,7 +158,8 @@ std::string lost(const SimulateResult& r) {
   const serving::ServingResult& s = r.served;
   std::vector<std::string> parts;
   if (s.rejected > 0) {
-    parts.push_back(whole(s.rejected) + " were longer than any replica can hold");
+    parts.push_back(whole(s.rejected) + (s.rejected == 1 ? " was" : " were") +
+                    " longer than a replica's cache, or than one prompt may be (--token-budget)");
   }
   if (s.given_up > 0) parts.push_back(whole(s.given_up) + " were given up after failures");
   if (s.unfinished > 0) parts.push_back(whole(s.unfinished) + " were not finished");
@@ -206,26 +231,33 @@ std::vector<std::string> pool_words(const SimulatedPool& p) {
                                  infer::to_string(p.asked.mapping), p.asked.system, p.chip, p.chips,
                                  p.chips == 1 ? "chip" : "chips", p.numerics, p.engine);
   if (s.draft_tokens > 0) {
-    what += fmt::format(", {} drafts that yield {:.3g} tokens an iteration", s.draft_tokens,
-                        s.accepted + 1.0);
+    what += fmt::format(", {} draft{} {:.3g} tokens an iteration", s.draft_tokens,
+                        s.draft_tokens == 1 ? " that yields" : "s that yield", s.accepted + 1.0);
     if (!s.yields.empty()) what += ", drawn for each request";
+  }
+  if (s.poll_steps > 1) {
+    what += fmt::format(", looks at its queue every {} decode steps", whole(s.poll_steps));
   }
   if (s.static_batches) {
     what += fmt::format(", static batches of {} or whoever waited {}", s.max_sequences,
                         to_text(s.batch_wait));
   }
+  const std::string holds =
+      m.token.raw() > 0
+          ? fmt::format("{} tokens fit in a replica, in pages of {}",
+                        with_thousands(std::floor(m.tokens)), s.block_tokens)
+          : fmt::format("a sequence takes {} of it whatever its length", to_text(m.sequence));
   std::string memory = fmt::format(
-      "a rank has {}: weights {}, activations {}, reserve {}, cache {}; {} tokens fit in a "
-      "replica, in pages of {}; at most {} tokens and {} sequences an iteration",
+      "a rank has {}: weights {}, activations {}, reserve {}, cache {}; {}; at most {} tokens and "
+      "{} sequences an iteration",
       to_text(m.device), to_text(m.weights), to_text(m.activations), to_text(m.reserve),
-      to_text(m.cache), with_thousands(std::floor(m.tokens)), s.block_tokens, whole(s.token_budget),
-      whole(s.max_sequences));
+      to_text(m.cache), holds, whole(s.token_budget), whole(s.max_sequences));
   return {what, memory};
 }
 
 std::vector<std::string> outcome_words(const SimulateRequest& request, const SimulateResult& r) {
-  std::vector<std::string> all = {saturation(r), lost(r),  rates(request, r), money(r),
-                                  energy(r),     cache(r), trust(r)};
+  std::vector<std::string> all = {saturation(r), lost(r),  rates(request, r),    money(r),
+                                  energy(r),     cache(r), replicas(request, r), trust(r)};
   std::erase_if(all, [](const std::string& words) { return words.empty(); });
   return all;
 }
@@ -235,6 +267,9 @@ std::string headline(const SimulateRequest& request, const SimulateResult& r) {
   std::string text = fmt::format("{}: {}", request.model.model.name, r.load);
   if (request.load.rate_scale != 1) {
     text += fmt::format(", {:g} times as fast", request.load.rate_scale);
+  }
+  if (request.load.rate > 0) {
+    text += fmt::format(", {} a second at random", short_number(request.load.rate));
   }
   if (request.load.concurrency > 0) {
     text +=

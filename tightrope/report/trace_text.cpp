@@ -35,9 +35,8 @@ Json lengths_json(const traffic::LengthSummary& l) {
   return {{"mean", l.mean}, {"p50", l.p50}, {"p90", l.p90}, {"p99", l.p99}, {"max", l.longest}};
 }
 
-}  // namespace
-
-std::string trace_text(const traffic::Summary& s) {
+std::string arrivals_text(const traffic::Summary& s) {
+  if (!s.timed) return grouped(s.requests) + " requests; the trace does not say when they came\n\n";
   std::string out = fmt::format("{} requests in {:.1f} s: {} a second\n", grouped(s.requests),
                                 s.span.raw(), rate(s.rate));
   out += fmt::format(
@@ -47,7 +46,13 @@ std::string trace_text(const traffic::Summary& s) {
   if (s.busiest_minute.raw() > 0.0) {
     out += fmt::format("; busiest minute {} a second", rate(s.busiest_minute));
   }
-  out += "\n\n";
+  return out + "\n\n";
+}
+
+}  // namespace
+
+std::string trace_text(const traffic::Summary& s) {
+  std::string out = arrivals_text(s);
   TextTable table({{"tokens"},
                    {"mean", Align::right},
                    {"p50", Align::right},
@@ -74,6 +79,7 @@ std::string trace_text(const traffic::Summary& s) {
 
 std::string trace_json(const traffic::Summary& s) {
   Json out = {{"requests", s.requests},
+              {"timed", s.timed},
               {"span_s", s.span.raw()},
               {"rate_per_s", s.rate.raw()},
               {"gap_cv", s.gap_cv},

@@ -38,7 +38,7 @@ void Engine::build() {
   keeps_content_ = fleet_.routing == Routing::prefix_aware;
   for (const ReplicaKind& kind : fleet_.kinds) {
     models_.push_back({kind.times, kind.limits, kind.scheduler, load_.content_tokens,
-                       kind.role == Role::prefill});
+                       kind.role == Role::prefill, kind.role == Role::decode});
     SchedulerOptions& rules = models_.back().scheduler;
     rules.max_sequences =
         std::min(rules.max_sequences, rules.token_budget / (1 + rules.draft_tokens));
@@ -175,18 +175,38 @@ void Engine::arrive(Ticks now) {
 }
 
 void Engine::dispatch(std::uint32_t flight, Ticks now) {
-  const std::uint32_t slot = entry_.pick(flights_[flight]);
+  std::uint32_t slot = entry_.pick(flights_[flight]);
   if (slot == Router::nobody) {
     parked_.push_back(flight);
     return;
   }
-  if (!slots_[slot].replica.fits(flights_[flight])) {
+  if (!slots_[slot].replica.fits(flights_[flight])) slot = roomier(slot, flights_[flight]);
+  if (slot == Router::nobody) {
     ++tally_.rejected;
     flights_.remove(flight);
     if (load_.concurrency > 0) ++clients_ready_;
     return;
   }
   hand_to(flight, slot, now);
+}
+
+/// The least loaded replica of another kind that can hold the request; nobody without one. Replicas
+/// of a kind are alike.
+std::uint32_t Engine::roomier(std::uint32_t picked, const Flight& f) const {
+  std::uint32_t best = Router::nobody;
+  double least = 0.0;
+  const bool decodes = kind_of(slots_[picked]).role == Role::decode;
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    const ReplicaKind& kind = kind_of(slot);
+    if (slot.kind == slots_[picked].kind || slot.state != State::active) continue;
+    if ((kind.role == Role::decode) != decodes || !slot.replica.fits(f)) continue;
+    const double load = static_cast<double>(slot.replica.outstanding()) / kind.weight;
+    if (best != Router::nobody && load >= least) continue;
+    best = i;
+    least = load;
+  }
+  return best;
 }
 
 void Engine::hand_to(std::uint32_t flight, std::uint32_t slot, Ticks now) {
@@ -287,10 +307,13 @@ void Engine::hand_over(std::uint32_t flight, std::uint32_t slot, Ticks now) {
 
 void Engine::to_taker(std::uint32_t flight, Ticks now) {
   Flight& f = flights_[flight];
-  const std::uint32_t taker = takers_.pick(f);
+  std::uint32_t taker = takers_.pick(f);
   if (taker == Router::nobody) {
     parked_.push_back(flight);
-  } else if (slots_[taker].replica.fits(f)) {
+    return;
+  }
+  if (!slots_[taker].replica.fits(f)) taker = roomier(taker, f);
+  if (taker != Router::nobody) {
     hand_to(flight, taker, now);
   } else {
     drop_parcel(f);

@@ -51,7 +51,7 @@ class Engine {
     Replica replica;
     std::uint32_t kind = 0, incarnation = 0;
     State state = State::off;
-    Ticks up_since = 0, provisioned = 0;
+    Ticks up_since = 0, provisioned = 0, down_since = 0;
     Ticks link_free = 0;  ///< when its link to other replicas has nothing more to send
     bool plans = false;
     Ticks batch_due = never;   ///< the timer that is set for its next static batch
@@ -60,7 +60,8 @@ class Engine {
   struct Tally {  ///< of finished requests
     Histogram ttft, tpot, e2e, queue;
     std::int64_t arrived = 0, finished = 0, rejected = 0, given_up = 0, within_slo = 0;
-    std::int64_t measured = 0, retries = 0, transfers = 0;
+    std::int64_t measured = 0, retries = 0, transfers = 0, failures = 0;
+    Ticks down = 0;
     std::int64_t input_tokens = 0, output_tokens = 0, greatest_in_flight = 0;
     Ticks first_arrival = never, last_arrival = 0, last_end = 0;
   };
@@ -76,6 +77,7 @@ class Engine {
   void watch(Ticks now);
   void arrive(Ticks now);
   void dispatch(std::uint32_t flight, Ticks now);
+  [[nodiscard]] std::uint32_t roomier(std::uint32_t picked, const Flight& f) const;
   void hand_to(std::uint32_t flight, std::uint32_t slot, Ticks now);
   void end_segment(std::uint32_t slot, Ticks now);
   void complete(std::uint32_t flight, Ticks now);

@@ -28,7 +28,8 @@ Saturation Engine::saturation() const {
   }
   if (half == nullptr || late == nullptr || end == half || end == late) return s;
   const double span = (end->time - half->time).raw();
-  const auto came = static_cast<double>(end->arrived - half->arrived);
+  const auto came =
+      static_cast<double>(end->arrived - half->arrived - (end->refused - half->refused));
   const auto went = static_cast<double>(end->finished - half->finished);
   s.arrival_rate = came / span;
   s.completion_rate = went / span;
@@ -45,8 +46,12 @@ Saturation Engine::saturation() const {
 /// What the replicas drew, and what they cost, up to the last completion.
 void Engine::tell_of_kinds(ServingResult& r) {
   for (const ReplicaKind& kind : fleet_.kinds) r.kinds.push_back({.name = kind.name});
+  r.down = seconds_of(tally_.down);
   for (Slot& slot : slots_) {
     const Ticks end = tally_.last_end;
+    if (slot.state == State::down && end > slot.down_since) {
+      r.down += seconds_of(end - slot.down_since);
+    }
     if (slot.state != State::off && end > slot.up_since) slot.provisioned += end - slot.up_since;
     const ReplicaKind& kind = kind_of(slot);
     const Ticks busy = slot.replica.busy();
@@ -90,6 +95,7 @@ ServingResult Engine::result() {
   r.prefill_tokens = recorder_.prefill_tokens;
   r.retries = tally_.retries;
   r.transfers = tally_.transfers;
+  r.failures = tally_.failures;
   r.greatest_waiting = recorder_.greatest_waiting;
   r.greatest_in_flight = tally_.greatest_in_flight;
   if (recorder_.prompt_tokens > 0) {

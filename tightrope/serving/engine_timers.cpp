@@ -61,6 +61,7 @@ void Engine::wait_for_batch(std::uint32_t index, Ticks now) {
 void Engine::open(std::uint32_t index, Ticks now) {
   Slot& slot = slots_[index];
   if (slot.state == State::off) slot.up_since = now;
+  if (slot.state == State::down) tally_.down += now - slot.down_since;
   slot.state = State::active;
   router_of(slot).open(index, kind_of(slot).weight, slot.replica.outstanding());
   next_failure(index, now);
@@ -127,6 +128,8 @@ void Engine::fail(const Timer& timer) {
   ends_.set(timer.slot, never);
   slot.link_free = timer.time;
   close(timer.slot, timer.time, State::down);
+  slot.down_since = timer.time;
+  ++tally_.failures;
   load_changes(timer.slot);
   for (const std::uint32_t flight : lost_) lose(flight, timer.time);
   if (timer.span > 0) {
@@ -210,6 +213,7 @@ void Engine::sample(Ticks now) {
   point.time = seconds_of(now);
   point.arrived = tally_.arrived;
   point.finished = tally_.finished;
+  point.refused = tally_.rejected + tally_.given_up;
   point.waiting = recorder_.waiting + static_cast<std::int64_t>(parked_.size());
   std::int64_t used = 0, total = 0;
   for (const Slot& slot : slots_) {

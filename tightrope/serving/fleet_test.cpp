@@ -121,6 +121,41 @@ TEST(Fleet, SaysWhenItIsSaturated) {
   EXPECT_TRUE(high.ttft.p50.high_is_open);
 }
 
+// Requests that nobody can hold are no load: they make no fleet saturated.
+TEST(Fleet, RefusedRequestsDoNotSaturate) {
+  Load load;
+  load.source = [poisson = Poisson(8.0, 4000), turn = 0](Arrival& next) mutable {
+    if (!poisson(next)) return false;
+    if (++turn % 2 == 0) next.request.input = 60'000;
+    return true;
+  };
+  const ServingResult r = run(fleet_of(1), load);
+  EXPECT_EQ(r.rejected, 2000);
+  EXPECT_NEAR(r.saturation.arrival_rate, r.saturation.completion_rate, 0.2);
+  EXPECT_FALSE(r.saturation.is_saturated);
+}
+
+// In a fleet of two kinds a request that the picked replica cannot hold goes to one that can.
+TEST(Fleet, LongRequestsGoWhereTheyFit) {
+  Fleet fleet = fleet_of(2);
+  fleet.routing = Routing::round_robin;
+  fleet.kinds.push_back(fleet.kinds[0]);
+  fleet.kinds[0].limits.kv_tokens = 1'000;
+  traffic::Trace trace;
+  for (int i = 0; i < 12; ++i) {
+    trace.requests.push_back({.input = i % 3 == 0 ? 100 : 5'000, .output = 5});
+  }
+  std::int64_t small = 0;
+  RunOptions options;
+  options.on_finish = [&](const RequestRecord& r) {
+    if (r.replica < 2) ++small;
+    EXPECT_TRUE(r.replica >= 2 || r.input == 100);
+  };
+  const ServingResult r = run(fleet, open_load(trace), options);
+  EXPECT_EQ(r.finished, 12);
+  EXPECT_GT(small, 0);
+}
+
 // A cancelled run tells what it has.
 TEST(Fleet, CancelLeavesAnAnswer) {
   std::atomic<bool> cancel{false};
@@ -167,6 +202,21 @@ TEST(Disaggregated, TransfersAreSerialised) {
   EXPECT_NEAR((records[1].e2e - records[0].e2e).raw(), 0.1, 1e-6);
   EXPECT_NEAR((records[2].e2e - records[1].e2e).raw(), 0.1, 1e-6);
   EXPECT_NEAR((records[0].e2e - records[0].ttft).raw(), 0.1 + 1e-4 + 0.010, 2e-3);
+}
+
+// What only decodes computes no prompt: its budget of tokens bounds none, even where prompts are
+// not split.
+TEST(Disaggregated, DecodersTakeLongPrompts) {
+  Fleet fleet = fleet_of(1, nxd_inference());
+  fleet.kinds.push_back(fleet.kinds[0]);
+  fleet.kinds[0].role = Role::prefill;
+  fleet.kinds[1].role = Role::decode;
+  fleet.kinds[1].scheduler.token_budget = 8;
+  traffic::Trace trace;
+  trace.requests.push_back({.input = 4'000, .output = 20});
+  EXPECT_EQ(run(fleet, open_load(trace)).finished, 1);
+  trace.requests[0].input = 9'000;  // beyond the prefilling replica's budget of 8,192
+  EXPECT_EQ(run(fleet, open_load(trace)).rejected, 1);
 }
 
 // Where decoding has no room, prompts keep theirs where they were prefilled, and new ones wait.

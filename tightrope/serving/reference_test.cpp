@@ -33,8 +33,10 @@ class PlainScheduler {
   void run() {
     std::size_t next = 0;
     while (true) {
-      while (next < sequences.size() && sequences[next].arrival <= now_) {
-        waiting_.push_back(next++);
+      if (looks()) {
+        while (next < sequences.size() && sequences[next].arrival <= now_) {
+          waiting_.push_back(next++);
+        }
       }
       work_ = {};
       chosen_.clear();
@@ -128,6 +130,15 @@ class PlainScheduler {
     }
   }
 
+  /// After prefills, when nothing decodes, and every `poll_steps` decode steps.
+  [[nodiscard]] bool looks() {
+    const bool decodes = std::any_of(running_.begin(), running_.end(), [this](std::size_t at) {
+      return !sequences[at].is_prefilling;
+    });
+    if (work_.prefills > 0 || !decodes) steps_ = 0;
+    return steps_++ % rules_.poll_steps == 0;
+  }
+
   void finish_iteration() {
     for (const auto& [at, tokens] : chosen_) {
       Sequence& s = sequences[at];
@@ -148,6 +159,7 @@ class PlainScheduler {
   const SchedulerOptions& rules_;
   std::int64_t free_;
   Ticks now_ = 0;
+  std::int64_t steps_ = 0;  // since the first look
   std::deque<std::size_t> waiting_;
   std::vector<std::size_t> running_;
   std::vector<Chosen> chosen_;
@@ -178,6 +190,7 @@ RC_GTEST_PROP(Reference, EqualsThePlainLoop, (std::uint64_t seed)) {
   rules.token_budget = chance.in(32, 700);
   rules.whole_input = chance.in(0, 1) == 0;
   rules.prefix_cache = false;
+  rules.poll_steps = chance.in(0, 1) == 0 ? 1 : chance.in(2, 12);
   const TimesShape shape{.step = 2'000.0 + 9'000.0 * chance.uniform(),
                          .key = chance.uniform(),
                          .flat = 20,

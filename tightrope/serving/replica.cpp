@@ -34,7 +34,12 @@ Replica::Replica(const ReplicaModel& model, std::uint32_t index, FlightTable& fl
       residues_(static_cast<std::size_t>(page_)) {}
 
 bool Replica::fits(const Flight& f) const {
-  if (!rules_.chunked_prefill && f.input + f.output > rules_.token_budget) return false;
+  // A prompt that cannot be split must fit an iteration; so must what is computed again of a
+  // sequence that was put back, which whole outputs rule out.
+  const bool keeps_all = rules_.capacity == Capacity::whole_output;
+  const std::int64_t longest = keeps_all ? f.input : f.input + f.output;
+  const bool never_prefills = model_.takes_over && keeps_all;
+  if (!rules_.chunked_prefill && !never_prefills && longest > rules_.token_budget) return false;
   return blocks_for(f.input + f.output + 2 * (1 + lookahead_)) + state_pages_ <= pool_.total();
 }
 
@@ -162,8 +167,15 @@ std::int64_t Replica::steps_until(Ticks now) const {
 
 void Replica::cut(Ticks now) {
   if (rules_.static_batches) return;
-  if (waiting_.size() > 1 || admitted() >= rules_.max_sequences) return;
-  shorten(now);
+  if (rules_.poll_steps == 1) {
+    if (waiting_.size() == 1 && admitted() < rules_.max_sequences) shorten(now);
+    return;
+  }
+  // Up to the look that sees it, whether or not it may enter there.
+  if (idle() || run_.steps <= 1) return;
+  const std::int64_t steps = steps_until(now);
+  run_.steps = std::min(run_.steps, steps - 1 + steps_to_look(steps_ + steps - 1));
+  segment_end_ = now_ + cost_of(run_.steps).time;
 }
 
 void Replica::shorten(Ticks now) {
@@ -284,6 +296,7 @@ void Replica::end_segment(std::vector<Leaving>& left) {
     if (decodes_too_ && !thresholds_.empty()) add_yields(left);
     end_chunks(left);
   }
+  prefilled_ = run_.steps == 0;
   run_ = {};
   segment_end_ = never;
   const std::int64_t reading = clock_.at(steps_ + 1);
@@ -320,6 +333,7 @@ void Replica::fail(Ticks now, std::vector<std::uint32_t>& lost) {
   lost.insert(lost.end(), waiting_.begin(), waiting_.end());
   recorder_.waiting_changes(now, -static_cast<std::int64_t>(waiting_.size()));
   waiting_.clear();
+  seen_ = 0;
   for (auto* flights : {&prefilling_, &pulls_, &receiving_, &received_}) flights->clear();
   chunks_.clear();
   joined_.clear();
@@ -331,7 +345,7 @@ void Replica::fail(Ticks now, std::vector<std::uint32_t>& lost) {
   running_ = moving_ = reserved_ = joined_count_ = 0;
   decoding_ = base_sum_ = due_sum_ = output_sum_ = unsaturated_ = unsaturated_base_ = 0;
   padding_ = padding_base_ = padding_window_ = 0;
-  refused_ = ratio_refused_ = decodes_too_ = false;
+  refused_ = ratio_refused_ = decodes_too_ = prefilled_ = false;
   paged_until_ = clock_.at(steps_);
   run_ = {};
   stall_ = {};

@@ -121,6 +121,7 @@ void Replica::put_back(std::uint32_t at) {
   }
   f.stage = Stage::waiting;
   waiting_.push_front(at);
+  ++seen_;
   recorder_.waiting_changes(now_, 1);
   ++recorder_.preemptions;
 }

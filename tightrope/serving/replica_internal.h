@@ -28,6 +28,7 @@ struct ReplicaModel {
   SchedulerOptions scheduler;
   std::int64_t content_tokens = 512;  ///< of one block of a request's content
   bool hands_over = false;            ///< only prefills; others decode
+  bool takes_over = false;            ///< only decodes what others prefilled
 };
 
 /// What became of a request at the end of a segment.
@@ -114,6 +115,8 @@ class Replica {
     return running_ + static_cast<std::int64_t>(receiving_.size() + received_.size());
   }
   void join_received();
+  void look();
+  [[nodiscard]] std::int64_t steps_to_look(std::int64_t from) const;
   void shorten(Ticks now);
   void plan_chunks(bool was_put_back);
   void continue_prefills(std::int64_t& budget);
@@ -191,6 +194,10 @@ class Replica {
 
   BlockPool pool_;
   std::deque<std::uint32_t> waiting_;
+  std::size_t seen_ = 0;     ///< of those that wait, from the front: the scheduler knows of them
+  std::int64_t looked_ = 0;  ///< decode steps done when it looked who came: it looks again every
+                             ///< `poll_steps` from there
+  bool prefilled_ = false;   ///< the segment that just ended had prefills
   std::uint32_t first_ = 0, last_ = 0;  ///< running ones, in order of admission
   std::int64_t running_ = 0, moving_ = 0, admissions_ = 0;
   std::vector<std::uint32_t> prefilling_;

@@ -27,8 +27,20 @@ std::int64_t window_scores(std::int64_t start, std::int64_t tokens, std::int64_t
 
 bool Replica::may_admit() const {
   if (rules_.static_batches) return batch_size() > 0;
-  return !waiting_.empty() && !refused_ && admitted() < rules_.max_sequences &&
+  return seen_ > 0 && !refused_ && admitted() < rules_.max_sequences &&
          (!rules_.mixed || decoding_ * (1 + lookahead_) < rules_.token_budget);
+}
+
+/// From a count of decode steps to the next at which the scheduler looks who came, at least one.
+std::int64_t Replica::steps_to_look(std::int64_t from) const {
+  return rules_.poll_steps - (from - looked_) % rules_.poll_steps;
+}
+
+void Replica::look() {
+  const bool is_due = decoding_ == 0 || prefilled_ || (steps_ - looked_) % rules_.poll_steps == 0;
+  if (decoding_ == 0 || prefilled_) looked_ = steps_;
+  prefilled_ = false;
+  if (is_due) seen_ = waiting_.size();
 }
 
 void Replica::plan(Ticks now) {
@@ -40,6 +52,7 @@ void Replica::plan(Ticks now) {
   end_batch();
   if (decoding_ == 0) paged_until_ = clock_.at(steps_);
   join_received();
+  look();
   bool was_put_back = false;
   if (!prefilling_.empty() || may_admit()) {
     if (rules_.mixed) was_put_back = take_decode_pages();
@@ -84,7 +97,7 @@ void Replica::continue_prefills(std::int64_t& budget) {
 }
 
 void Replica::admit_waiting(std::int64_t& budget) {
-  while (budget > 0 && !waiting_.empty() && !refused_ && admitted() < rules_.max_sequences) {
+  while (budget > 0 && seen_ > 0 && !refused_ && admitted() < rules_.max_sequences) {
     const std::uint32_t at = waiting_.front();
     Flight& f = flights_[at];
     if (f.ready) {
@@ -153,6 +166,7 @@ bool Replica::has_room(const Flight& f, std::int64_t fresh, std::int64_t hits) c
 
 void Replica::enter(Flight& f) {
   waiting_.pop_front();
+  --seen_;
   recorder_.waiting_changes(now_, -1);
   if (f.admitted < 0) f.admitted = now_;
   f.ready = f.swapped = false;
@@ -311,7 +325,9 @@ void Replica::plan_run() {
   if (decoding_ == 0) return;
   saturate();
   // Who was put back asks for admission after one step, and so does whoever was not asked yet.
-  start_run(asks_again || may_admit() ? 1 : longest_run());
+  std::int64_t steps = asks_again || may_admit() ? 1 : longest_run();
+  if (seen_ < waiting_.size()) steps = std::min(steps, steps_to_look(steps_));
+  start_run(steps);
 }
 
 void Replica::start_run(std::int64_t steps) {

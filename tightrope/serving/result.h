@@ -32,6 +32,7 @@ struct RequestRecord {
 struct SeriesPoint {
   Seconds time{};
   std::int64_t arrived = 0, finished = 0, waiting = 0, running = 0;
+  std::int64_t refused = 0;   ///< too long for any replica, or given up
   std::int64_t replicas = 0;  ///< that take requests
   double kv_used = 0.0;       ///< share of all pages that hold keys and values of requests
 };
@@ -40,7 +41,7 @@ struct SeriesPoint {
 /// long one looks, so tails are no property of the fleet: their upper bounds are open.
 struct Saturation {
   bool is_saturated = false;
-  double arrival_rate = 0.0;     ///< requests a second, over the second half of arrivals
+  double arrival_rate = 0.0;  ///< requests a second that could be served, second half of arrivals
   double completion_rate = 0.0;  ///< over the same time
   std::int64_t waiting_half = 0, waiting_three_quarters = 0, waiting_end = 0;
   Seconds drain{};  ///< from the last arrival to the last completion
@@ -85,6 +86,8 @@ struct ServingResult {
   std::int64_t greatest_waiting = 0, greatest_in_flight = 0;
   std::int64_t blocks_left = 0;  ///< pages still held at the end: 0 when complete
 
+  std::int64_t failures = 0;      ///< of replicas
+  Seconds down{};                 ///< summed over replicas, from failures to repairs
   double replica_hours = 0.0;     // tidy-allow(raw-unit): the trade's unit of provisioned capacity
   Seconds busy{}, provisioned{};  ///< summed over replicas
   Joules energy{};                ///< busy and idle

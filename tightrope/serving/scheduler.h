@@ -41,7 +41,10 @@ struct SchedulerOptions {
   bool prefix_cache = true;
   std::int64_t long_prefill = 0;  ///< longest chunk of a prompt; 0: the budget
   std::int64_t max_prefills = 0;  ///< prompts in an iteration; 0: any number
-  double watermark = 0.0;         ///< share of the pool that admission leaves free
+  /// Decode steps from one look at the arrivals to the next (SGLang's `--scheduler-recv-interval`);
+  /// it also looks after each iteration with prefills, and when nothing decodes.
+  std::int64_t poll_steps = 1;
+  double watermark = 0.0;  ///< share of the pool that admission leaves free
   Capacity capacity = Capacity::on_demand;
   Preemption preemption = Preemption::recompute;
   std::int64_t draft_tokens = 0;  ///< guessed a sequence and step; all are verified

@@ -33,6 +33,7 @@ Result<void> check_kind(const ReplicaKind& kind, const Load& load) {
   if (s.token_budget < 1 + s.draft_tokens || s.max_sequences < 1 || s.block_tokens < 1) {
     return fail(ErrorCode::range, name + "token budget, sequences and block must be above 0");
   }
+  if (s.poll_steps < 1) return fail(ErrorCode::range, name + "steps between looks start at 1");
   if (s.draft_tokens < 0 || s.accepted < 0.0 || s.accepted > static_cast<double>(s.draft_tokens)) {
     return fail(ErrorCode::range, name + "accepted drafts must lie in [0, draft tokens]");
   }
@@ -46,6 +47,10 @@ Result<void> check_kind(const ReplicaKind& kind, const Load& load) {
                 name +
                     "static batches prefill whole prompts together on replicas that also "
                     "decode, without a prefix cache, for whole outputs");
+  }
+  if (s.preemption == Preemption::swap && kind.limits.swap.raw() <= 0.0) {
+    return fail(ErrorCode::conflict, name + "there is no host memory to swap to", {},
+                "drop --preemption swap");
   }
   if (s.watermark < 0.0 || s.watermark >= 1.0) {
     return fail(ErrorCode::range, name + "watermark must lie in [0, 1)");

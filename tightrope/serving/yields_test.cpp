@@ -2,6 +2,7 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include "tightrope/core/parallel.h"
 #include "tightrope/serving/test_fleets_internal.h"
 
 namespace tightrope::serving {
@@ -223,6 +224,42 @@ TEST(StaticBatches, RefuseOtherRules) {
   Fleet fleet;
   fleet.kinds.push_back(flat_kind(rules));
   EXPECT_FALSE(simulate(fleet, open_load(trace)).has_value());
+}
+
+// What is drawn belongs to a seed and a request: as many runs side by side as there are threads,
+// each with a seed of its own, give what they give one after the other.
+TEST(Yields, ThreadsChangeNothing) {
+  Chance chance(5);
+  const traffic::Trace trace = random_trace(chance, 300, 8'000'000);
+  SchedulerOptions rules = vllm_v1();
+  rules.draft_tokens = 3;
+  rules.yields = {0.4, 0.3, 0.2, 0.1};
+  constexpr std::size_t runs = 6;
+  const auto all = [&](int threads) {
+    set_thread_limit(threads);
+    std::vector<Outcome> out(runs);
+    for_each_index(runs, [&](std::size_t i) {
+      SchedulerOptions own = rules;
+      own.yield_seed = i + 1;
+      out[i] = run(flat_kind(own), trace);
+    });
+    set_thread_limit(0);
+    return out;
+  };
+  const std::vector<Outcome> alone = all(1);
+  EXPECT_NE(alone[0].result.iterations, alone[1].result.iterations);
+  for (const int threads : {2, 8}) {
+    const std::vector<Outcome> together = all(threads);
+    for (std::size_t i = 0; i < runs; ++i) {
+      EXPECT_EQ(together[i].result.iterations, alone[i].result.iterations);
+      EXPECT_EQ(together[i].result.energy, alone[i].result.energy);
+      ASSERT_EQ(together[i].records.size(), alone[i].records.size());
+      for (std::size_t k = 0; k < alone[i].records.size(); ++k) {
+        EXPECT_EQ(together[i].records[k].e2e, alone[i].records[k].e2e);
+        EXPECT_EQ(together[i].records[k].ttft, alone[i].records[k].ttft);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -67,9 +67,10 @@ void pair_all(const Market& market, const sizing::Settings& settings, Search& s)
         mixed.add(few_prefill[i], few_decode[j]);
       }
     }
-    s.paired[i] = own.best().fleets();
-    const auto& far = mixed.best().fleets();
-    s.paired[i].insert(s.paired[i].end(), far.begin(), far.end());
+    for (const sizing::Pairing* pools : {&own, &mixed}) {
+      const sizing::Best settled = pools->settled();
+      s.paired[i].insert(s.paired[i].end(), settled.fleets().begin(), settled.fleets().end());
+    }
     s.fronts[i].add(own.front(), settings.demand);
     s.fronts[i].add(mixed.front(), settings.demand);
     s.reaches[i].note(own.reach());
@@ -178,6 +179,7 @@ Result<ServeResult> plan_serving(const ServeRequest& request, const catalog::Cat
   settings.objective = request.objective;
   settings.space = request.space;
   settings.prune = request.prune;
+  settings.static_batches = request.static_batches;
   Search s = search(request, market, settings);
   ServeResult result;
   result.numerics = market.numerics;

@@ -25,6 +25,7 @@ struct ServeRequest {
   std::vector<std::string> regions;   ///< empty: each provider's home region
   std::vector<std::string> numerics;  ///< empty: bf16, fp8, fp8-block, nvfp4 as the chip runs them
   std::string engine;                 ///< empty: vllm, on Neuron chips neuron
+  bool static_batches = false;        ///< Neuron's requests start and end together; replicas only
   std::optional<catalog::Term> term;  ///< empty: on demand, else the next term that has a price
   int drafts = 0;                     ///< tokens guessed an iteration
   double accepted = 0;                ///< tokens an iteration yields; 0: as calibrated
@@ -54,6 +55,7 @@ struct ServePool {
   std::optional<study::PriceTag> price;
   study::Place place;
   std::vector<std::string> evidence;  ///< whose numbers its prices borrow; empty: its own
+  bool static_batches = false;
 };
 
 struct ServePlan {

@@ -55,6 +55,7 @@ ServePlan make_serve_plan(const ServeRequest& request, const sizing::Fleet& flee
   ServePlan plan;
   plan.fleet = fleet;
   plan.pool = pool_of(fleet.pool, back, false);
+  plan.pool.static_batches = request.static_batches && back.context->engine.static_batches;
   if (split) plan.prefill = pool_of(fleet.prefill, front, true);
   plan.tokens_a_s_chip = fleet.output_tokens_a_s_chip(request.demand);
   const double tokens = fleet.rate * request.demand.output;

@@ -38,6 +38,8 @@ struct PoolRequest {
   std::int64_t block_tokens = 0;  ///< of a page; 0: as the scheduler has it
   bool prefix_cache = true;
   std::optional<Seconds> batch_wait;  ///< of a static scheduler; else its own
+  std::int64_t poll_steps = 0;        ///< decode steps between looks at the queue; 0: the engine's
+  std::optional<serving::Preemption> preemption;  ///< else the scheduler's own
 };
 
 /// Who asks: a trace, a generator's spec from a file, or one made up on the command line.
@@ -46,6 +48,7 @@ struct LoadRequest {
   std::optional<traffic::GeneratorSpec> spec;  ///< without a file
   std::int64_t requests = 10000;               ///< of a generator
   std::uint64_t seed = 1;
+  double rate = 0;               ///< of the trace's requests, at random; 0: as the trace says
   double rate_scale = 1;         ///< arrivals come so many times as fast
   std::int64_t concurrency = 0;  ///< clients that wait for their answers; 0: arrival times
   std::int64_t warm_up = 0;      ///< first requests, left out of percentiles

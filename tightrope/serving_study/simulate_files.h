@@ -22,5 +22,7 @@ namespace tightrope::serving_study {
 
 /// By the name it prints as; the error names all. `what`: the option or key.
 [[nodiscard]] Result<serving::Routing> routing_from(std::string_view text, std::string_view what);
+[[nodiscard]] Result<serving::Preemption> preemption_from(std::string_view text,
+                                                          std::string_view what);
 
 }  // namespace tightrope::serving_study

@@ -59,6 +59,9 @@ Result<serving::SchedulerOptions> scheduler_of(const PoolRequest& asked,
   options.draft_tokens = context.speculation.drafts;
   options.accepted = context.speculation.accepted - 1.0;
   options.yields = context.speculation.yields;
+  const double looks = std::max(1.0, context.engine.poll_steps);
+  options.poll_steps = asked.poll_steps > 0 ? asked.poll_steps : std::llround(looks);
+  options.preemption = asked.preemption.value_or(options.preemption);
   if (asked.batch_wait) {
     if (!options.static_batches) {
       return fail(ErrorCode::conflict, "only static batches are waited for", {},
@@ -123,6 +126,23 @@ Result<void> prove_memory(const PoolRequest& asked, const infer::Context& contex
                           what, to_text(memory.device), to_text(memory.weights),
                           to_text(memory.activations), to_text(memory.reserve)),
               {}, "raise tp, pp or ep, or choose narrower numerics");
+}
+
+// Where no layer keeps all keys (windows, states), a sequence takes the same room whatever its
+// length: so many fit, and pages bound nothing.
+Result<void> bound_sequences(SimulatedPool& pool) {
+  const infer::ServingMemory& m = pool.memory;
+  if (m.token.raw() > 0 || m.sequence.raw() <= 0) return {};
+  const double fit = std::floor(m.cache / m.sequence) * pool.asked.mapping.dp;
+  if (fit < 1) {
+    return fail(ErrorCode::conflict,
+                fmt::format("a rank's cache of {} does not hold a sequence's {}", to_text(m.cache),
+                            to_text(m.sequence)),
+                {}, "raise tp or pp, or choose narrower numerics");
+  }
+  pool.scheduler.max_sequences =
+      std::min(pool.scheduler.max_sequences, static_cast<std::int64_t>(fit));
+  return {};
 }
 
 // Chips paid for a replica: whole units, which small replicas share as far as there are others.
@@ -196,6 +216,7 @@ Result<void> add_pool(const SimulateRequest& request, const PoolRequest& asked, 
   pool.memory = infer::serving_memory(context, asked.mapping,
                                       static_cast<double>(pool.scheduler.token_budget));
   TR_TRY_VOID(prove_memory(asked, context, pool.memory));
+  TR_TRY_VOID(bound_sequences(pool));
   const infer::Pricing pricing(context, asked.mapping);
   const Tables tables = tables_of(pool.scheduler);
   serving::ReplicaKind kind;

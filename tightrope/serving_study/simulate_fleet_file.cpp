@@ -196,6 +196,17 @@ void read_yields(Table& keys, PoolRequest& pool) {
   pool.accepted = infer::mean_yield(pool.yields);
 }
 
+void read_preemption(Table& keys, PoolRequest& pool) {
+  const std::string word = keys.text("preemption", "");
+  if (word.empty()) return;
+  const auto known = preemption_from(word, "\"preemption\"");
+  if (known) {
+    pool.preemption = *known;
+  } else {
+    keys.refuse(ErrorCode::range, keys.where("preemption"), known.error().what, known.error().hint);
+  }
+}
+
 PoolRequest read_pool(Table& keys) {
   PoolRequest pool;
   read_role(keys, pool);
@@ -222,6 +233,8 @@ PoolRequest read_pool(Table& keys) {
   if (const double wait = keys.number("batch_wait_s", -1, any_time_s); wait >= 0) {
     pool.batch_wait = Seconds(wait);
   }
+  pool.poll_steps = keys.integer("poll_steps", 0, any_tokens);
+  read_preemption(keys, pool);
   keys.finish();
   return pool;
 }
@@ -274,12 +287,17 @@ void read_load(Table& root, LoadRequest& out) {
   out.traffic = keys->text("traffic", "");
   out.requests = keys->integer("requests", out.requests, {1, 1e9});
   out.seed = static_cast<std::uint64_t>(keys->integer("seed", 1, {0, 1e15}));
+  out.rate = keys->number("rate_per_s", 0, {1e-9, 1e9});
   out.rate_scale = keys->number("rate_scale", 1, {1e-6, 1e6});
   out.concurrency = keys->integer("concurrency", 0, {1, 1e7});
   out.warm_up = keys->integer("warm_up_requests", 0, {0, 1e9});
   if (!out.trace.empty() && !out.traffic.empty()) {
     keys->refuse(ErrorCode::conflict, keys->where("traffic"), "\"traffic\" beside \"trace\"",
                  "keep one of the two");
+  }
+  if (out.rate > 0 && out.trace.empty()) {
+    keys->refuse(ErrorCode::conflict, keys->where("rate_per_s"),
+                 "\"rate_per_s\" is of a trace's requests", "give \"trace\" too");
   }
   keys->finish();
 }
@@ -332,6 +350,14 @@ Result<serving::Routing> routing_from(std::string_view text, std::string_view wh
   }
   return fail(ErrorCode::usage, fmt::format("{}: unknown word \"{}\"", what, text), {},
               "choose " + names);
+}
+
+Result<serving::Preemption> preemption_from(std::string_view text, std::string_view what) {
+  for (const serving::Preemption p : {serving::Preemption::recompute, serving::Preemption::swap}) {
+    if (text == to_string(p)) return p;
+  }
+  return fail(ErrorCode::usage, fmt::format("{}: unknown word \"{}\"", what, text), {},
+              "choose recompute or swap");
 }
 
 Result<SimulateRequest> parse_fleet(std::string_view text, const std::string& name) {

@@ -64,6 +64,11 @@ PoolRequest pool_of(const json& object, serving::Role role, std::string& fault) 
   // percentile is no limit that an engine would be started with, so the engine's own stays.
   const double groups = std::max(1, pool.mapping.dp);
   pool.token_budget = std::llround(std::max(1.0, read.number("token_budget") / groups));
+  pool.scheduler = read.text_or("scheduler");
+  // A static batch is as large as the plan says.
+  if (!pool.scheduler.empty()) {
+    pool.max_sequences = std::llround(std::max(1.0, read.number("max_sequences") / groups));
+  }
   return pool;
 }
 
@@ -76,7 +81,14 @@ traffic::GeneratorSpec demand_of(const json& request, const json& plan, std::str
   if (!(plain.rate > 0)) plain.rate = planned.number("requests_per_s");
   plain.input = demand.number("input_tokens");
   plain.output = demand.number("output_tokens");
-  return plain_spec(plain);
+  traffic::GeneratorSpec spec = plain_spec(plain);
+  // What is cached is a beginning that all prompts share.
+  const double cached = demand.number_or("cached_tokens", 0);
+  if (cached > 0) {
+    spec.block_tokens = 16;
+    spec.prompts = {.share = 1.0, .tokens = static_cast<int>(std::lround(cached))};
+  }
+  return spec;
 }
 
 infer::YieldShares yields_of(const json& request) {

@@ -35,8 +35,7 @@ serving::Source scaled(serving::Source source, double times) {
   if (times == 1.0) return source;
   return [source = std::move(source), times](serving::Arrival& next) {
     if (!source(next)) return false;
-    next.request.arrival_ns =
-        std::llround(static_cast<double>(next.request.arrival_ns) / times);
+    next.request.arrival_ns = std::llround(static_cast<double>(next.request.arrival_ns) / times);
     return true;
   };
 }
@@ -44,6 +43,15 @@ serving::Source scaled(serving::Source source, double times) {
 Result<void> read_arrivals(const LoadRequest& load, Arrivals& out) {
   if (!load.trace.empty()) {
     TR_TRY(traffic::Trace trace, traffic::read_trace(load.trace));
+    if (load.rate > 0) {
+      traffic::draw_arrivals(trace, traffic::PerSecond(load.rate), load.seed);
+    } else if (!trace.timed && load.concurrency == 0) {
+      return fail(
+          ErrorCode::conflict, "the trace does not say when requests come", {load.trace, 1, 0},
+          "give --rate X for so many a second at random, --concurrency N for clients that "
+          "wait, or arrivals: timestamp (milliseconds), arrival_s, arrival_time (seconds) or "
+          "arrival_time_ns");
+    }
     out.trace = std::make_unique<traffic::Trace>(std::move(trace));
     out.source = serving::trace_source(*out.trace);
     out.content_tokens = out.trace->block_tokens;

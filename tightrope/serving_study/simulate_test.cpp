@@ -1,6 +1,7 @@
 #include "tightrope/serving_study/simulate.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <gtest/gtest.h>
 
@@ -249,6 +250,28 @@ TEST(Simulate, ReadsPlans) {
   EXPECT_EQ(parse_serve_plan(text, "plan.json", 2).error().code, ErrorCode::range);
   EXPECT_EQ(parse_serve_plan("{}", "plan.json", 1).error().code, ErrorCode::unsupported);
   EXPECT_EQ(parse_serve_plan("[", "plan.json", 1).error().code, ErrorCode::syntax);
+}
+
+// Layers that keep a window or a state hold a sequence's worth of it, not its length: where all do,
+// so many sequences fit, and where some do, a sequence takes their share of pages beside its
+// tokens.
+TEST(Simulate, WindowsTakeRoomOfSequences) {
+  SimulateRequest r = request_of("mistral-7b", "g6e.48xlarge", 1);
+  const auto windows = make_fleet(r, facts());
+  ASSERT_TRUE(windows.has_value()) << windows.error().what;
+  const SimulatedPool& pool = windows->pools[0];
+  EXPECT_EQ(pool.memory.token.raw(), 0);
+  const double fit = std::floor(pool.memory.cache / pool.memory.sequence);
+  EXPECT_EQ(pool.scheduler.max_sequences, static_cast<std::int64_t>(fit));
+  EXPECT_LT(fit, 100);
+
+  SimulateRequest beside = request_of("gpt-oss-120b", "p5.48xlarge", 2);
+  beside.pools[0].numerics = "mxfp4";
+  const auto some = make_fleet(beside, facts());
+  ASSERT_TRUE(some.has_value()) << some.error().what;
+  const formula::ReplicaLimits& limits = some->fleet.kinds[0].limits;
+  const infer::ServingMemory& m = some->pools[0].memory;
+  EXPECT_NEAR((limits.sequence_state / limits.kv_token) / (m.sequence / m.token), 1.0, 1e-9);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ struct Fleet {
   double rate = 0;           ///< requests a second of the whole fleet
   double prefill_share = 0;  ///< of the time that workers prefill
   Joules request_energy{};   ///< at the machines
+  Joules prefill_energy{};   ///< of it, by workers that only prefill
   Latency mean, high;        ///< high: at the limits' percentile
   Seconds transfer{};        ///< of a prompt's keys and values to the decoding worker
   double score = 0;
@@ -60,6 +61,8 @@ struct Settings {
   Space space;
   int keep = 3;       ///< best fleets of an offer, of unlike deployments
   bool prune = true;  ///< false: evaluate every configuration, to prove the pruned answer
+  /// Engines that can run static batches do: replicas whose requests start and end together.
+  bool static_batches = false;
 };
 
 /// What became of the configurations.

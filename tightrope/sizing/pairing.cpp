@@ -6,6 +6,7 @@
 
 #include "tightrope/core/check.h"
 #include "tightrope/sizing/percentile.h"
+#include "tightrope/sizing/replica_internal.h"
 
 namespace tightrope::sizing {
 
@@ -37,6 +38,20 @@ double last_steps(const Demand& demand) {
   return std::max(0.0, std::max(demand.output, demand.output_high) - 1.0);
 }
 
+double pools_score(const Fleet& f, const Settings& settings, const Tariff& front,
+                   const Tariff& back) {
+  const auto of = [&](const Pool& pool, Joules energy, const Tariff& tariff) {
+    Bill bill;
+    bill.rate = f.rate;
+    bill.request_energy = energy;
+    bill.chips = pool.workers * pool.worker_chips;
+    bill.rented = pool.rented;
+    return score(bill, settings.demand, settings.objective, tariff);
+  };
+  return of(f.prefill, f.prefill_energy, front) +
+         of(f.pool, f.request_energy - f.prefill_energy, back);
+}
+
 }  // namespace
 
 Pairing::Way Pairing::way_of(const PrefillWorker& p, const DecodeWorker& d, bool inside) const {
@@ -46,7 +61,7 @@ Pairing::Way Pairing::way_of(const PrefillWorker& p, const DecodeWorker& d, bool
   way.inside = inside;
   const BytesPerSecond link = inside ? min(p.inside, d.inside) : min(p.outside, d.outside);
   if (link.raw() <= 0) return way;
-  way.transfer = p.kv_token * demand.input / link;
+  way.transfer = p.prompt_bytes / link;
   const Seconds request(offers_[p.offer].prefill_context().engine.request_ms * 1e-3);
   way.start = request + p.work.request + way.transfer;
   const double prompt = std::max(1.0, demand.input - demand.cached);
@@ -81,20 +96,6 @@ void Pairing::rent(Fleet& f) const {
   }
 }
 
-double Pairing::score_of(const Fleet& f, const PrefillWorker& p) const {
-  const auto of = [&](const Pool& pool, Joules energy) {
-    Bill bill;
-    bill.rate = f.rate;
-    bill.request_energy = energy;
-    bill.chips = pool.workers * pool.worker_chips;
-    bill.rented = pool.rented;
-    return score(bill, settings_.demand, settings_.objective, offers_[pool.offer].tariff);
-  };
-  const double pause = f.prefill.workers / f.rate - 1.0 / p.work.rate;
-  const Joules front = p.work.request_energy + p.idle * Seconds(std::max(0.0, pause));
-  return of(f.prefill, front) + of(f.pool, f.request_energy - front);
-}
-
 Fleet Pairing::fleet_of(const PrefillWorker& p, const DecodeWorker& d, const Way& way, Shape shape,
                         double served) const {
   Fleet f;
@@ -116,8 +117,8 @@ Fleet Pairing::fleet_of(const PrefillWorker& p, const DecodeWorker& d, const Way
   // A worker with less than its level's load is emptier than the level, in proportion at least.
   f.concurrency = d.decoding * std::min(1.0, served / (shape.decode * d.work.rate));
   const double pause = shape.prefill / served - 1.0 / p.work.rate;
-  f.request_energy =
-      p.work.request_energy + p.idle * Seconds(std::max(0.0, pause)) + d.work.request_energy;
+  f.prefill_energy = p.work.request_energy + p.idle * Seconds(std::max(0.0, pause));
+  f.request_energy = f.prefill_energy + d.work.request_energy;
   f.transfer = way.transfer;
   const Queue queue = queue_of(p, settings_, f.prefill_share);
   f.mean.ttft = way.start + mean_wait(queue);
@@ -131,7 +132,7 @@ Fleet Pairing::fleet_of(const PrefillWorker& p, const DecodeWorker& d, const Way
   TR_CHECK(f.chips() == shape.prefill * p.chips + shape.decode * d.chips, f.chips());
   TR_CHECK(f.prefill_share <= 1 + 1e-9, f.prefill_share);
   TR_CHECK(served <= shape.decode * d.work.rate * (1 + 1e-9), served);
-  f.score = score_of(f, p);
+  f.score = pools_score(f, settings_, offers_[p.offer].tariff, offers_[d.offer].tariff);
   return f;
 }
 
@@ -197,6 +198,17 @@ void Pairing::pair(const PrefillWorker& p, const DecodeWorker& d) {
       if (std::gcd(prefill, decode) == 1) at(prefill, decode);
     }
   }
+}
+
+Best Pairing::settled() const {
+  Best out(settings_.keep);
+  for (const Fleet& f : best_.fleets()) {
+    Fleet own = survey_internal::settled(offers_[f.pool.offer], settings_, f);
+    own.score =
+        pools_score(own, settings_, offers_[f.prefill.offer].tariff, offers_[f.pool.offer].tariff);
+    out.add(own);
+  }
+  return out;
 }
 
 void Pairing::add(const std::vector<PrefillWorker>& prefill,

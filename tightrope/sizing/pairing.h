@@ -19,6 +19,8 @@ class Pairing {
   void add(const std::vector<PrefillWorker>& prefill, const std::vector<DecodeWorker>& decode);
 
   [[nodiscard]] const Best& best() const { return best_; }
+  /// The same with decoding workers as full as the rate asked for makes them, without tables.
+  [[nodiscard]] Best settled() const;
   [[nodiscard]] const Front& front() const { return front_; }
   [[nodiscard]] const Reach& reach() const { return reach_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
@@ -34,7 +36,6 @@ class Pairing {
   [[nodiscard]] Fleet fleet_of(const PrefillWorker& p, const DecodeWorker& d, const Way& way,
                                Shape shape, double served) const;
   void rent(Fleet& fleet) const;
-  [[nodiscard]] double score_of(const Fleet& fleet, const PrefillWorker& p) const;
 
   const std::vector<Offer>& offers_;
   const Settings& settings_;

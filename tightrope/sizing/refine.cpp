@@ -18,8 +18,7 @@ class Exact {
   }
 
   [[nodiscard]] infer::Steady at(double concurrency) const {
-    return infer::closed_loop(pricing_, load_at(settings_.demand, std::max(1.0, concurrency)),
-                              room_.limits);
+    return steady_at(pricing_, settings_, room_.limits, std::max(1.0, concurrency));
   }
 
   // Fills in what one replica does at a concurrency; true when that keeps the limits.
@@ -28,8 +27,7 @@ class Exact {
     const infer::Steady s = at(busy);
     const double full = fullness(busy, settings_.limits.percentile);
     f.mean = {s.ttft, s.tpot, s.e2e};
-    f.high = high_latency(s, at(std::min(full, room_.sequences)).tpot, *offer_.context,
-                          settings_.demand, settings_.limits);
+    f.high = high_of(s, at(std::min(full, room_.sequences)).tpot, *offer_.context, settings_);
     f.concurrency = concurrency;
     f.prefill_share = s.prefill_share;
     if (concurrency >= 1) f.request_energy = s.request_energy;
@@ -92,6 +90,37 @@ Fleet refined(const Offer& offer, const Settings& settings, Fleet f) {
   bill.chips = f.chips();
   bill.rented = f.rented();
   f.score = score(bill, settings.demand, settings.objective, offer.tariff);
+  return f;
+}
+
+Fleet settled(const Offer& offer, const Settings& settings, Fleet f) {
+  const Demand& demand = settings.demand;
+  if (demand.rate <= 0) return f;
+  const infer::Context& context = *offer.context;
+  const infer::Pricing pricing(context, f.pool.deployment);
+  const auto work = [&](double decoding) {
+    return infer::decode_work(pricing, load_at(demand, decoding), decoding);
+  };
+  const double share = demand.rate / f.pool.workers;
+  double low = 1, high = std::max(1.0, f.pool.sequences);
+  constexpr int rounds = 24;
+  for (int i = 0; i < rounds && work(1).rate < share; ++i) {
+    const double middle = 0.5 * (low + high);
+    (work(middle).rate < share ? low : high) = middle;
+  }
+  const bool idles = work(1).rate >= share;
+  const double busy = idles ? 1.0 : high;
+  const infer::DecodeWork own = work(busy);
+  const double pause = std::max(0.0, 1.0 / share - 1.0 / own.rate);
+  f.concurrency = idles ? share / own.rate : busy;
+  f.request_energy = f.prefill_energy + own.request_energy + idle_power(pricing) * Seconds(pause);
+  const double steps = std::max(0.0, std::max(demand.output, demand.output_high) - 1.0);
+  const double full = std::max(busy, fullness(busy, settings.limits.percentile));
+  const Seconds late = max(own.tpot, work(full).tpot) * unlucky(context, steps, settings.limits);
+  f.mean.tpot = min(f.mean.tpot, own.tpot);
+  f.high.tpot = min(f.high.tpot, late);
+  f.mean.e2e = f.mean.ttft + f.mean.tpot * std::max(0.0, demand.output - 1.0);
+  f.high.e2e = f.high.ttft + f.high.tpot * steps;
   return f;
 }
 

@@ -25,7 +25,43 @@ Room room_of(const infer::Context& context, const infer::Deployment& d, const Se
   room.limits.sequences = room.sequences;
   room.limits.token_budget = room.token_budget;
   room.limits.mixes_prefill = context.engine.mixes_prefill;
+  room.limits.buckets_cache = context.engine.buckets_cache;
   return room;
+}
+
+namespace {
+
+bool in_batches(const infer::Context& context, const Settings& settings) {
+  return settings.static_batches && context.engine.static_batches;
+}
+
+}  // namespace
+
+infer::Steady steady_at(const infer::Pricing& pricing, const Settings& settings,
+                        const infer::SteadyLimits& limits, double concurrency) {
+  const infer::Load load = load_at(settings.demand, concurrency);
+  if (!in_batches(pricing.context(), settings)) return infer::closed_loop(pricing, load, limits);
+  infer::Steady s = infer::static_loop(pricing, load, limits);
+  s.prefill_alone = s.ttft - Seconds(pricing.context().engine.request_ms * 1e-3);
+  s.prefill_queue = Seconds(0.5 * s.decoding / s.request_rate);
+  s.ttft += s.prefill_queue;
+  s.e2e += s.prefill_queue;
+  return s;
+}
+
+Latency high_of(const infer::Steady& mean, Seconds tpot_high, const infer::Context& context,
+                const Settings& settings) {
+  Latency high = high_latency(mean, tpot_high, context, settings.demand, settings.limits);
+  if (!in_batches(context, settings)) return high;
+  // Moments of arrival are even over a batch, and nobody falls into an iteration.
+  const Demand& demand = settings.demand;
+  const double share = 0.01 * settings.limits.percentile;
+  const double longer = std::max(1.0, demand.input_high / std::max(1.0, demand.input));
+  const Seconds start(context.engine.request_ms * 1e-3);
+  const Seconds rest = high.e2e - high.ttft;
+  high.ttft = start + mean.prefill_alone * longer + mean.prefill_queue * (2.0 * share);
+  high.e2e = high.ttft + rest;
+  return high;
 }
 
 void tabulate(infer::Pricing& pricing, const std::vector<Room>& rooms, const Demand& demand) {
@@ -132,8 +168,7 @@ double Replica::tpot_at(double concurrency) const {
 
 Latency Replica::high(std::size_t level) const {
   const double full = fullness(levels_[level], settings_.limits.percentile);
-  return high_latency(states_[level], Seconds(tpot_at(full)), pricing_.context(), settings_.demand,
-                      settings_.limits);
+  return high_of(states_[level], Seconds(tpot_at(full)), pricing_.context(), settings_);
 }
 
 // The first level that serves at least so many.
@@ -194,12 +229,11 @@ Fleet Replica::settled(std::size_t level) const {
     const double way = span > 0 ? std::clamp((share - below) / span, 0.0, 1.0) : 1.0;
     const double emptier = at > 0 ? levels_[at - 1] : 0.0;
     f.concurrency = emptier + (levels_[at] - emptier) * way;
-    const infer::Load load = load_at(settings_.demand, std::max(1.0, f.concurrency));
-    const infer::Steady s = infer::closed_loop(pricing_, load, room_.limits);
+    const double busy = std::max(1.0, f.concurrency);
+    const infer::Steady s = steady_at(pricing_, settings_, room_.limits, busy);
     f.mean = {s.ttft, s.tpot, s.e2e};
-    const double full = fullness(load.concurrency, settings_.limits.percentile);
-    const Latency own = high_latency(s, Seconds(tpot_at(full)), pricing_.context(),
-                                     settings_.demand, settings_.limits);
+    const double full = fullness(busy, settings_.limits.percentile);
+    const Latency own = high_of(s, Seconds(tpot_at(full)), pricing_.context(), settings_);
     f.high = {min(bound.ttft, own.ttft), min(bound.tpot, own.tpot), min(bound.e2e, own.e2e)};
     f.prefill_share = s.prefill_share;
     f.pool.workers = workers;
@@ -222,7 +256,7 @@ void Replica::evaluate(Counters& counters, Best& best, Front& front, Reach& reac
   levels_ = levels(room_.sequences);
   states_.clear();
   for (const double level : levels_) {
-    states_.push_back(infer::closed_loop(pricing_, load_at(demand, level), room_.limits));
+    states_.push_back(steady_at(pricing_, settings_, room_.limits, level));
   }
   counters.configurations += levels_.size();
   std::size_t winner = levels_.size();

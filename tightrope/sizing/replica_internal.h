@@ -17,6 +17,14 @@ struct Room {
 [[nodiscard]] Room room_of(const infer::Context& context, const infer::Deployment& deployment,
                            const Settings& settings, double budget_share);
 
+/// A replica at a concurrency: the closed loop, or static batches where they are asked for. Who
+/// comes while a batch runs waits for its end: half of a batch on average, told as `prefill_queue`.
+[[nodiscard]] infer::Steady steady_at(const infer::Pricing& pricing, const Settings& settings,
+                                      const infer::SteadyLimits& limits, double concurrency);
+/// Its latency at the limits' percentile, with the tpot of a replica as full as that percentile.
+[[nodiscard]] Latency high_of(const infer::Steady& mean, Seconds tpot_high,
+                              const infer::Context& context, const Settings& settings);
+
 /// Tables as long as the rooms need.
 void tabulate(infer::Pricing& pricing, const std::vector<Room>& rooms, const Demand& demand);
 
@@ -28,6 +36,11 @@ void tabulate(infer::Pricing& pricing, const std::vector<Room>& rooms, const Dem
 /// A winner without tables: its numbers as closed_loop itself gives them. Where those break a limit
 /// that the tables kept, it is emptied, or given workers, until they do not.
 [[nodiscard]] Fleet refined(const Offer& offer, const Settings& settings, Fleet fleet);
+
+/// Two pools at the rate asked for: each decoding worker only as full as its share of the rate
+/// makes it, which is quicker than its level, and draws more for a request. Without a rate, as it
+/// was.
+[[nodiscard]] Fleet settled(const Offer& decode, const Settings& settings, Fleet fleet);
 
 class Replica {
  public:

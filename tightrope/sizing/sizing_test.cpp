@@ -231,6 +231,70 @@ TEST(Sizing, FleetsOfTwoPoolsAddUp) {
   }
 }
 
+// Asked for a rate, pools are told as full as the rate makes them: the decoding workers at their
+// concurrency serve it, no slower than at the level they could hold, and within the limits.
+TEST(Sizing, PoolsAreAsFullAsTheRateMakesThem) {
+  Settings s = small(Objective::usd);
+  s.keep = 8;
+  s.limits.tpot = Seconds(0.05);
+  s.demand.rate = 3;
+  const std::vector<Offer> offers{offer_of(dense())};
+  const Survey found = survey(offers[0], 0, s, true);
+  Pairing pairing(offers, s);
+  pairing.add(found.prefill, found.decode);
+  const Best settled = pairing.settled();
+  ASSERT_FALSE(settled.fleets().empty());
+  ASSERT_EQ(settled.fleets().size(), pairing.best().fleets().size());
+  for (const Fleet& f : settled.fleets()) {
+    const infer::Pricing back(dense(), f.pool.deployment);
+    const double busy = std::max(1.0, f.concurrency);
+    const infer::DecodeWork work = infer::decode_work(back, load_at(s.demand, busy), busy);
+    const double share = f.concurrency / busy;
+    EXPECT_NEAR(f.pool.workers * work.rate * share / s.demand.rate, 1.0, 1e-3);
+    EXPECT_NEAR(f.mean.tpot / work.tpot, 1.0, 0.02);
+    EXPECT_LE(f.high.tpot, *s.limits.tpot);
+    EXPECT_GE(f.high.tpot, f.mean.tpot);
+    for (const Fleet& full : pairing.best().fleets()) {
+      if (full.pool.deployment != f.pool.deployment ||
+          full.prefill.deployment != f.prefill.deployment) {
+        continue;
+      }
+      EXPECT_LE(f.mean.tpot, full.mean.tpot);
+      EXPECT_LE(f.concurrency, full.concurrency * 1.001);
+    }
+  }
+}
+
+// Static batches, where an engine runs them: the static loop's throughput and tokens, and half of a
+// batch to wait on average, nearly a whole one at a high percentile. Other engines go on as they
+// do.
+TEST(Sizing, StaticBatchesWaitForTheBatchBefore) {
+  infer::Context batches = dense();
+  batches.engine.static_batches = true;
+  Settings s = small(Objective::throughput);
+  s.limits = {.ttft = Seconds(60.0), .percentile = 90};
+  s.keep = 1;
+  s.static_batches = true;
+  const Survey found = survey(offer_of(batches), 0, s, false);
+  ASSERT_FALSE(found.best.fleets().empty());
+  const Fleet& f = found.best.fleets()[0];
+  const infer::Pricing pricing(batches, f.pool.deployment);
+  infer::SteadyLimits limits;
+  limits.sequences = 1e6;
+  limits.token_budget = f.pool.token_budget;
+  const infer::Steady alone = infer::static_loop(pricing, load_at(s.demand, f.concurrency), limits);
+  const Seconds batch(f.concurrency / alone.request_rate);
+  EXPECT_NEAR(f.rate / alone.request_rate, 1.0, 1e-6);
+  EXPECT_NEAR(f.mean.tpot / alone.tpot, 1.0, 1e-6);
+  EXPECT_NEAR((f.mean.ttft - alone.ttft) / batch, 0.5, 1e-6);
+  EXPECT_NEAR((f.high.ttft - alone.ttft) / batch, 0.9, 1e-6);
+  EXPECT_LE(f.high.ttft, *s.limits.ttft);
+  const Survey plain = survey(offer_of(dense()), 0, s, false);
+  s.static_batches = false;
+  const Survey as_ever = survey(offer_of(dense()), 0, s, false);
+  EXPECT_EQ(plain.best.fleets()[0].mean.ttft, as_ever.best.fleets()[0].mean.ttft);
+}
+
 TEST(Sizing, InfeasibleNamesTheLimitThatBinds) {
   Settings s = small(Objective::usd);
   s.limits.tpot = Seconds(1e-6);

@@ -15,15 +15,10 @@ Watts idle_power(const infer::Pricing& pricing) {
   return pricing.chips() * (chip + c.host_share);
 }
 
-namespace {
-
-// By how much answers at the percentile need more iterations than the mean: drafts' luck.
 double unlucky(const infer::Context& context, double tokens, const Limits& limits) {
   if (context.speculation.steps.empty()) return 1.0;
   return context.speculation.late(tokens, normal_deviate(limits.percentile / 100.0));
 }
-
-}  // namespace
 
 Latency high_latency(const infer::Steady& mean, Seconds tpot_high, const infer::Context& context,
                      const Demand& demand, const Limits& limits) {
@@ -144,7 +139,9 @@ class Surveyor {
     w.work = infer::prefill_work(pricing, load_at(settings_.demand, 1), room.limits);
     w.idle = idle_power(pricing);
     w.kv_element = pricing.context().numerics.kv_bytes;
-    w.kv_token = infer::replica_limits(pricing.context(), w.deployment, room.memory).kv_token;
+    const formula::ReplicaLimits limits =
+        infer::replica_limits(pricing.context(), w.deployment, room.memory);
+    w.prompt_bytes = limits.kv_token * settings_.demand.input + limits.sequence_state;
     links(pricing.context(), w.deployment, w.inside, w.outside);
     if (!quickest_ || w.work.request < quickest_->work.request) quickest_ = w;
     const std::optional<Seconds>& most = settings_.limits.ttft;

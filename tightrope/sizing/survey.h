@@ -17,7 +17,7 @@ struct PrefillWorker {
   infer::PrefillWork work;
   Watts idle{};
   BytesPerSecond inside{}, outside{};  ///< links to a decoding worker in the domain, and beyond
-  Bytes kv_token{};                    ///< over all its ranks
+  Bytes prompt_bytes{};                ///< of a mean prompt's keys and values, over all its ranks
   double kv_element = 2;               ///< bytes an element
 };
 
@@ -53,6 +53,10 @@ struct Survey {
 [[nodiscard]] Latency high_latency(const infer::Steady& mean, Seconds tpot_high,
                                    const infer::Context& context, const Demand& demand,
                                    const Limits& limits);
+
+/// By how much answers at the percentile need more iterations than the mean: drafts' luck.
+/// `tokens`: of an answer after its first.
+[[nodiscard]] double unlucky(const infer::Context& context, double tokens, const Limits& limits);
 
 /// Drawn by a worker's machines while nothing runs.
 [[nodiscard]] Watts idle_power(const infer::Pricing& pricing);

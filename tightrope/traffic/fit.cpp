@@ -128,6 +128,10 @@ Result<GeneratorSpec> fit(const Trace& trace) {
     return fail(ErrorCode::range, fmt::format("{} requests are too few to fit, expected {} or more",
                                               trace.size(), fewest_requests));
   }
+  if (!trace.timed) {
+    return fail(ErrorCode::range, "the trace does not say when requests came", {},
+                "give each an arrival, or simulate it with --rate or --concurrency");
+  }
   std::vector<double> moments, input, output;
   for (const Request& request : trace.requests) {
     moments.push_back(static_cast<double>(request.arrival_ns) * 1e-9);

@@ -232,4 +232,13 @@ Trace generate(const GeneratorSpec& spec, std::uint64_t seed, std::int64_t reque
   return trace;
 }
 
+void draw_arrivals(Trace& trace, PerSecond rate, std::uint64_t seed) {
+  double now = 0.0;
+  for (std::size_t i = 0; i < trace.requests.size(); ++i) {
+    now += Draws(seed, lane::traced, i).exponential() / rate.raw();
+    trace.requests[i].arrival_ns = static_cast<std::int64_t>(now * 1e9 + 0.5);
+  }
+  trace.timed = true;
+}
+
 }  // namespace tightrope::traffic

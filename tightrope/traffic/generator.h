@@ -104,4 +104,8 @@ class Generator {
 /// The first `requests` of a generator as a trace.
 [[nodiscard]] Trace generate(const GeneratorSpec& spec, std::uint64_t seed, std::int64_t requests);
 
+/// Lets a trace's requests come as a Poisson process of `rate` > 0, in the order they have,
+/// whatever arrivals they had.
+void draw_arrivals(Trace& trace, PerSecond rate, std::uint64_t seed);
+
 }  // namespace tightrope::traffic

@@ -268,5 +268,27 @@ TEST(SpecFile, BadInputNamesItsLine) {
   EXPECT_EQ(error.where.line, 8) << error.what;
 }
 
+// A trace at another rate: Poisson arrivals of that rate, requests in their order, by seed.
+TEST(DrawArrivals, ArePoissonInTheTracesOrder) {
+  Trace trace;
+  trace.timed = false;
+  constexpr std::int32_t count = 20'000;
+  for (std::int32_t i = 1; i <= count; ++i) trace.requests.push_back({.input = i, .output = 1});
+  Trace again = trace, other = trace;
+  draw_arrivals(trace, PerSecond(4.0), 1);
+  draw_arrivals(again, PerSecond(4.0), 1);
+  draw_arrivals(other, PerSecond(4.0), 2);
+  EXPECT_TRUE(trace.timed);
+  for (std::int32_t i = 0; i < count; ++i) {
+    EXPECT_EQ(trace.requests[static_cast<std::size_t>(i)].input, i + 1);
+  }
+  const Summary summary = describe(trace);
+  EXPECT_NEAR(summary.rate.raw(), 4.0, 0.1);
+  EXPECT_NEAR(summary.gap_cv, 1.0, 0.03);
+  EXPECT_NEAR(summary.dispersion_10s, 1.0, 0.15);
+  EXPECT_EQ(trace.requests[9].arrival_ns, again.requests[9].arrival_ns);
+  EXPECT_NE(trace.requests[9].arrival_ns, other.requests[9].arrival_ns);
+}
+
 }  // namespace
 }  // namespace tightrope::traffic

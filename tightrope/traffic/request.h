@@ -26,6 +26,7 @@ struct Trace {
   std::vector<Request> requests;      ///< by arrival, then as read
   std::vector<std::uint32_t> blocks;  ///< content ids, all requests' one after the other
   int block_tokens = 512;
+  bool timed = true;  ///< false: nobody said when they came; all arrive at 0, in the file's order
   [[nodiscard]] std::size_t size() const { return requests.size(); }
 };
 

@@ -116,7 +116,8 @@ Summary describe(const Trace& trace) {
   out.requests = static_cast<std::int64_t>(trace.size());
   out.block_tokens = trace.block_tokens;
   if (trace.requests.empty()) return out;
-  describe_arrivals(trace, out);
+  out.timed = trace.timed;
+  if (trace.timed) describe_arrivals(trace, out);
   std::vector<double> input, output;
   input.reserve(trace.size());
   output.reserve(trace.size());

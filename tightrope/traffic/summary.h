@@ -15,6 +15,7 @@ struct LengthSummary {
 
 struct Summary {
   std::int64_t requests = 0;
+  bool timed = true;            ///< false: arrivals are unknown, and what is told of them is 0
   Seconds span;                 ///< from the first arrival to the last
   PerSecond rate;               ///< gaps over span; 0 when all come at once
   double gap_cv = 0.0;          ///< deviation of gaps over their mean: 1 for Poisson arrivals

@@ -1,5 +1,7 @@
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,8 +13,15 @@ namespace tightrope::traffic {
 namespace {
 
 struct Columns {
-  std::string time, input, output;
+  std::string time, input, output, session;
 };
+
+// Headers that are known: ours, BurstGPT's, what other simulators made of Azure's traces.
+const std::array<Columns, 4> known_columns = {
+    {{"arrival_s", "input_tokens", "output_tokens", "session"},
+     {"Timestamp", "Request tokens", "Response tokens", "Session ID"},
+     {"arrived_at", "num_prefill_tokens", "num_decode_tokens", ""},
+     {"arrival_timestamp", "prompt_size", "token_size", ""}}};
 
 Result<std::int64_t> tokens(const CsvTable& table, std::size_t row, const std::string& column) {
   const std::string& cell = table.at(row, column);
@@ -48,24 +57,38 @@ Error unknown_table(const CsvTable& table, const std::string& name) {
                "TIMESTAMP,ContextTokens,GeneratedTokens"};
 }
 
+// The columns that hold lengths; nothing when the header is none of a trace.
+std::optional<Columns> columns_of(const CsvTable& table, bool dates) {
+  if (dates) {
+    const Columns azure{"TIMESTAMP", "ContextTokens", "GeneratedTokens", "session"};
+    if (table.require({azure.time, azure.input, azure.output})) return azure;
+    return std::nullopt;
+  }
+  for (const Columns& columns : known_columns) {
+    if (table.require({columns.input, columns.output})) return columns;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<Trace> parse_csv_trace(std::string_view text, const std::string& name, TraceFormat format) {
   TR_TRY(const CsvTable table, CsvTable::parse(text, name));
   const bool dates = format == TraceFormat::azure_csv;
-  const Columns columns = dates ? Columns{"TIMESTAMP", "ContextTokens", "GeneratedTokens"}
-                                : Columns{"arrival_s", "input_tokens", "output_tokens"};
-  if (!table.require({columns.time, columns.input, columns.output})) {
-    return Failure(unknown_table(table, name));
-  }
+  const std::optional<Columns> columns = columns_of(table, dates);
+  if (!columns) return Failure(unknown_table(table, name));
+  const bool timed = table.has(columns->time);
   TraceBuilder builder(name);
   builder.trace.requests.reserve(table.rows());
   for (std::size_t row = 0; row < table.rows(); ++row) {
-    TR_TRY(const std::int64_t at, moment(table, row, columns.time, dates));
-    TR_TRY(const std::int64_t input, tokens(table, row, columns.input));
-    TR_TRY(const std::int64_t output, tokens(table, row, columns.output));
+    std::optional<std::int64_t> at;
+    if (timed) {
+      TR_TRY(at, moment(table, row, columns->time, dates));
+    }
+    TR_TRY(const std::int64_t input, tokens(table, row, columns->input));
+    TR_TRY(const std::int64_t output, tokens(table, row, columns->output));
     TR_TRY_VOID(builder.add(table.where(row).line, at, input, output));
-    const std::string& session = table.at(row, "session");
+    const std::string& session = table.at(row, columns->session);
     if (!session.empty()) builder.set_session(session);
   }
   return std::move(builder).finish();

@@ -133,8 +133,17 @@ std::optional<std::int64_t> to_ns(double value, double unit_ns) {
   return static_cast<std::int64_t>(ns);
 }
 
-Result<void> TraceBuilder::add(int line, std::int64_t arrival_ns, std::int64_t input,
+Result<void> TraceBuilder::add(int line, std::optional<std::int64_t> arrival_ns, std::int64_t input,
                                std::int64_t output) {
+  if (trace.requests.empty()) trace.timed = arrival_ns.has_value();
+  if (trace.timed != arrival_ns.has_value()) {
+    return fail(
+        arrival_ns ? ErrorCode::conflict : ErrorCode::unknown_key,
+        arrival_ns ? "an arrival time after requests without one" : "the arrival time is missing",
+        {file_, line, 0},
+        "give all requests one, or none: timestamp (milliseconds), arrival_s, arrival_time "
+        "(seconds) or arrival_time_ns");
+  }
   for (const auto& [name, tokens] : {std::pair("input", input), std::pair("output", output)}) {
     if (tokens >= 1 && tokens <= most_tokens) continue;
     return fail(ErrorCode::range,
@@ -146,7 +155,7 @@ Result<void> TraceBuilder::add(int line, std::int64_t arrival_ns, std::int64_t i
     return fail(ErrorCode::range, "more than two billion requests", {file_, line, 0});
   }
   Request request;
-  request.arrival_ns = arrival_ns;
+  request.arrival_ns = arrival_ns.value_or(0);
   request.input = static_cast<std::int32_t>(input);
   request.output = static_cast<std::int32_t>(output);
   request.first_block = static_cast<std::uint32_t>(trace.blocks.size());

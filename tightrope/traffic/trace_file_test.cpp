@@ -87,6 +87,38 @@ TEST(TraceFile, OwnFormatsReadBackWhatWasWritten) {
   }
 }
 
+// Others' headers say the same as ours.
+TEST(TraceFile, OtherHeadersAreKnown) {
+  const auto burst = parse_trace(
+      "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log "
+      "Type\n5,7,1.2,ChatGPT,472,18,490,API log\n45,7,2,ChatGPT,1087,230,1317,API log\n",
+      "t");
+  ASSERT_TRUE(burst) << to_string(burst.error());
+  EXPECT_EQ(burst->requests[1].arrival_ns, 45'000'000'000);
+  EXPECT_EQ(burst->requests[1].input, 1087);
+  EXPECT_EQ(burst->requests[1].output, 230);
+  EXPECT_EQ(burst->requests[1].session, burst->requests[0].session);
+  const auto other = parse_trace("arrived_at,num_prefill_tokens,num_decode_tokens\n0.5,3,4\n", "t");
+  ASSERT_TRUE(other) << to_string(other.error());
+  EXPECT_EQ(other->requests[0].arrival_ns, 500'000'000);
+  EXPECT_EQ(other->requests[0].session, -1);
+}
+
+// Lengths alone are a trace whose requests have an order and no times.
+TEST(TraceFile, TimesMayBeMissingAltogether) {
+  for (const char* text : {"{\"prompt_len\": 5, \"output_len\": 6}\n"
+                           "{\"prompt_len\": 3, \"output_len\": 2}\n",
+                           "input_tokens,output_tokens\n5,6\n3,2\n"}) {
+    auto trace = parse_trace(text, "t");
+    ASSERT_TRUE(trace) << to_string(trace.error());
+    EXPECT_FALSE(trace->timed);
+    EXPECT_FALSE(describe(*trace).timed);
+    EXPECT_EQ(trace->requests[0].input, 5);
+    EXPECT_EQ(trace->requests[1].input, 3);
+  }
+  EXPECT_TRUE(parse_trace("arrival_s,input_tokens,output_tokens\n0,5,6\n", "t")->timed);
+}
+
 TEST(TraceFile, BadInputNamesItsLine) {
   struct Case {
     std::string text;

@@ -20,9 +20,10 @@ class TraceBuilder {
   /// Seconds from here on are a date (Unix time), not a time since a trace's start.
   static constexpr double least_date_s = 1e8;
 
-  /// Adds a request without blocks. Errors: range, naming `line`.
-  [[nodiscard]] Result<void> add(int line, std::int64_t arrival_ns, std::int64_t input,
-                                 std::int64_t output);
+  /// Adds a request without blocks; without an arrival where the file tells none. Errors: range,
+  /// and unknown_key or conflict when only some requests have one, naming `line`.
+  [[nodiscard]] Result<void> add(int line, std::optional<std::int64_t> arrival_ns,
+                                 std::int64_t input, std::int64_t output);
   /// Of the request added last.
   void set_session(std::string_view name);
   void add_block(std::uint64_t content);

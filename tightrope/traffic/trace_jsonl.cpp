@@ -85,7 +85,8 @@ Result<std::int64_t> tokens(const Line& line, const char* what, Names names, Nam
               fmt::format("one of {}", fmt::join(names, ", ")));
 }
 
-Result<std::int64_t> arrival(const Line& line) {
+// Nothing where the line tells no time.
+Result<std::optional<std::int64_t>> arrival(const Line& line) {
   for (const TimeName& time : time_names) {
     const auto found = line.json.find(time.name);
     if (found == line.json.end()) continue;
@@ -98,15 +99,13 @@ Result<std::int64_t> arrival(const Line& line) {
     } else if (found->is_string()) {
       ns = date_ns(found->get_ref<const std::string&>());
     }
-    if (ns) return *ns;
+    if (ns) return ns;
     return fail(ErrorCode::type,
                 fmt::format("\"{}\": expected a time from 0 on or a date, found {}", time.name,
                             shown(*found)),
                 line.where, "timestamp counts milliseconds, arrival_s seconds");
   }
-  return fail(ErrorCode::unknown_key, "the arrival time is missing", line.where,
-              "timestamp (milliseconds), arrival_s, arrival_time (seconds) or arrival_time_ns; "
-              "`tightrope trace generate` draws arrivals");
+  return std::optional<std::int64_t>();
 }
 
 Result<void> add_hashes(const Line& line, const Json& hashes, TraceBuilder& builder) {
@@ -191,7 +190,7 @@ Result<void> add_line(const Line& line, TraceBuilder& builder) {
   }
   TR_TRY(const std::int64_t input, tokens(line, "prompt's length", input_names, input_lists));
   TR_TRY(const std::int64_t output, tokens(line, "answer's length", output_names, output_lists));
-  TR_TRY(const std::int64_t at, arrival(line));
+  TR_TRY(const std::optional<std::int64_t> at, arrival(line));
   TR_TRY_VOID(builder.add(line.where.line, at, input, output));
   if (const Json* session = line.first_of(session_names)) {
     builder.set_session(session->is_string() ? session->get<std::string>() : session->dump());
