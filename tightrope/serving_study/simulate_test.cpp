@@ -48,7 +48,7 @@ TEST(Simulate, FindsModelsByTheirNames) {
 
 // What the closed form says of a pool's only replica.
 infer::Steady closed_form(const SimulateRequest& r, const SimulateResult& told,
-                          const infer::Load& load) {
+                          const infer::Load& load, double poll_steps = 1) {
   infer::ContextRequest wanted;
   wanted.model = r.model.model;
   wanted.engine = r.pools[0].engine.empty() ? "vllm" : r.pools[0].engine;
@@ -59,6 +59,7 @@ infer::Steady closed_form(const SimulateRequest& r, const SimulateResult& told,
   infer::SteadyLimits limits;
   limits.token_budget = context->engine.token_budget;
   limits.mixes_prefill = context->engine.mixes_prefill;
+  limits.poll_steps = poll_steps;
   limits.cache_tokens = told.fleet.pools[0].memory.tokens;
   return infer::closed_loop(pricing, load, limits);
 }
@@ -113,6 +114,30 @@ TEST(Simulate, BenchmarksAgreeWithTheClosedForm) {
       EXPECT_NEAR(told.served.ttft.mean / steady.ttft, 1.0, 0.15) << clients << " " << input;
       EXPECT_NEAR(told.served.tpot.mean / steady.tpot, 1.0, 0.05) << clients << " " << input;
     }
+  }
+}
+
+// An engine that polls its queue: holding requests for half of the steps between looks is what the
+// closed form adds to the first token, and fewer, larger prefills are what it takes off the rest.
+TEST(Simulate, PollingAgreesWithTheClosedForm) {
+  for (const std::int64_t poll : {1, 10, 30}) {
+    SimulateRequest r = request_of("llama3-70b", "p5.48xlarge", 8);
+    r.pools[0].engine = "sglang";
+    r.pools[0].poll_steps = poll;
+    r.load.concurrency = 32;
+    r.load.requests = 600;
+    r.load.warm_up = 64;
+    r.load.spec = plain_spec({.rate = 1, .input = 1024, .output = 256});
+    traffic::Distribution& output = r.load.spec->output;
+    output.shape = traffic::Shape::uniform;
+    output.min = 128;
+    output.max = 384;
+    const SimulateResult told = run(r);
+    const infer::Load load{.input = 1024, .output = 256, .concurrency = 32};
+    const infer::Steady steady = closed_form(r, told, load, static_cast<double>(poll));
+    EXPECT_NEAR(told.served.ttft.mean / steady.ttft, 1.0, 0.10) << poll;
+    EXPECT_NEAR(told.served.tpot.mean / steady.tpot, 1.0, 0.06) << poll;
+    EXPECT_NEAR(told.served.requests_per_second / steady.request_rate, 1.0, 0.06) << poll;
   }
 }
 
