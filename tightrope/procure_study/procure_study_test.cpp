@@ -58,8 +58,8 @@ TEST(Scenarios, EveryFactOfTheBundledCloudHasASourceAndAGrade) {
   const File file = read_sound("examples/tightrope-2026.toml");
   EXPECT_GE(file.facts.size(), 20u);
   for (const FactLine& fact : file.facts) {
-    EXPECT_FALSE(fact.value.source.empty()) << fact.name;
-    EXPECT_FALSE(fact.value.grade.empty()) << fact.name;
+    EXPECT_FALSE(fact.source.empty()) << fact.name;
+    EXPECT_FALSE(fact.grade.empty()) << fact.name;
     EXPECT_FALSE(fact.used_in.empty()) << fact.name;
   }
 }
@@ -161,9 +161,9 @@ TEST_F(SmallSpeeds, TheSecondSearchIsAnsweredByTheCacheAndAChangedWorkloadIsNot)
   EXPECT_EQ(first->searched, 2);
   const std::string path =
       (std::filesystem::temp_directory_path() / "tightrope_speed_cache_test.json").string();
-  ASSERT_TRUE(cache.write(path));
+  ASSERT_TRUE(cache.write(path, "build a", ".part"));
   SpeedCache again;
-  ASSERT_TRUE(again.read(path));
+  ASSERT_TRUE(again.read(path, "build a"));
   const auto second = measure_speeds(file, facts(), again, {});
   ASSERT_TRUE(second);
   EXPECT_EQ(second->searched, 0);
@@ -179,8 +179,8 @@ TEST_F(SmallSpeeds, TheSecondSearchIsAnsweredByTheCacheAndAChangedWorkloadIsNot)
 
 TEST(Speeds, ACacheThatIsNoneIsRefused) {
   SpeedCache cache;
-  EXPECT_TRUE(cache.read("/nowhere/at/all.json"));
-  EXPECT_FALSE(cache.read(source_file("README.md")));
+  EXPECT_TRUE(cache.read("/nowhere/at/all.json", ""));
+  EXPECT_FALSE(cache.read(source_file("README.md"), ""));
 }
 
 }  // namespace

@@ -51,6 +51,19 @@ class Reader {
     return std::nullopt;
   }
 
+  /// Names stand in tables, files of solvers and scripts of charts: no quotes, no control
+  /// characters.
+  void plain_name(const TomlNode& node, const std::string& name) {
+    constexpr std::size_t longest = 60;
+    const bool odd = std::ranges::any_of(name, [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 || std::string_view("\"'`\\$@|").contains(c);
+    });
+    if (!odd && name.size() <= longest && name.front() != ' ' && name.back() != ' ') return;
+    refuse(ErrorCode::range, node.where, "name cannot be printed everywhere",
+           fmt::format("at most {} characters, none of \" ' ` \\ $ @ |, no blank at its ends",
+                       longest));
+  }
+
   void store(const TomlNode& node, const FieldDoc& doc, std::string& out) {
     if (doc.kind == FieldKind::date) {
       if (node.kind == TomlNode::Kind::date) {
@@ -63,6 +76,7 @@ class Reader {
     const auto word = text(node, doc);
     if (!word) return;
     out = *word;
+    if (doc.name == "name") plain_name(node, out);
     if (doc.kind != FieldKind::choice || std::ranges::find(doc.choices, out) != doc.choices.end()) {
       return;
     }
@@ -150,7 +164,9 @@ class Reader {
     out.value = out.low = out.high = number.value_or(0);
     for (const auto& [key, end] : {std::pair{"low", &out.low}, std::pair{"high", &out.high}}) {
       const TomlNode* at_end = node.find(key);
-      if (at_end != nullptr) *end = plain(*at_end, doc).value_or(*end);
+      if (at_end == nullptr) continue;
+      const auto bound = plain(*at_end, doc);
+      if (bound && number) *end = *bound;
     }
     if (out.low > out.value || out.high < out.value) {
       refuse(ErrorCode::range, node.where,
@@ -162,30 +178,48 @@ class Reader {
     return out;
   }
 
+  /// A word of a number's table; empty where it is not there or was refused.
+  std::string word_of(const TomlNode& table, std::string_view key, TomlNode::Kind kind,
+                      std::string_view wanted, std::string hint) {
+    const TomlNode* node = table.find(key);
+    if (node == nullptr) return {};
+    if (node->kind == kind && !node->text.empty()) return node->text;
+    wrong_kind(*node, key, wanted, std::move(hint));
+    return {};
+  }
+
   void provenance(const TomlNode& node, const FieldDoc& doc, Given& out) {
-    const auto word = [&](std::string_view key) {
-      const TomlNode* found = node.find(key);
-      return found == nullptr ? std::string() : found->text;
-    };
-    out.source = word("source");
-    out.as_of = word("as_of");
-    out.grade = word("grade");
-    out.note = word("note");
-    if (out.source.empty()) return;
-    if (catalog_.find_source(out.source) == nullptr) {
-      std::vector<std::string> ids;
-      for (const catalog::Source& source : catalog_.sources()) ids.push_back(source.id);
-      std::string hint = did_you_mean(near_names(out.source, ids, 2));
-      if (hint.empty()) hint = "an id of catalog/sources.toml (`tightrope catalog list sources`)";
-      refuse(ErrorCode::not_found, node.find("source")->where,
-             fmt::format("{}: unknown source \"{}\"", doc.name, out.source), std::move(hint));
-    }
+    const auto kind = TomlNode::Kind::text;
+    out.source = word_of(node, "source", kind, "text", "an id of catalog/sources.toml");
+    out.as_of = word_of(node, "as_of", TomlNode::Kind::date, "a date",
+                        "write it without quotes: 2026-04-01");
     const auto grades = catalog::grade_words();
-    if (std::ranges::find(grades, out.grade) == grades.end()) {
-      refuse(ErrorCode::range, node.where,
-             fmt::format("{}: a number with a source needs a grade", doc.name),
-             fmt::format("one of: {}", joined({grades.begin(), grades.end()})));
+    const std::string words = fmt::format("one of: {}", joined({grades.begin(), grades.end()}));
+    out.grade = word_of(node, "grade", kind, "text", words);
+    out.note = word_of(node, "note", kind, "text", "say it or leave it out");
+    if (!out.grade.empty() && std::ranges::find(grades, out.grade) == grades.end()) {
+      refuse(ErrorCode::range, node.find("grade")->where,
+             fmt::format("{}: grade \"{}\" is not known", doc.name, out.grade), words);
     }
+    if (out.source.empty()) return;
+    known_source(out.source, node.find("source")->where, doc.name);
+    for (const auto& [key, hint] :
+         {std::pair{"as_of", std::string("for example as_of = 2026-04-01")},
+          std::pair{"grade", words}}) {
+      if (node.find(key) != nullptr) continue;
+      refuse(ErrorCode::not_found, node.where,
+             fmt::format("{}: a number with a source needs {}", doc.name, key), hint);
+    }
+  }
+
+  void known_source(const std::string& id, Spot spot, std::string_view what) {
+    if (catalog_.find_source(id) != nullptr) return;
+    std::vector<std::string> ids;
+    for (const catalog::Source& source : catalog_.sources()) ids.push_back(source.id);
+    std::string hint = did_you_mean(near_names(id, ids, 2));
+    if (hint.empty()) hint = "an id of catalog/sources.toml (`tightrope catalog list sources`)";
+    refuse(ErrorCode::not_found, spot, fmt::format("{}: unknown source \"{}\"", what, id),
+           std::move(hint));
   }
 
   void refuse_unknown(const TomlNode& table, const std::vector<std::string>& known,
@@ -208,6 +242,7 @@ class Reader {
       known.emplace_back(field.doc.name);
       const TomlNode* node = table.find(field.doc.name);
       if (node != nullptr) {
+        out.places.emplace(field.doc.name, where(node->where));
         std::visit([&](auto member) { store(*node, field.doc, out.*member); }, field.member);
       } else if (field.doc.required) {
         refuse(ErrorCode::not_found, table.where,
@@ -217,7 +252,7 @@ class Reader {
     }
     known.insert(known.end(), children.begin(), children.end());
     refuse_unknown(table, known, noun);
-    if constexpr (requires { out.where; }) out.where = where(table.where);
+    out.where = where(table.where);
     return out;
   }
 
@@ -270,8 +305,13 @@ File read_root(const TomlNode& root, Reader& reader) {
   File out;
   out.header = reader.record<Header>(root, "a scenario",
                                      {"fact", "workload", "supply", "system", "rental", "site"});
+  out.header.where = reader.where({});
   for (const TomlNode* one : reader.tables(root, "fact")) {
     out.facts.push_back(reader.record<FactLine>(*one, "a fact", {}));
+    const TomlNode* source = one->find("source");
+    if (source != nullptr && !out.facts.back().source.empty()) {
+      reader.known_source(out.facts.back().source, source->where, "a fact");
+    }
   }
   for (const TomlNode* one : reader.tables(root, "workload")) {
     out.workloads.push_back(reader.record<WorkloadLine>(*one, "a workload", {"port"}));

@@ -343,6 +343,12 @@ int quarter_of(const std::string& day, const std::string& start) {
 Result<Resolved> resolve(File file, SpeedTable speeds, const catalog::Catalog& catalog) {
   Resolved out;
   TR_TRY_VOID(Resolver(file, speeds, catalog).run(out.scenario, out.notes));
+  for (const SystemLine& line : file.systems) {
+    const catalog::System& unit = *catalog.find_system(line.system);
+    const catalog::Chip* chip = catalog.find_chip(unit.chip);
+    out.announced.push_back(unit.status == catalog::Status::announced ||
+                            (chip != nullptr && chip->status == catalog::Status::announced));
+  }
   out.file = std::move(file);
   out.speeds = std::move(speeds);
   out.catalog_hash = catalog.hash();

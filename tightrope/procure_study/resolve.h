@@ -24,7 +24,8 @@ struct Resolved {
   SpeedTable speeds;
   procure::Scenario scenario;
   std::string catalog_hash;
-  std::vector<std::string> notes;  ///< what was filled in from the catalog, or assumed
+  std::vector<std::string> notes;  ///< what was filled in from the catalog, assumed, or ignored
+  std::vector<bool> announced;     ///< [system]: it, or its chip, is not sold yet
 };
 
 /// Errors: not_found, with the line, for a price, power or region that neither the file nor the

@@ -34,8 +34,7 @@ ProcureSection facts(const Resolved& study) {
                      {{"fact"}, {"source"}, {"as of"}, {"grade"}, {"used in"}},
                      {}};
   for (const procure_study::FactLine& fact : study.file.facts) {
-    out.rows.push_back(
-        {fact.text, fact.value.source, fact.value.as_of, fact.value.grade, fact.used_in});
+    out.rows.push_back({fact.text, fact.source, fact.as_of, fact.grade, fact.used_in});
   }
   return out;
 }
@@ -46,7 +45,6 @@ std::vector<ProcureSection> procure_appendix(const Resolved& study) {
   std::vector<ProcureSection> out;
   out.push_back(speeds(study));
   if (!study.file.facts.empty()) out.push_back(facts(study));
-  if (!study.notes.empty()) out.push_back({"Filled in from the catalog", study.notes, {}, {}});
   return out;
 }
 
