@@ -127,11 +127,12 @@ class Checks {
     return quarter_of(day, file_.header.start) < file_.header.quarters;
   }
 
-  /// Whether any system of the file runs an architecture. Systems that nobody knows are told apart.
+  /// Whether any system of the file may run an architecture: one that the catalog does not know
+  /// may.
   [[nodiscard]] bool some_system_is(const std::string& architecture) const {
     return std::ranges::any_of(file_.systems, [&](const SystemLine& s) {
       const catalog::System* unit = catalog_.find_system(s.system);
-      return unit != nullptr && architecture_of(*unit, catalog_) == architecture;
+      return unit == nullptr || architecture_of(*unit, catalog_) == architecture;
     });
   }
 

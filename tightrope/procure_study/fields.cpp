@@ -389,7 +389,8 @@ std::string example_of(const FieldDoc& doc) {
     case FieldKind::number: break;
     case FieldKind::series: return fmt::format("{} = [1, 2, 4]", doc.name);
   }
-  const double sound = doc.highest <= 1 ? 0.1 : std::max(doc.lowest, 1.0);
+  const bool share = doc.kind == FieldKind::number && doc.highest <= 1;
+  const double sound = share ? 0.1 : std::max(doc.lowest, 1.0);
   return fmt::format("{} = {:g}", doc.name, sound);
 }
 

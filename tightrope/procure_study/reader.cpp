@@ -23,6 +23,30 @@ using catalog::near_names;
 using catalog::Spot;
 using catalog::TomlNode;
 
+template <class R>
+bool has_key(std::string_view name) {
+  return std::ranges::any_of(fields<R>(),
+                             [&](const Field<R>& field) { return field.doc.name == name; });
+}
+
+/// Where a key belongs that stands in a table that does not have it; empty: nowhere.
+std::string home_of(std::string_view key) {
+  if (has_key<Header>(key)) return fmt::format("{} stands at the top of the file", key);
+  std::vector<std::string> homes;
+  const auto look = [&](bool has, const char* home) {
+    if (has) homes.emplace_back(home);
+  };
+  look(has_key<WorkloadLine>(key), "[[workload]]");
+  look(has_key<PortLine>(key), "[[workload.port]]");
+  look(has_key<SupplyLine>(key), "[[supply]]");
+  look(has_key<SystemLine>(key), "[[system]]");
+  look(has_key<RouteLine>(key), "[[system.route]]");
+  look(has_key<UseLine>(key), "[[system.route.use]]");
+  look(has_key<RentalLine>(key), "[[rental]]");
+  look(has_key<SiteLine>(key), "[[site]]");
+  return homes.empty() ? "" : fmt::format("{} is a key of {}", key, joined(homes));
+}
+
 class Reader {
  public:
   Reader(std::string file, const catalog::Catalog& catalog, std::vector<Error>& faults)
@@ -103,7 +127,11 @@ class Reader {
   }
 
   void store(const TomlNode& node, const FieldDoc& doc, int& out) {
-    if (node.kind != TomlNode::Kind::integer) {
+    if (node.kind == TomlNode::Kind::number) {
+      refuse(ErrorCode::type, node.where,
+             fmt::format("{} must be a whole number, not {:g}", doc.name, node.number),
+             fmt::format("for example {}", example_of(doc)));
+    } else if (node.kind != TomlNode::Kind::integer) {
       wrong_kind(node, doc.name, "a whole number", fmt::format("for example {}", example_of(doc)));
     } else if (in_range(node.number, node.where, doc)) {
       out = static_cast<int>(node.integer);
@@ -126,10 +154,12 @@ class Reader {
 
   bool in_range(double value, Spot spot, const FieldDoc& doc) {
     if (std::isfinite(value) && value >= doc.lowest && value <= doc.highest) return true;
+    const bool percent = doc.lowest == 0 && doc.highest == 1 && value > 1 && value <= 100;
     refuse(ErrorCode::range, spot,
            fmt::format("{} = {:g} lies outside {:g} to {:g}", doc.name, value, doc.lowest,
                        doc.highest),
-           fmt::format("{}: {}", doc.name, doc.doc));
+           percent ? fmt::format("a share: {:g} percent is {:g}", value, value / 100)
+                   : fmt::format("{}: {}", doc.name, doc.doc));
     return false;
   }
 
@@ -138,8 +168,11 @@ class Reader {
       if (in_range(node.number, node.where, doc)) return node.number;
       return std::nullopt;
     }
+    const bool quoted = node.kind == TomlNode::Kind::text;
     wrong_kind(node, doc.name, "a number or a table with value, source, as_of and grade",
-               fmt::format("for example {}", example_of(doc)));
+               fmt::format("{}for example {}",
+                           quoted ? "without quotes and unit, which the key's name holds; " : "",
+                           example_of(doc)));
     return std::nullopt;
   }
 
@@ -227,6 +260,7 @@ class Reader {
     for (std::size_t i = 0; i < table.keys.size(); ++i) {
       if (std::ranges::find(known, table.keys[i]) != known.end()) continue;
       std::string hint = did_you_mean(near_names(table.keys[i], known, 2));
+      if (hint.empty()) hint = home_of(table.keys[i]);
       if (hint.empty()) hint = fmt::format("keys of {}: {}", noun, joined(known));
       refuse(ErrorCode::unknown_key, table.key_where[i],
              fmt::format("unknown key \"{}\" in {}", table.keys[i], noun), std::move(hint));
@@ -346,6 +380,7 @@ File parse_scenario(std::string_view text, const std::string& name, const catalo
   auto root = catalog::parse_toml(text, name);
   if (!root) {
     faults.push_back(root.error());
+    faults.back().hint = "a scenario is TOML 1.0; see https://toml.io";
     return {};
   }
   Reader reader(name, catalog, faults);

@@ -28,6 +28,12 @@ struct Resolved {
   std::vector<bool> announced;     ///< [system]: it, or its chip, is not sold yet
 };
 
+/// Every number of the file with a low and a high that the futures can draw; `notes` is told of
+/// those that they cannot. A part of a price, or one of several ports, moves the whole by its
+/// share.
+[[nodiscard]] std::vector<procure::UncertainNumber> uncertain_numbers(
+    const File& file, std::vector<std::string>& notes);
+
 /// Errors: not_found, with the line, for a price, power or region that neither the file nor the
 /// catalog knows.
 [[nodiscard]] Result<Resolved> resolve(File file, SpeedTable speeds,

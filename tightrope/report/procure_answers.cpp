@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include <fmt/ranges.h>
 
 #include "tightrope/report/procure_internal.h"
 
@@ -42,6 +45,24 @@ std::string goal_words(const procure::Scenario& s) {
   return s.goal == procure::Goal::carbon   ? "kg CO2e"
          : s.goal == procure::Goal::served ? "chip-quarters"
                                            : "USD";
+}
+
+/// What a kept plan breaks at the ends of a doubt and keeps without it, in a few words.
+std::string broken(const procure::TornadoBar& bar, const procure::TornadoBar& middle) {
+  std::string text;
+  for (const auto& [side, list] :
+       {std::pair{"low", &bar.broken_low}, std::pair{"high", &bar.broken_high}}) {
+    std::vector<std::string> fresh;
+    for (const std::string& one : *list) {
+      if (std::ranges::find(middle.broken_low, one) == middle.broken_low.end()) {
+        fresh.push_back(one);
+      }
+    }
+    if (fresh.empty()) continue;
+    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", side, fresh.front());
+    if (fresh.size() > 1) text += fmt::format(" + {}", fresh.size() - 1);
+  }
+  return text;
 }
 
 }  // namespace
@@ -106,7 +127,7 @@ ProcureSection procure_more(const procure::Scenario& s, const std::vector<procur
     out.data.rows.push_back({to_string(one.kind), one.subject, one.amount, one.unit, one.saved,
                              finite ? ProcureCell(one.taken_away) : ProcureCell()});
     if (one.saved < noise && !(finite && one.taken_away >= noise)) continue;
-    out.rows.push_back({to_string(one.kind), one.subject, plain_number(one.amount), one.unit,
+    out.rows.push_back({to_string(one.kind), one.subject, count_text(one.amount), one.unit,
                         one.saved < noise ? "-" : of_goal(s, one.saved),
                         finite ? of_goal(s, one.taken_away) : "no plan"});
   }
@@ -196,21 +217,29 @@ ProcureSection procure_regret(const std::string& title, const std::vector<procur
 }
 
 ProcureSection procure_tornado(const std::vector<procure::TornadoBar>& bars) {
-  ProcureSection out{"What each doubt moves alone",
-                     {"Cost of the kept plan when one thing turns out a standard deviation low or "
-                      "high, or at the end of its range."},
-                     {{"doubt"},
-                      {"low, M USD", Align::right},
-                      {"high, M USD", Align::right},
-                      {"width", Align::right}},
-                     {},
-                     {"tornado", {"doubt", "low_usd", "high_usd"}, {}}};
+  ProcureSection out{
+      "What each doubt moves alone",
+      {"Cost of the kept plan when one thing turns out a standard deviation low or "
+       "high, or at the end of its range."},
+      {{"doubt"},
+       {"low, M USD", Align::right},
+       {"high, M USD", Align::right},
+       {"width", Align::right}},
+      {},
+      {"tornado", {"doubt", "low_usd", "high_usd", "broken_low", "broken_high"}, {}}};
+  const bool any =
+      std::ranges::any_of(bars, [&](const auto& bar) { return !broken(bar, bars.back()).empty(); });
+  if (any) out.columns.push_back({"breaks"});
   for (const procure::TornadoBar& bar : bars) {
     const double width = std::fabs((bar.high - bar.low).raw());
-    out.data.rows.push_back({bar.doubt, bar.low.raw(), bar.high.raw()});
+    out.data.rows.push_back({bar.doubt, bar.low.raw(), bar.high.raw(),
+                             fmt::format("{}", fmt::join(bar.broken_low, "; ")),
+                             fmt::format("{}", fmt::join(bar.broken_high, "; "))});
     if (width < 1 && &bar != &bars.back()) continue;
-    out.rows.push_back({bar.doubt, in_millions(bar.low), in_millions(bar.high),
-                        width < 1 ? "-" : in_millions(Dollars(width))});
+    std::vector<std::string> row = {bar.doubt, in_millions(bar.low), in_millions(bar.high),
+                                    width < 1 ? "-" : in_millions(Dollars(width))};
+    if (any) row.push_back(broken(bar, bars.back()));
+    out.rows.push_back(std::move(row));
   }
   return out;
 }
@@ -242,6 +271,28 @@ ProcureSection procure_monte_carlo(const Resolved& study, const procure::MonteCa
     add("own silicon, %", "own_share", result.own_share, 0.01);
   }
   add("kt CO2e", "carbon_g", result.carbon, 1e9);
+  return out;
+}
+
+ProcureSection procure_breaches(const procure::MonteCarlo& result) {
+  ProcureSection out{"What the kept plan breaks",
+                     {"In how many of these futures, and by how much where it does."},
+                     {{"promise"},
+                      {"broken in %", Align::right},
+                      {"mean miss", Align::right},
+                      {"worst", Align::right},
+                      {"unit"}},
+                     {},
+                     {"breaches", {"promise", "unit", "share", "mean", "worst"}, {}}};
+  for (const procure::Breach& one : result.breaches) {
+    out.data.rows.push_back({one.promise.what, one.promise.unit, one.share, one.mean, one.worst});
+    if (one.share <= 0) continue;
+    const double per = one.promise.unit == "USD" ? million : 1;
+    out.rows.push_back({one.promise.what, fmt::format("{:.1f}", 100 * one.share),
+                        plain_number(one.mean / per), plain_number(one.worst / per),
+                        one.promise.unit == "USD" ? "M USD" : one.promise.unit});
+  }
+  if (out.rows.empty()) out.words = {"Nothing: it keeps every budget and limit in all of them."};
   return out;
 }
 

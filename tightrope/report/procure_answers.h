@@ -23,6 +23,9 @@ namespace tightrope::report {
 [[nodiscard]] ProcureSection procure_monte_carlo(const procure_study::Resolved& study,
                                                  const procure::MonteCarlo& result);
 
+/// Budgets, limits and promises that the kept plan breaks in the futures.
+[[nodiscard]] ProcureSection procure_breaches(const procure::MonteCarlo& result);
+
 /// What the charts of the answers show; what was not asked for is empty.
 struct ProcureCharts {
   std::vector<procure::CurvePoint> curve;

@@ -17,8 +17,14 @@ namespace tightrope::report {
 /// A number for people: three or four digits, thousands apart, never an exponent.
 [[nodiscard]] inline std::string plain_number(double x) {
   const double size = std::fabs(x);
+  if (size < 0.0005) return "0";
   if (size >= 999.5) return with_thousands(x);
   return fmt::format("{:.{}f}", x, size >= 99.95 ? 0 : size >= 9.995 ? 1 : size >= 0.1 ? 2 : 3);
+}
+
+/// A whole number with thousands apart, others as they are: "1", "25", "1,000,000", "0.5".
+[[nodiscard]] inline std::string count_text(double x) {
+  return std::fabs(x - std::round(x)) < 1e-9 ? with_thousands(x) : fmt::format("{:g}", x);
 }
 
 [[nodiscard]] inline std::string in_millions(Dollars d) { return plain_number(d.raw() / 1e6); }

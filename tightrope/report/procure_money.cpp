@@ -48,6 +48,8 @@ double tokens_of(const Scenario& s, const procure::WorkloadRow& row) {
   return tokens;
 }
 
+std::string lost(Dollars d) { return d.raw() < 1 ? "-" : in_millions(d); }
+
 /// Own workloads and those of customers, each added up; nothing when there is only one kind.
 void add_owners(const Scenario& s, const Answer& answer, ProcureSection& out) {
   for (const bool internal : {true, false}) {
@@ -63,7 +65,7 @@ void add_owners(const Scenario& s, const Answer& answer, ProcureSection& out) {
     }
     if (count == 0 || count == answer.workloads.size()) return;
     out.rows.push_back({internal ? "all internal" : "all customers'", "", in_millions(cost), "",
-                        in_millions(unserved), plain_number(energy / gigawatt_hour), "", ""});
+                        lost(unserved), plain_number(energy / gigawatt_hour), "", ""});
   }
 }
 
@@ -91,7 +93,7 @@ ProcureSection workloads(const Resolved& study, const Answer& answer) {
     const double usd = tokens > 0 ? row.cost.raw() / tokens * million : 0;
     const double joules = tokens > 0 ? row.energy.raw() / tokens : 0;
     out.rows.push_back({w.id, fmt::format("{:.1f}", 100 * row.served_share), in_millions(row.cost),
-                        tokens > 0 ? fmt::format("{:.3f}", usd) : "-", in_millions(row.unserved),
+                        tokens > 0 ? fmt::format("{:.3f}", usd) : "-", lost(row.unserved),
                         plain_number(row.energy.raw() / gigawatt_hour),
                         tokens > 0 ? fmt::format("{:.3g}", joules) : "-", where(s, row)});
     out.data.rows.push_back({w.id, w.internal, row.served_share, tokens, row.cost.raw(), usd,
