@@ -166,7 +166,7 @@ std::string procure_script(const procure_study::Resolved& study, const Answer& a
       "set grid ytics lc rgb \"#e5e5e5\"\nset border 3 lc rgb \"#666666\"\nset tics nomirror\n"
       "set style fill solid 1.0 border rgb \"#ffffff\"\nset boxwidth 0.85\n"
       "set yrange [0:*]\nset xrange [-0.6:{}]\nset format y \"%g\"\n"
-      "set xtics rotate by 90 right font \"Helvetica,11\"\nset lmargin 9\nset rmargin 24\n"
+      "set xtics rotate by 90 right font \"Helvetica,11\"\nset lmargin 9\nset rmargin 28\n"
       "set key outside right top vertical Left reverse samplen 1\n",
       420 * rows, static_cast<double>(s.calendar.quarters.size()) - 0.4);
   for (const Stack& stack : stacks) out += data_of(stack, s);
