@@ -78,12 +78,16 @@ Result<void> regret(const Session& session, const ProcureOptions& options,
   TR_TRY(const procure::Answer kept, follow(b, answer.plan, solver));
   TR_TRY(const procure::Answer best, optimize(b, solver));
   procure::Regret row;
-  row.future = b.title;
+  row.future = b.title == a.title ? options.regret : b.title;
   row.status = kept.status;
   row.followed = kept.mean_cost;
   row.best = best.mean_cost;
   row.regret = std::max(Dollars(0.0), kept.mean_cost - best.mean_cost);
   out.sections.push_back(report::procure_regret("Regret of this plan in another scenario", {row}));
+  if (!kept.conflict.empty()) {
+    out.sections.back().words.push_back(
+        "These cannot hold together there: " + catalog::joined(kept.conflict) + ".");
+  }
   return {};
 }
 

@@ -66,6 +66,30 @@ TEST(Scenarios, EveryFactOfTheBundledCloudHasASourceAndAGrade) {
   }
 }
 
+TEST(Scenarios, EveryFactOfTheArticleIsThere) {
+  const File file = read_sound("examples/tightrope-2026.toml");
+  for (const char* name :
+       {"graviton4-600", "rainier-trn2", "opus-4", "hutt-trn2", "trn3-double", "alchip-exclusive",
+        "alchip-tape-out", "trn3-650k", "trn3-3000", "marvell-exit", "trn4-2nm",
+        "supplementary-lines", "p6e-gb200", "p6-b200", "irhx", "services"}) {
+    EXPECT_NE(std::ranges::find(file.facts, std::string(name), &FactLine::name), file.facts.end())
+        << name;
+  }
+}
+
+TEST(Scenarios, AFactWithoutANumberHasNone) {
+  const File file = read_sound("examples/tightrope-2026.toml");
+  for (const FactLine& fact : file.facts) {
+    if (fact.name == "opus-4") {
+      EXPECT_FALSE(fact.value.known);
+    }
+    if (fact.name == "trn3-3000") {
+      EXPECT_EQ(fact.value.value_or(0), 3000);
+    }
+    EXPECT_FALSE(!fact.value.known && !fact.unit.empty()) << fact.name << ": a unit of nothing";
+  }
+}
+
 TEST(Scenarios, SixHundredAndFiftyThousandTrainium3ComeIn2026AtThreeThousandDollars) {
   const File file = read_sound("examples/tightrope-2026.toml");
   const auto study = resolve(file, flat(file), facts());

@@ -213,23 +213,27 @@ ProcureSection scarce(const Resolved& study, const Answer& answer) {
                       {"in all quarters", Align::right}},
                      {}};
   struct Sum {
-    std::vector<int> quarters;
-    double most = 0, all = 0;
+    std::map<int, double> by_quarter;  ///< of several futures together
     std::string unit;
   };
   std::map<std::pair<int, std::string>, Sum> sums;
   for (const procure::Scarcity& one : answer.scarcities) {
     Sum& sum = sums[{static_cast<int>(one.kind), one.subject}];
-    sum.quarters.push_back(one.quarter);
-    sum.most = std::max(sum.most, one.value_of_goal / per);
-    sum.all += one.value_of_goal / per;
-    sum.unit = one.unit;
+    // A dollar more is a small thing to count carbon or chips by.
+    const bool money = one.unit == "USD" && s.goal != procure::Goal::cost;
+    sum.by_quarter[one.quarter] += one.value_of_goal / per * (money ? million : 1);
+    sum.unit = money ? "M USD" : one.unit;
   }
-  for (auto& [key, sum] : sums) {
-    std::ranges::sort(sum.quarters);
+  for (const auto& [key, sum] : sums) {
+    std::vector<int> quarters;
+    double most = 0, all = 0;
+    for (const auto& [quarter, value] : sum.by_quarter) {
+      quarters.push_back(quarter);
+      most = std::max(most, value);
+      all += value;
+    }
     out.rows.push_back({to_string(static_cast<procure::ScarceKind>(key.first)), key.second,
-                        spans(s, sum.quarters), sum.unit, plain_number(sum.most),
-                        plain_number(sum.all)});
+                        spans(s, quarters), sum.unit, plain_number(most), plain_number(all)});
   }
   if (out.rows.empty()) out.words = {"Nothing binds."};
   return out;
