@@ -1,5 +1,7 @@
 // Numbers with ends of their own: what each of them scales in the optimizer's scenario.
 #include <algorithm>
+#include <functional>
+#include <span>
 #include <variant>
 
 #include <fmt/format.h>
@@ -44,22 +46,34 @@ constexpr Reach reaches[] = {
 constexpr double least = 1e-3;  // of a value: a multiple of nothing is none
 
 /// The number that has ends; of a series the first one: its ends hold for all quarters, as shares.
-const Given* with_ends(const Given& given) {
-  const bool wide = given.known && given.value > 0 && given.low < given.high;
-  return wide ? &given : nullptr;
-}
-const Given* with_ends(const Series& series) {
-  for (const Given& one : series) {
-    if (const Given* found = with_ends(one)) return found;
+const Given* with_ends(std::span<const Given> numbers) {
+  for (const Given& one : numbers) {
+    if (one.known && one.value > 0 && one.low < one.high) return &one;
   }
   return nullptr;
 }
 
-class Numbers {
- public:
-  Numbers(const File& file, std::vector<std::string>& notes) : file_(file), notes_(notes) {}
+/// Where a number stands.
+struct Place {
+  std::string_view table;
+  std::string of;
+  int index;
+  double part;  ///< of what the key is a part of
 
-  std::vector<procure::UncertainNumber> run() {
+  [[nodiscard]] std::string name(std::string_view key) const {
+    return of.empty() ? std::string(key) : fmt::format("{} of {}", key, of);
+  }
+};
+
+double share(double part, double all) { return all > 0 ? part / all : 1; }
+
+/// Shows every number of a file, or all numbers of a list, to somebody.
+class Tour {
+ public:
+  using Visit = std::function<void(const Place&, std::string_view key, std::span<const Given>)>;
+  Tour(const File& file, Visit visit) : file_(file), visit_(std::move(visit)) {}
+
+  void run() {
     lines(file_.workloads, "workload");
     for (std::size_t w = 0; w < file_.workloads.size(); ++w) {
       const WorkloadLine& line = file_.workloads[w];
@@ -75,19 +89,9 @@ class Numbers {
     lines(file_.rentals, "rental");
     lines(file_.sites, "site");
     record(file_.header, {"", "", 0, 1});
-    return std::move(out_);
   }
 
  private:
-  struct Place {
-    std::string_view table;
-    std::string of;
-    int index;
-    double part;  ///< of what the key is a part of
-  };
-
-  static double share(double part, double all) { return all > 0 ? part / all : 1; }
-
   template <class Line>
   void lines(const std::vector<Line>& list, std::string_view table) {
     for (std::size_t i = 0; i < list.size(); ++i) {
@@ -111,53 +115,62 @@ class Numbers {
   template <class Line>
   void record(const Line& line, const Place& place) {
     for (const Field<Line>& field : fields<Line>()) {
-      const Given* given = nullptr;
-      if (const auto* one = std::get_if<Given Line::*>(&field.member))
-        given = with_ends(line.**one);
-      if (const auto* all = std::get_if<Series Line::*>(&field.member))
-        given = with_ends(line.**all);
-      if (given == nullptr) continue;
-      add(*given, field.doc.name, place);
+      if (const auto* one = std::get_if<Given Line::*>(&field.member)) {
+        visit_(place, field.doc.name, {&(line.**one), 1});
+      }
+      if (const auto* all = std::get_if<Series Line::*>(&field.member)) {
+        visit_(place, field.doc.name, line.**all);
+      }
     }
-  }
-
-  void add(const Given& given, std::string_view key, const Place& place) {
-    const std::string name =
-        place.of.empty() ? std::string(key) : fmt::format("{} of {}", key, place.of);
-    const auto* reach = std::ranges::find_if(
-        reaches, [&](const Reach& r) { return r.table == place.table && r.key == key; });
-    if (reach == std::ranges::end(reaches)) {
-      notes_.push_back(fmt::format("{}: its low and high are shown, no future draws them", name));
-      return;
-    }
-    double part = place.part;
-    if (reach->part == Part::price)
-      part = price_part(key, file_.systems[static_cast<std::size_t>(place.index)]);
-    const auto multiple = [&](double end) {
-      return std::max(least, 1 + part * (end / given.value - 1));
-    };
-    out_.push_back({name, reach->scales, place.index, multiple(given.low), multiple(given.high)});
-  }
-
-  /// What a part is of the whole price of the first quarter.
-  static double price_part(std::string_view key, const SystemLine& line) {
-    const double chip = at(line.chip_usd, 0, 0);
-    const double memory = at(line.memory_usd, 0, 0);
-    const double host = at(line.host_usd, 0, 0);
-    const double part = key == "chip_usd" ? chip : key == "memory_usd" ? memory : host;
-    return share(part, chip + memory + host);
   }
 
   const File& file_;
-  std::vector<std::string>& notes_;
-  std::vector<procure::UncertainNumber> out_;
+  Visit visit_;
 };
+
+/// What a part is of the whole price of the first quarter.
+double price_part(std::string_view key, const SystemLine& line) {
+  const double chip = at(line.chip_usd, 0, 0);
+  const double memory = at(line.memory_usd, 0, 0);
+  const double host = at(line.host_usd, 0, 0);
+  const double part = key == "chip_usd" ? chip : key == "memory_usd" ? memory : host;
+  return share(part, chip + memory + host);
+}
 
 }  // namespace
 
 std::vector<procure::UncertainNumber> uncertain_numbers(const File& file,
                                                         std::vector<std::string>& notes) {
-  return Numbers(file, notes).run();
+  std::vector<procure::UncertainNumber> out;
+  Tour(file, [&](const Place& place, std::string_view key, std::span<const Given> numbers) {
+    const Given* given = with_ends(numbers);
+    if (given == nullptr) return;
+    const std::string name = place.name(key);
+    const auto* reach = std::ranges::find_if(
+        reaches, [&](const Reach& r) { return r.table == place.table && r.key == key; });
+    if (reach == std::ranges::end(reaches)) {
+      notes.push_back(fmt::format("{}: its low and high are shown, no future draws them", name));
+      return;
+    }
+    const double part = reach->part == Part::price
+                            ? price_part(key, file.systems[static_cast<std::size_t>(place.index)])
+                            : place.part;
+    const auto multiple = [&](double end) {
+      return std::max(least, 1 + part * (end / given->value - 1));
+    };
+    out.push_back({name, reach->scales, place.index, multiple(given->low), multiple(given->high)});
+  }).run();
+  return out;
+}
+
+std::vector<SourcedNumber> sourced_numbers(const File& file) {
+  std::vector<SourcedNumber> out;
+  Tour(file, [&](const Place& place, std::string_view key, std::span<const Given> numbers) {
+    for (const Given& one : numbers) {
+      if (!one.source.empty()) out.push_back({place.name(key), &one});
+    }
+  }).run();
+  return out;
 }
 
 }  // namespace tightrope::procure_study

@@ -176,6 +176,21 @@ TEST(Numbers, ASupplysFirstRangeHoldsForAllQuarters) {
   EXPECT_NEAR(cowos->high, 332250.0 / 250000, 1e-12);
 }
 
+TEST(Numbers, EveryOneWithASourceIsListedByItsName) {
+  const File file = read_sound("examples/tightrope-2026.toml");
+  const std::vector<SourcedNumber> all = sourced_numbers(file);
+  const auto has = [&](std::string_view name, double value) {
+    return std::ranges::any_of(all, [&](const SourcedNumber& one) {
+      return one.name == name && one.given->value == value;
+    });
+  };
+  EXPECT_TRUE(has("chip_usd of trn3", 3000));
+  EXPECT_TRUE(has("share of cowos", 0.05));
+  EXPECT_TRUE(has("power_mw of new-carlisle", 2200));
+  EXPECT_TRUE(has("budget_usd", 66e9));
+  for (const SourcedNumber& one : all) EXPECT_FALSE(one.given->grade.empty()) << one.name;
+}
+
 TEST(Numbers, EndsThatNothingDrawsAreSaid) {
   File file = read_sound("tests/golden/scenarios/tiny.toml");
   file.header.discount_rate.low = 0.05;

@@ -34,6 +34,13 @@ struct Resolved {
 [[nodiscard]] std::vector<procure::UncertainNumber> uncertain_numbers(
     const File& file, std::vector<std::string>& notes);
 
+/// A number of the file with a source: "chip_usd of trn3". It points into the file.
+struct SourcedNumber {
+  std::string name;
+  const Given* given = nullptr;
+};
+[[nodiscard]] std::vector<SourcedNumber> sourced_numbers(const File& file);
+
 /// Errors: not_found, with the line, for a price, power or region that neither the file nor the
 /// catalog knows.
 [[nodiscard]] Result<Resolved> resolve(File file, SpeedTable speeds,

@@ -52,6 +52,22 @@ json facts_of(const procure_study::Resolved& study) {
   return out;
 }
 
+json numbers_of(const procure_study::Resolved& study) {
+  json out = json::array();
+  for (const procure_study::SourcedNumber& one : sourced_numbers(study.file)) {
+    const procure_study::Given& g = *one.given;
+    out.push_back({{"number", one.name},
+                   {"value", g.value},
+                   {"low", g.low},
+                   {"high", g.high},
+                   {"source", g.source},
+                   {"as_of", g.as_of},
+                   {"grade", g.grade},
+                   {"note", g.note}});
+  }
+  return out;
+}
+
 json mix_of(const Scenario& s, const Answer& answer) {
   json out = json::array();
   for (const procure::MixRow& m : answer.mix) {
@@ -209,6 +225,8 @@ std::string procure_json(const procure_study::Resolved& study, const Answer& ans
               {"scarce", scarce_of(s, answer)},
               {"outcomes", outcomes_of(s, answer)},
               {"speeds", speeds_of(study)},
+              {"numbers", numbers_of(study)},
+              {"notes", study.notes},
               {"facts", facts_of(study)}};
   for (const ProcureSection& section : extras) {
     if (!section.data.name.empty()) out[section.data.name] = rows_of(section.data);
