@@ -316,7 +316,7 @@ std::vector<OptionRow> option_rows(ProcureOptions& o) {
       {"--lp", "FILE", "Write the program in LP format", &o.lp},
       {"--mps", "FILE", "Write the program in MPS format", &o.mps},
       {"--json", "FILE", "Write JSON; - prints it instead of the text", &o.json},
-      {"--csv", "FILE", "Write one line a system, place and quarter", &o.csv},
+      {"--csv", "FILE", "Write one line a system and quarter; every other table beside it", &o.csv},
       {"--html", "FILE", "Write a page with charts", &o.html}};
 }
 

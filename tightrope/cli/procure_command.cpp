@@ -114,6 +114,20 @@ Result<void> write_page(const Session& session, const std::string& path, const R
                                             report::procure_markdown(sections, !svg.empty()), svg));
 }
 
+/// The mix in the file that was named, every other table beside it: "plan.csv", "plan-cash.csv".
+Result<void> write_tables(const std::string& path, const Resolved& study,
+                          const procure::Answer& answer,
+                          const std::vector<ProcureSection>& sections) {
+  TR_TRY_VOID(write_file(path, report::procure_csv(study, answer)));
+  const std::string stem = path.ends_with(".csv") ? path.substr(0, path.size() - 4) : path;
+  for (const ProcureSection& section : sections) {
+    if (section.data.name.empty()) continue;
+    TR_TRY_VOID(write_file(fmt::format("{}-{}.csv", stem, section.data.name),
+                           report::procure_csv(section.data)));
+  }
+  return {};
+}
+
 Result<void> write_programs(const ProcureOptions& options, const procure::Scenario& scenario) {
   if (!options.lp.empty()) {
     TR_TRY_VOID(write_program(scenario, milp::ModelFormat::lp, options.lp));
@@ -148,14 +162,14 @@ Result<int> procure_plan(const Session& session, const ProcureOptions& options) 
   }
   sections.insert(sections.end(), extras.sections.begin(), extras.sections.end());
   if (!options.csv.empty()) {
-    TR_TRY_VOID(write_file(options.csv, report::procure_csv(study, answer)));
+    TR_TRY_VOID(write_tables(options.csv, study, answer, sections));
   }
   if (!options.html.empty()) {
     TR_TRY_VOID(write_page(session, options.html, study, answer, extras.charts, sections));
   }
   const int code = found ? exit_ok : exit_infeasible;
   if (!options.json.empty()) {
-    const std::string text = report::procure_json(study, answer, extras.sections, session.version);
+    const std::string text = report::procure_json(study, answer, sections, session.version);
     if (options.json == "-") {
       session.out << text;
       return code;

@@ -4,10 +4,13 @@
 #include <ostream>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "tightrope/catalog/names.h"
 #include "tightrope/cli/amounts.h"
 #include "tightrope/cli/interrupt.h"
+#include "tightrope/core/csv.h"
+#include "tightrope/core/hash.h"
 #include "tightrope/procure_study/reader.h"
 
 namespace tightrope::cli {
@@ -46,8 +49,8 @@ Result<void> break_even(const ProcureOptions& options, const Resolved& study, Pr
   procure::BreakEvenQuestion question;
   TR_TRY(question.challenger, system_named(study.scenario, names[0]));
   TR_TRY(question.incumbent, system_named(study.scenario, names[1]));
-  out.sections.push_back(
-      report::procure_break_even(study, question, procure::break_even(study.scenario, question)));
+  TR_TRY(const std::vector<procure_study::SureBreakEven> rows, sure_break_even(study, question));
+  out.sections.push_back(report::procure_break_even(study, question, rows));
   return {};
 }
 
@@ -75,13 +78,54 @@ Result<void> regret(const Session& session, const ProcureOptions& options,
   TR_TRY(const procure::Answer kept, follow(b, answer.plan, solver));
   TR_TRY(const procure::Answer best, optimize(b, solver));
   procure::Regret row;
-  row.future = b.title;
+  row.future = b.title == a.title ? options.regret : b.title;
   row.status = kept.status;
   row.followed = kept.mean_cost;
   row.best = best.mean_cost;
   row.regret = std::max(Dollars(0.0), kept.mean_cost - best.mean_cost);
   out.sections.push_back(report::procure_regret("Regret of this plan in another scenario", {row}));
+  if (!kept.conflict.empty()) {
+    out.sections.back().words.push_back(
+        "These cannot hold together there: " + catalog::joined(kept.conflict) + ".");
+  }
   return {};
+}
+
+/// Of the program that runs: answers of the cache hang on its formulas.
+std::string program_hash(const Session& session) {
+  const auto program = read_file("/proc/self/exe");
+  return program ? fmt::format("{:016x}", fnv1a(*program)) : session.version;
+}
+
+Result<procure_study::SpeedTable> speeds_of(const Session& session, const procure_study::File& file,
+                                            const std::string& cache_file,
+                                            const catalog::Catalog& catalog) {
+  procure_study::SpeedCache cache;
+  std::string program;
+  if (!cache_file.empty()) {
+    program = program_hash(session);
+    TR_TRY(const int others, cache.read(cache_file, program));
+    if (others > 0) {
+      session.err << fmt::format(
+          "note: {}: {} speeds by another build of tightrope are searched "
+          "again\n",
+          cache_file, others);
+    }
+  }
+  const Interrupt interrupt;
+  Result<procure_study::SpeedTable> speeds = [&] {
+    ProgressLine line(session.err);
+    const auto progress = [&line](std::size_t done, std::size_t of, const std::string& what) {
+      if (!line.is_due()) return;
+      line.show(bar(static_cast<int>(done), static_cast<int>(of), "speeds: " + what));
+    };
+    return measure_speeds(file, catalog, cache, progress, &interrupt.flag());
+  }();
+  const bool found = !speeds || speeds->searched > 0;
+  if (!cache_file.empty() && found) {
+    TR_TRY_VOID(cache.write(cache_file, program, fmt::format(".{}", getpid())));
+  }
+  return speeds;
 }
 
 }  // namespace
@@ -96,15 +140,7 @@ Result<Resolved> resolve_scenario(const Session& session, const std::string& pat
     }
     return Failure(faults[std::min(faults.size(), most_faults) - 1]);
   }
-  procure_study::SpeedCache cache;
-  if (!cache_file.empty()) TR_TRY_VOID(cache.read(cache_file));
-  ProgressLine line(session.err);
-  const auto progress = [&line](std::size_t done, std::size_t of) {
-    if (!line.is_due()) return;
-    line.show(bar(static_cast<int>(done), static_cast<int>(of), "speeds"));
-  };
-  TR_TRY(procure_study::SpeedTable speeds, measure_speeds(file, catalog, cache, progress));
-  if (!cache_file.empty()) TR_TRY_VOID(cache.write(cache_file));
+  TR_TRY(procure_study::SpeedTable speeds, speeds_of(session, file, cache_file, catalog));
   return resolve(std::move(file), std::move(speeds), catalog);
 }
 
@@ -133,7 +169,7 @@ Result<ProcureExtras> procure_extras(const Session& session, const ProcureOption
   };
   if (options.more) {
     TR_TRY(const std::vector<procure::MoreOf> more, value_of_more(study.scenario, answer));
-    out.sections.push_back(report::procure_more(more));
+    out.sections.push_back(report::procure_more(study.scenario, more));
   }
   if (options.curve) {
     TR_TRY(out.charts.curve,
@@ -167,6 +203,7 @@ Result<ProcureExtras> procure_extras(const Session& session, const ProcureOption
     };
     TR_TRY(procure::MonteCarlo result, monte_carlo(study.scenario, answer, how));
     out.sections.push_back(report::procure_monte_carlo(study, result));
+    if (!result.breaches.empty()) out.sections.push_back(report::procure_breaches(result));
     out.charts.samples = std::move(result.samples);
   }
   return out;

@@ -125,7 +125,11 @@ CbcHandle load_integer(const Model& model, const SolveOptions& options) {
   Cbc_setParameter(cbc.get(), "timeMode", "elapsed");
   Cbc_setParameter(cbc.get(), "maxNodes", fmt::format("{}", options.node_limit).c_str());
   Cbc_setParameter(cbc.get(), "randomCbcSeed", "20261122");
-  if (!options.start.empty()) set_start(model, options.start, cbc.get());
+  if (!options.start.empty()) {
+    // CBC's usual way of preparing a program adds columns, at whose names a start then stumbles.
+    Cbc_setParameter(cbc.get(), "preprocess", "on");
+    set_start(model, options.start, cbc.get());
+  }
   return cbc;
 }
 

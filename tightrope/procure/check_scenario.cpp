@@ -1,11 +1,13 @@
 // A scenario is whole: every list has its quarters, every index points somewhere.
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
 
 #include "tightrope/procure/plan.h"
+#include "tightrope/procure/terms_internal.h"
 
 namespace tightrope::procure {
 namespace {
@@ -24,6 +26,7 @@ class Checker {
     throughput();
     goal();
     futures();
+    numbers();
     if (wrong_.empty()) return {};
     return fail(ErrorCode::range, wrong_);
   }
@@ -160,10 +163,26 @@ class Checker {
       entries(f.performance, s_.systems.size(), "performance" + of);
       for (int slip : f.slip_quarters) need(slip >= 0, "slip" + of + " is negative");
       for (double x : f.performance) need(x > 0.0, "performance" + of + " is not positive");
+      entries(f.factors, static_cast<std::size_t>(scales_count), "factors" + of);
+      for (std::size_t n = 0; n < f.factors.size(); ++n) {
+        entries(f.factors[n], things_of(s_, static_cast<Scales>(n)), "factors" + of);
+      }
       for (double x : f.demand) need(x >= 0.0, "demand" + of + " is negative");
     }
     need(s_.futures.empty() || std::abs(sum - 1.0) < 1e-9,
          fmt::format("probabilities of futures sum to {}, not 1", sum));
+  }
+
+  void numbers() {
+    std::set<std::string> names;
+    for (const UncertainNumber& n : s_.numbers) {
+      const std::string what = "uncertain number " + n.name;
+      need(!n.name.empty() && names.insert(n.name).second, what + " has no name of its own");
+      need(n.low > 0.0 && n.low <= 1.0 && n.high >= 1.0 && std::isfinite(n.high),
+           fmt::format("{} lies between {} and {} times its value", what, n.low, n.high));
+      need(n.index >= 0 && static_cast<std::size_t>(n.index) < things_of(s_, n.scales),
+           what + " scales nothing");
+    }
   }
 
   const Scenario& s_;

@@ -165,6 +165,7 @@ void decode(const Terms& t, const Program& p, const std::vector<double>& values,
   answer.served_share = mean.demanded > 0.0 ? mean.served / mean.demanded : 1.0;
   answer.own_share = mean.counted > 0.0 ? mean.own / mean.counted : 0.0;
   answer.mix = mix_of(t, p, values);
+  answer.rented = rented_of(t, p, values);
   answer.workloads = workloads_of(t, p, values);
   answer.values = values;
 }

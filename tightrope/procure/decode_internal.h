@@ -15,6 +15,8 @@ namespace tightrope::procure {
 void decode(const Terms& t, const Program& p, const std::vector<double>& values, Answer& answer);
 [[nodiscard]] std::vector<MixRow> mix_of(const Terms& t, const Program& p,
                                          const std::vector<double>& values);
+[[nodiscard]] std::vector<std::vector<double>> rented_of(const Terms& t, const Program& p,
+                                                         const std::vector<double>& values);
 [[nodiscard]] std::vector<WorkloadRow> workloads_of(const Terms& t, const Program& p,
                                                     const std::vector<double>& values);
 /// Binding limits from the duals of the program's rows.

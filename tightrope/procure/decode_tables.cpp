@@ -10,17 +10,22 @@ namespace {
 
 std::size_t z(int i) { return static_cast<std::size_t>(i); }
 
+/// Lots of a rental in force in a quarter, mean over the futures.
+double in_force(const Terms& t, const Program& p, int r, int q, const std::vector<double>& values) {
+  double lots = 0.0;
+  for (int k = 0; k < t.futures; ++k) {
+    for (int e = std::max(0, q - t.s.rentals[z(r)].term_quarters + 1); e <= q; ++e) {
+      lots += t.all_futures[z(k)].probability * value_at(values, p.rent(k, r, e));
+    }
+  }
+  return lots;
+}
+
 double rented_lots(const Terms& t, const Program& p, int i, int q,
                    const std::vector<double>& values) {
   double lots = 0.0;
   for (int r = 0; r < t.rentals; ++r) {
-    const Rental& rental = t.s.rentals[z(r)];
-    if (rental.system != i) continue;
-    for (int k = 0; k < t.futures; ++k) {
-      for (int e = std::max(0, q - rental.term_quarters + 1); e <= q; ++e) {
-        lots += t.all_futures[z(k)].probability * value_at(values, p.rent(k, r, e));
-      }
-    }
+    if (t.s.rentals[z(r)].system == i) lots += in_force(t, p, r, q, values);
   }
   return lots;
 }
@@ -183,6 +188,15 @@ std::vector<MixRow> mix_of(const Terms& t, const Program& p, const std::vector<d
     }
   }
   return rows;
+}
+
+std::vector<std::vector<double>> rented_of(const Terms& t, const Program& p,
+                                           const std::vector<double>& values) {
+  std::vector<std::vector<double>> rented(z(t.rentals));
+  for (int r = 0; r < t.rentals; ++r) {
+    for (int q = 0; q < t.quarters; ++q) rented[z(r)].push_back(in_force(t, p, r, q, values));
+  }
+  return rented;
 }
 
 std::vector<WorkloadRow> workloads_of(const Terms& t, const Program& p,

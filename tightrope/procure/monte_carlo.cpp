@@ -41,6 +41,34 @@ class Draws {
   std::uint64_t x_;
 };
 
+/// The place of a name among the draws (FNV-1a): it moves when no other number comes or goes.
+std::uint64_t place_of(const std::string& name) {
+  std::uint64_t hash = 0xCBF29CE484222325ULL;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  return hash;
+}
+
+/// Between `low` and `high`, most often near 1.
+double triangle(double low, double high, double u) {
+  if (high <= low) return low;
+  const double top = (1.0 - low) / (high - low);
+  return u < top ? low + std::sqrt(u * (high - low) * (1.0 - low))
+                 : high - std::sqrt((1.0 - u) * (high - low) * (high - 1.0));
+}
+
+void scale(const Scenario& s, const UncertainNumber& n, double by, Future& f) {
+  const auto i = static_cast<std::size_t>(n.index);
+  const auto in = [&](std::vector<double>& list) {
+    if (list.empty()) list.assign(things_of(s, n.scales), 1.0);
+    list[i] *= by;
+  };
+  if (n.scales == Scales::demand) return in(f.demand);
+  if (n.scales == Scales::performance) return in(f.performance);
+  if (n.scales == Scales::purchase_price) return in(f.purchase_price);
+  f.factors.resize(scales_count);
+  in(f.factors[static_cast<std::size_t>(n.scales)]);
+}
+
 /// A system's doubt about its speed: the mean of its bands.
 double band_of(const Scenario& s, std::size_t system) {
   double sum = 0.0, count = 0.0;
@@ -86,6 +114,18 @@ void summarise(const Scenario& s, MonteCarlo& result) {
   result.own_share = spread_of(own);
   result.carbon = spread_of(carbon);
   result.cvar = Dollars(conditional_mean(weighted, s.cvar_level));
+  for (std::size_t b = 0; b < result.breaches.size(); ++b) {
+    Breach& breach = result.breaches[b];
+    double broken = 0.0, sum = 0.0;
+    for (const Evaluation& e : result.samples) {
+      if (e.missing[b] <= 0.0) continue;
+      broken += 1.0;
+      sum += e.missing[b];
+      breach.worst = std::max(breach.worst, e.missing[b]);
+    }
+    breach.share = broken / static_cast<double>(result.samples.size());
+    breach.mean = broken > 0.0 ? sum / broken : 0.0;
+  }
 }
 
 }  // namespace
@@ -102,6 +142,10 @@ Future sampled_future(const Scenario& s, std::uint64_t seed, int sample) {
     f.slip_quarters.push_back(draws.uniform() < s.uncertainty.slip_probability ? 1 : 0);
   }
   f.electricity = draws.around_one(s.uncertainty.electricity);
+  for (const UncertainNumber& n : s.numbers) {
+    Draws own(seed ^ place_of(n.name), sample);
+    scale(s, n, triangle(n.low, n.high, own.uniform()), f);
+  }
   return f;
 }
 
@@ -133,6 +177,9 @@ Result<MonteCarlo> monte_carlo(const Scenario& scenario, const Answer& answer,
       options.progress(std::min(options.samples, (first + count) * chunk_samples));
     }
   }
+  for (const Promise& promise : evaluators.front().promises()) {
+    result.breaches.push_back({.promise = promise});
+  }
   for (const auto& error : errors) {
     if (error) return Failure(*error);
   }
@@ -148,10 +195,17 @@ Result<std::vector<TornadoBar>> tornado(const Scenario& s, const Answer& answer)
   middle.performance.assign(s.systems.size(), 1.0);
   middle.purchase_price = middle.rental_price = middle.performance;
   std::vector<TornadoBar> bars;
+  const auto broken = [&evaluator](const Evaluation& e) {
+    std::vector<std::string> list;
+    for (std::size_t b = 0; b < e.missing.size(); ++b) {
+      if (e.missing[b] > 0.0) list.push_back(evaluator.promises()[b].what);
+    }
+    return list;
+  };
   const auto bar = [&](std::string doubt, const Future& low, const Future& high) -> Result<void> {
     TR_TRY(Evaluation below, evaluator.evaluate(low));
     TR_TRY(Evaluation above, evaluator.evaluate(high));
-    bars.push_back({std::move(doubt), below.cost, above.cost});
+    bars.push_back({std::move(doubt), below.cost, above.cost, broken(below), broken(above)});
     return {};
   };
   /// One list of multipliers, one entry or (index < 0) all of them, down and up.
@@ -185,6 +239,12 @@ Result<std::vector<TornadoBar>> tornado(const Scenario& s, const Answer& answer)
   cheap.electricity = std::max(least, 1.0 - s.uncertainty.electricity);
   dear.electricity = 1.0 + s.uncertainty.electricity;
   TR_TRY_VOID(bar("electricity prices", cheap, dear));
+  for (const UncertainNumber& n : s.numbers) {
+    Future low = middle, high = middle;
+    scale(s, n, n.low, low);
+    scale(s, n, n.high, high);
+    TR_TRY_VOID(bar(n.name, low, high));
+  }
   const auto width = [](const TornadoBar& b) { return std::abs((b.high - b.low).raw()); };
   std::stable_sort(bars.begin(), bars.end(),
                    [&](const TornadoBar& a, const TornadoBar& b) { return width(a) > width(b); });

@@ -125,6 +125,7 @@ struct Answer {
   double served_share = 0.0, own_share = 0.0;
   std::vector<Outcome> outcomes;
   std::vector<MixRow> mix;
+  std::vector<std::vector<double>> rented;  ///< [rental][quarter], lots in force, mean over futures
   std::vector<WorkloadRow> workloads;
   std::vector<Scarcity> scarcities;
   std::vector<std::string>

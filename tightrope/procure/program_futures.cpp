@@ -30,7 +30,7 @@ class FutureBuilder {
         if (shared) p_.first_stage.push_back(v);
         for (int e = q; e < std::min(t_.quarters, q + rental.term_quarters); ++e) {
           p_.cash.push_back({v, e, CostKind::rental, t_.rent_of_quarter(r, q), shared ? -1 : k_,
-                             Driver::rental, rental.system});
+                             Driver::rental, rental.system, r});
         }
       }
       if (!shared || k_ == 0) rental_ceiling(r);
@@ -104,10 +104,8 @@ class FutureBuilder {
   void energy(int v, int w, int system, int q) {
     const double mw = t_.extra[z(w)][z(system)] / multiplier(f_.performance, system);
     if (mw <= 0.0) return;
-    p_.cash.push_back({v, q, CostKind::electricity, mw * t_.least_energy_cost(system, q), k_,
-                       Driver::electricity, system});
-    p_.carbon.push_back({v, q, CostKind::electricity, mw * t_.least_energy_carbon(system, q), k_,
-                         Driver::none, system});
+    p_.cash.push_back({v, q, CostKind::electricity, mw, k_, Driver::energy, system});
+    p_.carbon.push_back({v, q, CostKind::electricity, mw, k_, Driver::carbon, system});
   }
 
   /// Busy lots, in lots of nominal speed, within what is there.
@@ -180,7 +178,7 @@ class FutureBuilder {
       const int v = p_.model.add_variable({.name = name("unmet", workload.id, q)});
       p_.unmet(k_, w, q) = v;
       row.terms.push_back({v, 1.0});
-      p_.cash.push_back({v, q, CostKind::unserved, t_.penalty[z(w)], k_, Driver::none, w});
+      p_.cash.push_back({v, q, CostKind::unserved, t_.penalty[z(w)], k_, Driver::penalty, w});
     }
     p_.model.add_row(std::move(row));
   }

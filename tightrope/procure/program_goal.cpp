@@ -132,18 +132,41 @@ void add_unmet(const Terms& t, const Program& p, bool as_carbon, std::map<int, d
   }
 }
 
+/// Of money that follows from the price, what has a number of its own.
+double kind_factor(const Entry& e, const Future& f) {
+  if (e.kind == CostKind::upkeep) return factor(f, Scales::upkeep, e.index);
+  if (e.kind == CostKind::repair) return factor(f, Scales::repair, e.index);
+  if (e.kind == CostKind::resale) return factor(f, Scales::resale, e.index);
+  return 1.0;
+}
+
 }  // namespace
 
 double driven(const Terms& t, const Entry& e, int future) {
-  return driven(e, t.all_futures[z(future)]);
+  return driven(t, e, t.all_futures[z(future)]);
 }
 
-double driven(const Entry& e, const Future& f) {
+double driven(const Terms& t, const Entry& e, const Future& f) {
   switch (e.driver) {
     case Driver::none: return e.amount;
-    case Driver::purchase: return e.amount * multiplier(f.purchase_price, e.index);
-    case Driver::rental: return e.amount * multiplier(f.rental_price, e.index);
-    case Driver::electricity: return e.amount * f.electricity;
+    case Driver::purchase:
+      return e.amount * multiplier(f.purchase_price, e.index) * kind_factor(e, f);
+    case Driver::rental:
+      return e.amount * multiplier(f.rental_price, e.index) *
+             factor(f, Scales::rental_price, e.source);
+    case Driver::energy: return e.amount * t.least_energy_cost(e.index, e.quarter, &f);
+    case Driver::carbon: return e.amount * t.least_energy_carbon(e.index, e.quarter, &f);
+    case Driver::place: {
+      const double here = t.energy_cost(e.source, e.quarter, &f);
+      return e.amount * here + e.usual * (here - t.least_energy_cost(e.index, e.quarter, &f));
+    }
+    case Driver::place_carbon: {
+      const double here = t.energy_carbon(e.source, e.quarter, &f);
+      return e.amount * here + e.usual * (here - t.least_energy_carbon(e.index, e.quarter, &f));
+    }
+    case Driver::install: return e.amount * factor(f, Scales::install, e.index);
+    case Driver::penalty: return e.amount * factor(f, Scales::penalty, e.index);
+    case Driver::port: return e.amount * factor(f, Scales::port_cost, e.index);
   }
   return e.amount;
 }

@@ -12,7 +12,18 @@
 namespace tightrope::procure {
 
 /// What multiplies an entry in a future.
-enum class Driver { none, purchase, rental, electricity };
+enum class Driver {
+  none,
+  purchase,      ///< the system's price, and the number that scales the entry's kind
+  rental,        ///< `source` is the rental
+  energy,        ///< of a busy lot, at the cheapest site: `amount` is MW
+  carbon,        ///< the same in carbon
+  place,         ///< of a lot at site `source`: `amount` is MW that idle, `usual` MW above it
+  place_carbon,  ///< the same in carbon
+  install,
+  penalty,
+  port  ///< the number that scales it
+};
 
 /// `amount` of money (M$) or carbon (kt) in a quarter for one unit of a variable.
 struct Entry {
@@ -22,7 +33,9 @@ struct Entry {
   double amount = 0.0;
   int future = -1;  ///< -1: in each
   Driver driver = Driver::none;
-  int index = 0;  ///< the system of `purchase` and `rental`; workload for penalties and ports
+  int index = 0;  ///< the system; workload for penalties and ports
+  int source = -1;
+  double usual = 0.0;
 };
 
 /// Lots that came together: owned from the start, or of one order.
@@ -77,7 +90,8 @@ struct Program {
   double fixed_cost = 0.0;  ///< M$, discounted: sites
 };
 
-[[nodiscard]] double driven(const Entry& entry, const Future& future);
+/// M$ or kt of one unit of the entry's variable in a future.
+[[nodiscard]] double driven(const Terms& t, const Entry& entry, const Future& future);
 [[nodiscard]] double driven(const Terms& t, const Entry& entry, int future);
 
 /// Files of this room that add to the program, in this order.

@@ -28,12 +28,9 @@ void place_variables(const Terms& t, Program& p, int i) {
       p.first_stage.push_back(v);
       stock.terms.push_back({v, 1.0});
       const double idle = t.idle[z(i)], usual = t.usual_extra(i);
-      const double dearer = t.energy_cost(x, q) - t.least_energy_cost(i, q);
-      const double dirtier = t.energy_carbon(x, q) - t.least_energy_carbon(i, q);
-      p.cash.push_back({v, q, CostKind::electricity, idle * t.energy_cost(x, q) + usual * dearer,
-                        -1, Driver::electricity, i});
-      p.carbon.push_back({v, q, CostKind::electricity,
-                          idle * t.energy_carbon(x, q) + usual * dirtier, -1, Driver::none, i});
+      p.cash.push_back({v, q, CostKind::electricity, idle, -1, Driver::place, i, x, usual});
+      p.carbon.push_back(
+          {v, q, CostKind::electricity, idle, -1, Driver::place_carbon, i, x, usual});
     }
     if (stock.terms.empty()) continue;
     for (std::size_t v = 0; v < p.vintages[z(i)].size(); ++v) {
@@ -63,7 +60,7 @@ void installs(const Terms& t, Program& p, int i) {
       const int v = p.model.add_variable(
           {.name = label(t, "setup", system.id + "," + t.s.sites[z(x)].id, q)});
       p.first_stage.push_back(v);
-      p.cash.push_back({v, q, CostKind::install, cost, -1, Driver::none, i});
+      p.cash.push_back({v, q, CostKind::install, cost, -1, Driver::install, i});
       if (q == 0) {
         first.terms.push_back({v, 1.0});
         first.terms.push_back({here, -1.0});
@@ -123,7 +120,7 @@ void port_variables(const Terms& t, Program& p, int w, std::vector<milp::Row>& t
       const int quarters = std::max(1, port.work_quarters);
       for (int e = q; e < std::min(t.quarters, q + quarters); ++e) {
         p.cash.push_back(
-            {v, e, CostKind::porting, port.cost.raw() / 1e6 / quarters, -1, Driver::none, w});
+            {v, e, CostKind::porting, port.cost.raw() / 1e6 / quarters, -1, Driver::port, w});
         if (port.work_quarters > 0) teams[z(e)].terms.push_back({v, 1.0});
       }
     }

@@ -158,6 +158,35 @@ struct Throughput {
 
 enum class Goal { cost, carbon, served };
 
+/// What an uncertain number scales, and in brackets what its index counts.
+enum class Scales {
+  demand,          ///< [workload] in every quarter
+  performance,     ///< [system] on every workload
+  purchase_price,  ///< [system] with all that follows from it: upkeep, repair, resale
+  rental_price,    ///< [rental]
+  electricity,     ///< [site] price
+  carbon,          ///< [site] intensity
+  penalty,         ///< [workload] of unserved demand
+  port_cost,       ///< [workload] of all its ports
+  upkeep,          ///< [system]
+  repair,          ///< [system] failures times what each costs
+  install,         ///< [system]
+  resale,          ///< [system]
+  power,           ///< [site] less of it leaves placed lots dark; Monte Carlo and tornado only
+  supply,          ///< [system] what can arrive; orders above it are cut; there too
+  resource,        ///< [resource] what there is of it; orders above it are cut; there too
+};
+inline constexpr int scales_count = 15;
+
+/// A number of the scenario that is known only between two ends. Drawn from a triangle with its top
+/// at the scenario's value, independent of every other number.
+struct UncertainNumber {
+  std::string name;  ///< in the user's words, unique: "chip_usd of trn3"; its draws hang on it
+  Scales scales = Scales::purchase_price;
+  int index = 0;
+  double low = 1.0, high = 1.0;  ///< as multiples of the scenario's value: 0 < low <= 1 <= high
+};
+
 /// A future. Multipliers are of the base values; empty vectors mean 1 (or no slip).
 struct Future {
   std::string id;
@@ -168,6 +197,7 @@ struct Future {
   std::vector<double> rental_price = {};    ///< by system
   std::vector<double> performance = {};     ///< by system
   double electricity = 1.0;
+  std::vector<std::vector<double>> factors = {};  ///< by [Scales][index]; empty, also inside: 1
 };
 
 /// Spreads of the Monte Carlo and of the tornado; demand and performance carry their own.
@@ -199,6 +229,7 @@ struct Scenario {
   double cvar_weight = 0.0;     ///< [0, 1]: (1 - w) * mean + w * CVaR
   double cvar_level = 0.9;      ///< (0, 1): CVaR is the mean of the worst 1 - level
   Uncertainty uncertainty;
+  std::vector<UncertainNumber> numbers;  ///< with ends of their own
 };
 
 }  // namespace tightrope::procure

@@ -123,6 +123,25 @@ double multiplier(const std::vector<double>& list, int index) {
   return list.empty() ? 1.0 : list[static_cast<std::size_t>(index)];
 }
 
+std::size_t things_of(const Scenario& s, Scales scales) {
+  switch (scales) {
+    case Scales::demand:
+    case Scales::penalty:
+    case Scales::port_cost: return s.workloads.size();
+    case Scales::rental_price: return s.rentals.size();
+    case Scales::electricity:
+    case Scales::carbon:
+    case Scales::power: return s.sites.size();
+    case Scales::resource: return s.resources.size();
+    default: return s.systems.size();
+  }
+}
+
+double factor(const Future& future, Scales scales, int index) {
+  const auto of = static_cast<std::size_t>(scales);
+  return of < future.factors.size() ? multiplier(future.factors[of], index) : 1.0;
+}
+
 std::vector<PriceStep> merged_steps(const System& system, double most_chips) {
   std::vector<PriceStep> learning = {{0.0, 1.0}};
   if (system.learning_rate > 0.0) {
@@ -219,30 +238,33 @@ bool Terms::runs(int workload, int system) const {
          port_state(workload, system) >= 0;
 }
 
-double Terms::energy_cost(int site, int quarter) const {
+double Terms::energy_cost(int site, int quarter, const Future* future) const {
   const Site& place = s.sites[static_cast<std::size_t>(site)];
-  return place.pue * s.calendar.length.raw() *
-         place.electricity[static_cast<std::size_t>(quarter)].raw();
+  const double cost = place.pue * s.calendar.length.raw() *
+                      place.electricity[static_cast<std::size_t>(quarter)].raw();
+  if (future == nullptr) return cost;
+  return cost * future->electricity * factor(*future, Scales::electricity, site);
 }
 
-double Terms::energy_carbon(int site, int quarter) const {
+double Terms::energy_carbon(int site, int quarter, const Future* future) const {
   const Site& place = s.sites[static_cast<std::size_t>(site)];
-  return place.pue * s.calendar.length.raw() *
-         place.carbon[static_cast<std::size_t>(quarter)].raw() * million / kilotonne;
+  const double carbon = place.pue * s.calendar.length.raw() *
+                        place.carbon[static_cast<std::size_t>(quarter)].raw() * million / kilotonne;
+  return future == nullptr ? carbon : carbon * factor(*future, Scales::carbon, site);
 }
 
-double Terms::least_energy_cost(int system, int quarter) const {
+double Terms::least_energy_cost(int system, int quarter, const Future* future) const {
   double least = unlimited;
   for (int x = 0; x < sites; ++x) {
-    if (stands_at(system, x)) least = std::min(least, energy_cost(x, quarter));
+    if (stands_at(system, x)) least = std::min(least, energy_cost(x, quarter, future));
   }
   return least < unlimited ? least : 0.0;
 }
 
-double Terms::least_energy_carbon(int system, int quarter) const {
+double Terms::least_energy_carbon(int system, int quarter, const Future* future) const {
   double least = unlimited;
   for (int x = 0; x < sites; ++x) {
-    if (stands_at(system, x)) least = std::min(least, energy_carbon(x, quarter));
+    if (stands_at(system, x)) least = std::min(least, energy_carbon(x, quarter, future));
   }
   return least < unlimited ? least : 0.0;
 }

@@ -84,13 +84,15 @@ struct Terms {
   /// 0: runs there today or was ported; 1: needs a port; -1: cannot.
   [[nodiscard]] int port_state(int workload, int system, int* port = nullptr) const;
   [[nodiscard]] bool runs(int workload, int system) const;
-  /// M$ and kt of one MW through a quarter at a site, machines' power.
-  [[nodiscard]] double energy_cost(int site, int quarter) const;
-  [[nodiscard]] double energy_carbon(int site, int quarter) const;
+  /// M$ and kt of one MW through a quarter at a site, machines' power; in a future, or as said.
+  [[nodiscard]] double energy_cost(int site, int quarter, const Future* future = nullptr) const;
+  [[nodiscard]] double energy_carbon(int site, int quarter, const Future* future = nullptr) const;
   /// The least of them over the sites where a system may stand; 0 when there is none. Busy lots pay
   /// this for what they draw above idle, and lots at other sites the difference as if always busy.
-  [[nodiscard]] double least_energy_cost(int system, int quarter) const;
-  [[nodiscard]] double least_energy_carbon(int system, int quarter) const;
+  [[nodiscard]] double least_energy_cost(int system, int quarter,
+                                         const Future* future = nullptr) const;
+  [[nodiscard]] double least_energy_carbon(int system, int quarter,
+                                           const Future* future = nullptr) const;
   /// MW above idle of a placed lot, spares apart, on the mean workload.
   [[nodiscard]] double usual_extra(int system) const;
   /// kt of one rented computing lot in a quarter, by the mean intensity of its landlords.
@@ -101,6 +103,10 @@ struct Terms {
 };
 
 [[nodiscard]] double multiplier(const std::vector<double>& list, int index);
+/// How many things of a kind a scenario has.
+[[nodiscard]] std::size_t things_of(const Scenario& scenario, Scales scales);
+/// Of the single numbers that scale one thing; 1 where the future says nothing.
+[[nodiscard]] double factor(const Future& future, Scales scales, int index);
 /// Price-break lots and learning in one falling curve over cumulative chips up to `most_chips`.
 [[nodiscard]] std::vector<PriceStep> merged_steps(const System& system, double most_chips);
 

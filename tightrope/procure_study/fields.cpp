@@ -19,6 +19,9 @@ constexpr std::string_view rental_words[] = {"capacity_block", "reserved", "spot
 constexpr std::string_view term_words[] = {"on_demand", "spot", "capacity_block", "reserved_1y",
                                            "reserved_3y"};
 
+// The catalog's grades (catalog::grade_words).
+constexpr std::string_view fact_grades[] = {"measured", "vendor", "press", "derived", "estimate"};
+
 constexpr double much = 1e15;
 
 template <class R>
@@ -132,7 +135,11 @@ constexpr Field<Header> header_fields[] = {
 constexpr Field<FactLine> fact_fields[] = {
     text("name", &FactLine::name, required, "short name"),
     text("text", &FactLine::text, required, "what is said, in our words"),
-    number("value", &FactLine::value, optional, {-much, much}, "the number it holds"),
+    text("source", &FactLine::source, required, "id of catalog/sources.toml"),
+    date("as_of", &FactLine::as_of, required, "the day the source was read, or states"),
+    choice("grade", &FactLine::grade, required, "how far it can be trusted", fact_grades),
+    text("note", &FactLine::note, optional, "what to know beside it"),
+    number("value", &FactLine::value, optional, {-much, much}, "the number it holds, if any"),
     text("unit", &FactLine::unit, optional, "what the number counts"),
     text("used_in", &FactLine::used_in, optional, "what it became in this file"),
 };
@@ -382,7 +389,8 @@ std::string example_of(const FieldDoc& doc) {
     case FieldKind::number: break;
     case FieldKind::series: return fmt::format("{} = [1, 2, 4]", doc.name);
   }
-  const double sound = doc.highest <= 1 ? 0.1 : std::max(doc.lowest, 1.0);
+  const bool share = doc.kind == FieldKind::number && doc.highest <= 1;
+  const double sound = share ? 0.1 : std::max(doc.lowest, 1.0);
   return fmt::format("{} = {:g}", doc.name, sound);
 }
 

@@ -23,6 +23,30 @@ using catalog::near_names;
 using catalog::Spot;
 using catalog::TomlNode;
 
+template <class R>
+bool has_key(std::string_view name) {
+  return std::ranges::any_of(fields<R>(),
+                             [&](const Field<R>& field) { return field.doc.name == name; });
+}
+
+/// Where a key belongs that stands in a table that does not have it; empty: nowhere.
+std::string home_of(std::string_view key) {
+  if (has_key<Header>(key)) return fmt::format("{} stands at the top of the file", key);
+  std::vector<std::string> homes;
+  const auto look = [&](bool has, const char* home) {
+    if (has) homes.emplace_back(home);
+  };
+  look(has_key<WorkloadLine>(key), "[[workload]]");
+  look(has_key<PortLine>(key), "[[workload.port]]");
+  look(has_key<SupplyLine>(key), "[[supply]]");
+  look(has_key<SystemLine>(key), "[[system]]");
+  look(has_key<RouteLine>(key), "[[system.route]]");
+  look(has_key<UseLine>(key), "[[system.route.use]]");
+  look(has_key<RentalLine>(key), "[[rental]]");
+  look(has_key<SiteLine>(key), "[[site]]");
+  return homes.empty() ? "" : fmt::format("{} is a key of {}", key, joined(homes));
+}
+
 class Reader {
  public:
   Reader(std::string file, const catalog::Catalog& catalog, std::vector<Error>& faults)
@@ -51,6 +75,19 @@ class Reader {
     return std::nullopt;
   }
 
+  /// Names stand in tables, files of solvers and scripts of charts: no quotes, no control
+  /// characters.
+  void plain_name(const TomlNode& node, const std::string& name) {
+    constexpr std::size_t longest = 60;
+    const bool odd = std::ranges::any_of(name, [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 || std::string_view("\"'`\\$@|").contains(c);
+    });
+    if (!odd && name.size() <= longest && name.front() != ' ' && name.back() != ' ') return;
+    refuse(ErrorCode::range, node.where, "name cannot be printed everywhere",
+           fmt::format("at most {} characters, none of \" ' ` \\ $ @ |, no blank at its ends",
+                       longest));
+  }
+
   void store(const TomlNode& node, const FieldDoc& doc, std::string& out) {
     if (doc.kind == FieldKind::date) {
       if (node.kind == TomlNode::Kind::date) {
@@ -63,6 +100,7 @@ class Reader {
     const auto word = text(node, doc);
     if (!word) return;
     out = *word;
+    if (doc.name == "name") plain_name(node, out);
     if (doc.kind != FieldKind::choice || std::ranges::find(doc.choices, out) != doc.choices.end()) {
       return;
     }
@@ -89,7 +127,11 @@ class Reader {
   }
 
   void store(const TomlNode& node, const FieldDoc& doc, int& out) {
-    if (node.kind != TomlNode::Kind::integer) {
+    if (node.kind == TomlNode::Kind::number) {
+      refuse(ErrorCode::type, node.where,
+             fmt::format("{} must be a whole number, not {:g}", doc.name, node.number),
+             fmt::format("for example {}", example_of(doc)));
+    } else if (node.kind != TomlNode::Kind::integer) {
       wrong_kind(node, doc.name, "a whole number", fmt::format("for example {}", example_of(doc)));
     } else if (in_range(node.number, node.where, doc)) {
       out = static_cast<int>(node.integer);
@@ -112,10 +154,12 @@ class Reader {
 
   bool in_range(double value, Spot spot, const FieldDoc& doc) {
     if (std::isfinite(value) && value >= doc.lowest && value <= doc.highest) return true;
+    const bool percent = doc.lowest == 0 && doc.highest == 1 && value > 1 && value <= 100;
     refuse(ErrorCode::range, spot,
            fmt::format("{} = {:g} lies outside {:g} to {:g}", doc.name, value, doc.lowest,
                        doc.highest),
-           fmt::format("{}: {}", doc.name, doc.doc));
+           percent ? fmt::format("a share: {:g} percent is {:g}", value, value / 100)
+                   : fmt::format("{}: {}", doc.name, doc.doc));
     return false;
   }
 
@@ -124,8 +168,11 @@ class Reader {
       if (in_range(node.number, node.where, doc)) return node.number;
       return std::nullopt;
     }
+    const bool quoted = node.kind == TomlNode::Kind::text;
     wrong_kind(node, doc.name, "a number or a table with value, source, as_of and grade",
-               fmt::format("for example {}", example_of(doc)));
+               fmt::format("{}for example {}",
+                           quoted ? "without quotes and unit, which the key's name holds; " : "",
+                           example_of(doc)));
     return std::nullopt;
   }
 
@@ -150,7 +197,9 @@ class Reader {
     out.value = out.low = out.high = number.value_or(0);
     for (const auto& [key, end] : {std::pair{"low", &out.low}, std::pair{"high", &out.high}}) {
       const TomlNode* at_end = node.find(key);
-      if (at_end != nullptr) *end = plain(*at_end, doc).value_or(*end);
+      if (at_end == nullptr) continue;
+      const auto bound = plain(*at_end, doc);
+      if (bound && number) *end = *bound;
     }
     if (out.low > out.value || out.high < out.value) {
       refuse(ErrorCode::range, node.where,
@@ -162,30 +211,48 @@ class Reader {
     return out;
   }
 
+  /// A word of a number's table; empty where it is not there or was refused.
+  std::string word_of(const TomlNode& table, std::string_view key, TomlNode::Kind kind,
+                      std::string_view wanted, std::string hint) {
+    const TomlNode* node = table.find(key);
+    if (node == nullptr) return {};
+    if (node->kind == kind && !node->text.empty()) return node->text;
+    wrong_kind(*node, key, wanted, std::move(hint));
+    return {};
+  }
+
   void provenance(const TomlNode& node, const FieldDoc& doc, Given& out) {
-    const auto word = [&](std::string_view key) {
-      const TomlNode* found = node.find(key);
-      return found == nullptr ? std::string() : found->text;
-    };
-    out.source = word("source");
-    out.as_of = word("as_of");
-    out.grade = word("grade");
-    out.note = word("note");
-    if (out.source.empty()) return;
-    if (catalog_.find_source(out.source) == nullptr) {
-      std::vector<std::string> ids;
-      for (const catalog::Source& source : catalog_.sources()) ids.push_back(source.id);
-      std::string hint = did_you_mean(near_names(out.source, ids, 2));
-      if (hint.empty()) hint = "an id of catalog/sources.toml (`tightrope catalog list sources`)";
-      refuse(ErrorCode::not_found, node.find("source")->where,
-             fmt::format("{}: unknown source \"{}\"", doc.name, out.source), std::move(hint));
-    }
+    const auto kind = TomlNode::Kind::text;
+    out.source = word_of(node, "source", kind, "text", "an id of catalog/sources.toml");
+    out.as_of = word_of(node, "as_of", TomlNode::Kind::date, "a date",
+                        "write it without quotes: 2026-04-01");
     const auto grades = catalog::grade_words();
-    if (std::ranges::find(grades, out.grade) == grades.end()) {
-      refuse(ErrorCode::range, node.where,
-             fmt::format("{}: a number with a source needs a grade", doc.name),
-             fmt::format("one of: {}", joined({grades.begin(), grades.end()})));
+    const std::string words = fmt::format("one of: {}", joined({grades.begin(), grades.end()}));
+    out.grade = word_of(node, "grade", kind, "text", words);
+    out.note = word_of(node, "note", kind, "text", "say it or leave it out");
+    if (!out.grade.empty() && std::ranges::find(grades, out.grade) == grades.end()) {
+      refuse(ErrorCode::range, node.find("grade")->where,
+             fmt::format("{}: grade \"{}\" is not known", doc.name, out.grade), words);
     }
+    if (out.source.empty()) return;
+    known_source(out.source, node.find("source")->where, doc.name);
+    for (const auto& [key, hint] :
+         {std::pair{"as_of", std::string("for example as_of = 2026-04-01")},
+          std::pair{"grade", words}}) {
+      if (node.find(key) != nullptr) continue;
+      refuse(ErrorCode::not_found, node.where,
+             fmt::format("{}: a number with a source needs {}", doc.name, key), hint);
+    }
+  }
+
+  void known_source(const std::string& id, Spot spot, std::string_view what) {
+    if (catalog_.find_source(id) != nullptr) return;
+    std::vector<std::string> ids;
+    for (const catalog::Source& source : catalog_.sources()) ids.push_back(source.id);
+    std::string hint = did_you_mean(near_names(id, ids, 2));
+    if (hint.empty()) hint = "an id of catalog/sources.toml (`tightrope catalog list sources`)";
+    refuse(ErrorCode::not_found, spot, fmt::format("{}: unknown source \"{}\"", what, id),
+           std::move(hint));
   }
 
   void refuse_unknown(const TomlNode& table, const std::vector<std::string>& known,
@@ -193,6 +260,7 @@ class Reader {
     for (std::size_t i = 0; i < table.keys.size(); ++i) {
       if (std::ranges::find(known, table.keys[i]) != known.end()) continue;
       std::string hint = did_you_mean(near_names(table.keys[i], known, 2));
+      if (hint.empty()) hint = home_of(table.keys[i]);
       if (hint.empty()) hint = fmt::format("keys of {}: {}", noun, joined(known));
       refuse(ErrorCode::unknown_key, table.key_where[i],
              fmt::format("unknown key \"{}\" in {}", table.keys[i], noun), std::move(hint));
@@ -208,6 +276,7 @@ class Reader {
       known.emplace_back(field.doc.name);
       const TomlNode* node = table.find(field.doc.name);
       if (node != nullptr) {
+        out.places.emplace(field.doc.name, where(node->where));
         std::visit([&](auto member) { store(*node, field.doc, out.*member); }, field.member);
       } else if (field.doc.required) {
         refuse(ErrorCode::not_found, table.where,
@@ -217,7 +286,7 @@ class Reader {
     }
     known.insert(known.end(), children.begin(), children.end());
     refuse_unknown(table, known, noun);
-    if constexpr (requires { out.where; }) out.where = where(table.where);
+    out.where = where(table.where);
     return out;
   }
 
@@ -270,8 +339,13 @@ File read_root(const TomlNode& root, Reader& reader) {
   File out;
   out.header = reader.record<Header>(root, "a scenario",
                                      {"fact", "workload", "supply", "system", "rental", "site"});
+  out.header.where = reader.where({});
   for (const TomlNode* one : reader.tables(root, "fact")) {
     out.facts.push_back(reader.record<FactLine>(*one, "a fact", {}));
+    const TomlNode* source = one->find("source");
+    if (source != nullptr && !out.facts.back().source.empty()) {
+      reader.known_source(out.facts.back().source, source->where, "a fact");
+    }
   }
   for (const TomlNode* one : reader.tables(root, "workload")) {
     out.workloads.push_back(reader.record<WorkloadLine>(*one, "a workload", {"port"}));
@@ -306,6 +380,7 @@ File parse_scenario(std::string_view text, const std::string& name, const catalo
   auto root = catalog::parse_toml(text, name);
   if (!root) {
     faults.push_back(root.error());
+    faults.back().hint = "a scenario is TOML 1.0; see https://toml.io";
     return {};
   }
   Reader reader(name, catalog, faults);

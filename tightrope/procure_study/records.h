@@ -2,7 +2,9 @@
 // docs/guide/procure.md tells a user the same at length; fields.cpp says what each key is.
 #pragma once
 
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tightrope/core/result.h"
@@ -25,12 +27,24 @@ using Series = std::vector<Given>;
 /// The entry of a quarter; without any `otherwise`.
 [[nodiscard]] double at(const Series& series, int quarter, double otherwise);
 
-/// Something the world says, which the scenario answers to: shown in reports.
+/// Where each key of a table stands: a fault of what a key says points there.
+using Places = std::map<std::string, Where, std::less<>>;
+
+/// The place of a key, or of its table where the key is not given.
+template <class Line>
+[[nodiscard]] Where place_of(const Line& line, std::string_view key) {
+  const auto found = line.places.find(key);
+  return found == line.places.end() ? line.where : found->second;
+}
+
+/// Something the world says, which the scenario answers to: shown in reports. Not every fact is a
+/// number; every one has a source.
 struct FactLine {
   std::string name, text, used_in;
   Given value;
-  std::string unit;
+  std::string unit, source, as_of, grade, note;
   Where where;
+  Places places;
 };
 
 struct PortLine {
@@ -39,6 +53,7 @@ struct PortLine {
   Given cost_usd;
   bool done = false;
   Where where;
+  Places places;
 };
 
 struct WorkloadLine {
@@ -52,6 +67,7 @@ struct WorkloadLine {
   bool must_serve = false;
   std::vector<PortLine> ports;
   Where where;
+  Places places;
 };
 
 struct SupplyLine {
@@ -59,6 +75,7 @@ struct SupplyLine {
   Series per_quarter;
   Given share;
   Where where;
+  Places places;
 };
 
 /// How much of a supply one chip takes.
@@ -66,6 +83,7 @@ struct UseLine {
   std::string supply, from, until;
   Given per_chip, chips_per_unit, yield;
   Where where;
+  Places places;
 };
 
 /// A way to make a system's chips.
@@ -75,17 +93,20 @@ struct RouteLine {
   Given price_multiplier, qualifying_usd;
   std::vector<UseLine> uses;
   Where where;
+  Places places;
 };
 
 /// From so many chips in all, this share of the price.
 struct BreakLine {
   Given from_chips, price_multiplier;
   Where where;
+  Places places;
 };
 
 struct OwnedLine {
   int lots = 0, age_quarters = 0;
   Where where;
+  Places places;
 };
 
 struct SystemLine {
@@ -99,6 +120,7 @@ struct SystemLine {
   std::vector<BreakLine> breaks;
   std::vector<OwnedLine> owned;
   Where where;
+  Places places;
 };
 
 struct RentalLine {
@@ -107,6 +129,7 @@ struct RentalLine {
   Given change_a_quarter, interruption_share;
   int term_quarters = 1;
   Where where;
+  Places places;
 };
 
 struct SiteLine {
@@ -114,6 +137,7 @@ struct SiteLine {
   Series power_mw, usd_per_kwh, carbon_g_per_kwh;
   Given pue, cooling_kw_per_rack, most_chips, fixed_usd_a_year;
   Where where;
+  Places places;
 };
 
 struct Header {
@@ -123,6 +147,8 @@ struct Header {
   std::string own_share_from;
   Given spread_purchase, spread_rental, spread_electricity, slip_probability;
   Series budget_usd;
+  Where where;  ///< of the file
+  Places places;
 };
 
 /// The whole file.

@@ -47,10 +47,50 @@ class Resolver {
       TR_TRY(procure::Workload one, workload(w, out.calendar.length));
       out.workloads.push_back(std::move(one));
     }
+    out.numbers = uncertain_numbers(file_, notes);
+    unused(out, notes);
     return {};
   }
 
  private:
+  /// What the file says without effect, so that nobody waits for one.
+  void unused(const procure::Scenario& s, std::vector<std::string>& notes) const {
+    const auto longer = [&](const Series& series, std::string_view key, const std::string& of) {
+      if (static_cast<int>(series.size()) <= quarters_) return;
+      notes.push_back(fmt::format("{} of {}: {} numbers for {} quarters, the last are not used",
+                                  key, of, series.size(), quarters_));
+    };
+    for (const WorkloadLine& line : file_.workloads) {
+      longer(line.demand_gtokens, "demand_gtokens", line.name);
+      longer(line.demand_chip_hours, "demand_chip_hours", line.name);
+    }
+    for (const SiteLine& line : file_.sites) longer(line.power_mw, "power_mw", line.name);
+    for (const RentalLine& line : file_.rentals) longer(line.most_chips, "most_chips", line.name);
+    for (const SystemLine& line : file_.systems) {
+      longer(line.chip_usd, "chip_usd", line.name);
+      longer(line.most_chips, "most_chips", line.name);
+    }
+    for (std::size_t r = 0; r < file_.supplies.size(); ++r) {
+      const SupplyLine& line = file_.supplies[r];
+      longer(line.per_quarter, "per_quarter", line.name);
+      const bool used = std::ranges::any_of(file_.systems, [&](const SystemLine& system) {
+        return std::ranges::any_of(system.routes, [&](const RouteLine& route) {
+          return std::ranges::find(route.uses, line.name, &UseLine::supply) != route.uses.end();
+        });
+      });
+      if (!used) notes.push_back(fmt::format("supply {}: no route uses it", line.name));
+    }
+    for (const procure::System& system : s.systems) {
+      if (!system.can_buy && system.owned.empty()) continue;
+      const bool stands = std::ranges::any_of(s.sites, [&](const procure::Site& site) {
+        return system.rack_power <= site.cooling_per_rack;
+      });
+      if (stands) continue;
+      notes.push_back(fmt::format("{}: its rack of {:.0f} kW is above the cooling of every site",
+                                  system.id, system.rack_power.raw() / 1e3));
+    }
+  }
+
   [[nodiscard]] int quarter(const std::string& day) const {
     return day.empty() ? 0 : quarter_of(day, file_.header.start);
   }
@@ -343,6 +383,12 @@ int quarter_of(const std::string& day, const std::string& start) {
 Result<Resolved> resolve(File file, SpeedTable speeds, const catalog::Catalog& catalog) {
   Resolved out;
   TR_TRY_VOID(Resolver(file, speeds, catalog).run(out.scenario, out.notes));
+  for (const SystemLine& line : file.systems) {
+    const catalog::System& unit = *catalog.find_system(line.system);
+    const catalog::Chip* chip = catalog.find_chip(unit.chip);
+    out.announced.push_back(unit.status == catalog::Status::announced ||
+                            (chip != nullptr && chip->status == catalog::Status::announced));
+  }
   out.file = std::move(file);
   out.speeds = std::move(speeds);
   out.catalog_hash = catalog.hash();

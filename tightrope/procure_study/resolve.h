@@ -24,8 +24,22 @@ struct Resolved {
   SpeedTable speeds;
   procure::Scenario scenario;
   std::string catalog_hash;
-  std::vector<std::string> notes;  ///< what was filled in from the catalog, or assumed
+  std::vector<std::string> notes;  ///< what was filled in from the catalog, assumed, or ignored
+  std::vector<bool> announced;     ///< [system]: it, or its chip, is not sold yet
 };
+
+/// Every number of the file with a low and a high that the futures can draw; `notes` is told of
+/// those that they cannot. A part of a price, or one of several ports, moves the whole by its
+/// share.
+[[nodiscard]] std::vector<procure::UncertainNumber> uncertain_numbers(
+    const File& file, std::vector<std::string>& notes);
+
+/// A number of the file with a source: "chip_usd of trn3". It points into the file.
+struct SourcedNumber {
+  std::string name;
+  const Given* given = nullptr;
+};
+[[nodiscard]] std::vector<SourcedNumber> sourced_numbers(const File& file);
 
 /// Errors: not_found, with the line, for a price, power or region that neither the file nor the
 /// catalog knows.

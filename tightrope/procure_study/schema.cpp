@@ -11,8 +11,10 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+json number_schema(const FieldDoc& doc);
+
 json type_of(const FieldDoc& doc) {
-  const json number = {{"$ref", "#/$defs/number"}};
+  const json number = number_schema(doc);
   switch (doc.kind) {
     case FieldKind::text: return {{"type", "string"}, {"minLength", 1}};
     case FieldKind::texts: return {{"type", "array"}, {"items", {{"type", "string"}}}};
@@ -46,20 +48,30 @@ json table_of(std::initializer_list<std::pair<const char*, json>> children = {})
   return out;
 }
 
-json number_schema() {
-  const json plain = {{"type", "number"}};
-  json table = {{"type", "object"},
-                {"required", {"value"}},
-                {"additionalProperties", false},
-                {"properties",
-                 {{"value", plain},
-                  {"low", plain},
-                  {"high", plain},
-                  {"source", {{"type", "string"}}},
-                  {"as_of", {{"type", "string"}, {"format", "date"}}},
-                  {"grade", {{"enum", catalog::grade_words()}}},
-                  {"note", {{"type", "string"}}}}}};
+/// A plain number within its range, or a table with one and where it is from.
+json number_schema(const FieldDoc& doc) {
+  const json plain = {{"type", "number"}, {"minimum", doc.lowest}, {"maximum", doc.highest}};
+  json table = {{"$ref", "#/$defs/from"}, {"type", "object"}, {"required", {"value"}}};
+  for (const char* key : {"value", "low", "high"}) table["properties"][key] = plain;
+  table["unevaluatedProperties"] = false;
   return {{"anyOf", {plain, table}}};
+}
+
+/// What a number's table says beside the number.
+json from_schema() {
+  return {{"properties",
+           {{"source", {{"type", "string"}}},
+            {"as_of", {{"type", "string"}, {"format", "date"}}},
+            {"grade", {{"enum", catalog::grade_words()}}},
+            {"note", {{"type", "string"}}}}}};
+}
+
+/// ", 0 to 1": where both ends say something.
+std::string range_of(const FieldDoc& doc) {
+  const bool counts = doc.kind == FieldKind::count || doc.kind == FieldKind::number ||
+                      doc.kind == FieldKind::series;
+  if (!counts || doc.lowest == doc.highest || doc.highest > 1e9) return {};
+  return fmt::format("; {:g} to {:g}", doc.lowest, doc.highest);
 }
 
 template <class R>
@@ -67,8 +79,8 @@ void list(std::string_view title, std::string& out) {
   out += fmt::format("{}\n", title);
   for (const Field<R>& field : fields<R>()) {
     const FieldDoc& doc = field.doc;
-    out += fmt::format("  {:<24} {:<20} {}{}\n", doc.name, to_string(doc.kind), doc.doc,
-                       doc.required ? " (required)" : "");
+    out += fmt::format("  {:<24} {:<20} {}{}{}\n", doc.name, to_string(doc.kind), doc.doc,
+                       range_of(doc), doc.required ? " (required)" : "");
     if (doc.kind == FieldKind::choice) {
       out += fmt::format("  {:<45} {}\n", "",
                          catalog::joined({doc.choices.begin(), doc.choices.end()}));
@@ -92,7 +104,7 @@ std::string schema_json() {
        {"site", table_of<SiteLine>()}});
   json out = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
               {"title", "A procurement scenario of Tightrope, version 1"},
-              {"$defs", {{"number", number_schema()}}}};
+              {"$defs", {{"from", from_schema()}}}};
   out.update(root);
   return out.dump(2) + "\n";
 }

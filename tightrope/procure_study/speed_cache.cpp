@@ -12,7 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* schema = "tightrope.procure_speeds/1";
+constexpr const char* any_schema = "tightrope.procure_speeds/";
+constexpr const char* schema = "tightrope.procure_speeds/2";
 
 json written(const Speed& s) {
   return {{"feasible", s.feasible},
@@ -49,27 +50,43 @@ const Speed* SpeedCache::find(const std::string& key) const {
   return found == speeds_.end() ? nullptr : &found->second;
 }
 
-Result<void> SpeedCache::read(const std::string& path) {
+Result<int> SpeedCache::read(const std::string& path, const std::string& program) {
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return {};
+  if (!std::filesystem::exists(path, ignored)) return 0;
   TR_TRY(const std::string text, read_file(path));
   const Failure broken =
       fail(ErrorCode::syntax, fmt::format("\"{}\" is no cache of speeds", path), {path, 0, 0},
            "name another file, or remove this one: it is written anew");
   try {
     const json root = json::parse(text);
-    if (root.at("schema") != schema) return broken;
-    for (const auto& [key, speed] : root.at("speeds").items()) speeds_[key] = read_back(speed);
+    const std::string of = root.at("schema").get<std::string>();
+    if (!of.starts_with(any_schema)) return broken;
+    if (of != schema || root.at("program") != program) {
+      return static_cast<int>(root.at("speeds").size());
+    }
+    for (const auto& [key, speed] : root.at("speeds").items()) {
+      if (!speeds_.contains(key)) speeds_[key] = read_back(speed);
+    }
   } catch (const json::exception&) {
     return broken;
   }
-  return {};
+  return 0;
 }
 
-Result<void> SpeedCache::write(const std::string& path) const {
-  json root = {{"schema", schema}, {"speeds", json::object()}};
-  for (const auto& [key, speed] : speeds_) root["speeds"][key] = written(speed);
-  return write_file(path, root.dump(1) + "\n");
+Result<void> SpeedCache::write(const std::string& path, const std::string& program,
+                               const std::string& scratch) const {
+  SpeedCache all = *this;
+  TR_TRY_VOID(all.read(path, program));
+  json root = {{"schema", schema}, {"program", program}, {"speeds", json::object()}};
+  for (const auto& [key, speed] : all.speeds_) root["speeds"][key] = written(speed);
+  const std::string first = path + scratch;
+  TR_TRY_VOID(write_file(first, root.dump(1) + "\n"));
+  std::error_code failed;
+  std::filesystem::rename(first, path, failed);
+  if (!failed) return {};
+  std::error_code ignored;
+  std::filesystem::remove(first, ignored);
+  return fail(ErrorCode::io, fmt::format("cannot write \"{}\": {}", path, failed.message()));
 }
 
 }  // namespace tightrope::procure_study

@@ -157,7 +157,8 @@ double Speed::spread() const {
 }
 
 Result<SpeedTable> measure_speeds(const File& file, const catalog::Catalog& catalog,
-                                  SpeedCache& cache, const SpeedProgress& progress) {
+                                  SpeedCache& cache, const SpeedProgress& progress,
+                                  const std::atomic<bool>* cancel) {
   const std::string world = catalog.hash() + study::embedded_coefficients().hash;
   const std::size_t of = file.workloads.size() * file.systems.size();
   SpeedTable out;
@@ -165,12 +166,17 @@ Result<SpeedTable> measure_speeds(const File& file, const catalog::Catalog& cata
   for (const WorkloadLine& w : file.workloads) {
     auto model = serving_study::find_served_model(w.model);
     if (!model) {
-      if (model.error().where.line == 0) model.error().where = w.where;
+      if (model.error().where.line == 0) model.error().where = place_of(w, "model");
       return Failure(std::move(model).error());
     }
     std::vector<Speed>& row = out.speeds.emplace_back();
     for (const SystemLine& s : file.systems) {
-      if (progress) progress(done++, of);
+      if (progress) progress(done, of, w.name + " on " + s.name);
+      if (cancel != nullptr && *cancel) {
+        return fail(ErrorCode::usage, fmt::format("stopped after {} of {} speeds", done, of), {},
+                    "with --cache FILE the next run goes on from there");
+      }
+      ++done;
       const std::string key = key_of(w, *model, s.system, world);
       if (const Speed* known = cache.find(key)) {
         ++out.cached;

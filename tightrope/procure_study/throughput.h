@@ -1,6 +1,7 @@
 // What a workload does on a system, by the planners of training and serving: no typed-in speed.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <string>
@@ -27,31 +28,39 @@ struct Speed {
   [[nodiscard]] double spread() const;
 };
 
-/// Answers by content: the same workload, system, catalog and calibration are searched once. It
-/// lies in memory; a file is read and written only where the user names one.
+/// Answers by content: the same workload, system, catalog and calibration are searched once by one
+/// program. It lies in memory; a file is read and written only where the user names one.
 class SpeedCache {
  public:
   [[nodiscard]] const Speed* find(const std::string& key) const;
   void put(const std::string& key, Speed speed) { speeds_[key] = std::move(speed); }
   [[nodiscard]] std::size_t size() const { return speeds_.size(); }
-  /// Errors: syntax of a file that is there; one that is not is an empty cache.
-  [[nodiscard]] Result<void> read(const std::string& path);
-  [[nodiscard]] Result<void> write(const std::string& path) const;
+  /// Takes what a file holds from this very program (`program` is a hash of it: formulas change
+  /// with it); says how many answers of another one were left aside. Errors: syntax of a file that
+  /// is there; one that is not is an empty cache.
+  [[nodiscard]] Result<int> read(const std::string& path, const std::string& program);
+  /// Adds to what the file holds by now, since another run may have written it, and puts the whole
+  /// in its place at once. `scratch` ends the name of the file that is written first. Errors: io.
+  [[nodiscard]] Result<void> write(const std::string& path, const std::string& program,
+                                   const std::string& scratch) const;
 
  private:
   std::map<std::string, Speed> speeds_;
 };
 
 /// [workload][system]. `searched`: how many were not in the cache; `progress` is called before each
-/// one with how many are done, of how many.
+/// one with how many are done, of how many, and the names of workload and system.
 struct SpeedTable {
   std::vector<std::vector<Speed>> speeds;
   int searched = 0, cached = 0;
 };
-using SpeedProgress = std::function<void(std::size_t done, std::size_t of)>;
+using SpeedProgress =
+    std::function<void(std::size_t done, std::size_t of, const std::string& what)>;
 
-/// Errors: a model that is not there or not readable, with the workload's place.
+/// Errors: a model that is not there or not readable, with the workload's place; usage when
+/// `cancel` was set in between: what was found until then is in the cache.
 [[nodiscard]] Result<SpeedTable> measure_speeds(const File& file, const catalog::Catalog& catalog,
-                                                SpeedCache& cache, const SpeedProgress& progress);
+                                                SpeedCache& cache, const SpeedProgress& progress,
+                                                const std::atomic<bool>* cancel = nullptr);
 
 }  // namespace tightrope::procure_study

@@ -28,6 +28,22 @@ void append(const MD_CHAR* text, MD_SIZE size, void* out) {
   static_cast<std::string*>(out)->append(text, size);
 }
 
+// As text of HTML.
+std::string text_of(std::string_view words) {
+  std::string out;
+  for (const char c : words) {
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else
+      out += c;
+  }
+  return out;
+}
+
 // The picture alone: what stands before <svg> has no place inside a page.
 std::string_view drawing(std::string_view svg) {
   const std::size_t at = svg.find("<svg");
@@ -49,7 +65,7 @@ std::string html_page(std::string_view title, std::string_view markdown, std::st
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n{}</body>\n</html>\n",
-      title, style, body);
+      text_of(title), style, body);
 }
 
 }  // namespace tightrope::report

@@ -6,20 +6,25 @@
 
 #include "tightrope/procure/answers.h"
 #include "tightrope/procure/evaluate.h"
+#include "tightrope/procure_study/break_even.h"
 #include "tightrope/report/procure_report.h"
 
 namespace tightrope::report {
 
 [[nodiscard]] ProcureSection procure_curve(const std::vector<procure::CurvePoint>& curve);
-[[nodiscard]] ProcureSection procure_more(const std::vector<procure::MoreOf>& more);
-[[nodiscard]] ProcureSection procure_break_even(const procure_study::Resolved& study,
-                                                const procure::BreakEvenQuestion& question,
-                                                const std::vector<procure::BreakEven>& rows);
+[[nodiscard]] ProcureSection procure_more(const procure::Scenario& scenario,
+                                          const std::vector<procure::MoreOf>& more);
+[[nodiscard]] ProcureSection procure_break_even(
+    const procure_study::Resolved& study, const procure::BreakEvenQuestion& question,
+    const std::vector<procure_study::SureBreakEven>& rows);
 [[nodiscard]] ProcureSection procure_regret(const std::string& title,
                                             const std::vector<procure::Regret>& rows);
 [[nodiscard]] ProcureSection procure_tornado(const std::vector<procure::TornadoBar>& bars);
 [[nodiscard]] ProcureSection procure_monte_carlo(const procure_study::Resolved& study,
                                                  const procure::MonteCarlo& result);
+
+/// Budgets, limits and promises that the kept plan breaks in the futures.
+[[nodiscard]] ProcureSection procure_breaches(const procure::MonteCarlo& result);
 
 /// What the charts of the answers show; what was not asked for is empty.
 struct ProcureCharts {

@@ -1,4 +1,6 @@
 // A procurement study as JSON.
+#include <type_traits>
+
 #include <nlohmann/json.hpp>
 
 #include "tightrope/report/procure_report.h"
@@ -40,10 +42,28 @@ json facts_of(const procure_study::Resolved& study) {
   for (const procure_study::FactLine& fact : study.file.facts) {
     out.push_back({{"name", fact.name},
                    {"text", fact.text},
-                   {"source", fact.value.source},
-                   {"as_of", fact.value.as_of},
-                   {"grade", fact.value.grade},
+                   {"value", fact.value.known ? json(fact.value.value) : json(nullptr)},
+                   {"unit", fact.unit},
+                   {"source", fact.source},
+                   {"as_of", fact.as_of},
+                   {"grade", fact.grade},
                    {"used_in", fact.used_in}});
+  }
+  return out;
+}
+
+json numbers_of(const procure_study::Resolved& study) {
+  json out = json::array();
+  for (const procure_study::SourcedNumber& one : sourced_numbers(study.file)) {
+    const procure_study::Given& g = *one.given;
+    out.push_back({{"number", one.name},
+                   {"value", g.value},
+                   {"low", g.low},
+                   {"high", g.high},
+                   {"source", g.source},
+                   {"as_of", g.as_of},
+                   {"grade", g.grade},
+                   {"note", g.note}});
   }
   return out;
 }
@@ -142,7 +162,37 @@ json scarce_of(const Scenario& s, const Answer& answer) {
          {"quarter", one.quarter < 0 ? std::string("plan")
                                      : s.calendar.quarters[static_cast<std::size_t>(one.quarter)]},
          {"unit", one.unit},
-         {"saves_usd_per_unit", one.value.raw()}});
+         {"saves_usd_per_unit", one.value.raw()},
+         {"saves_of_goal_per_unit", one.value_of_goal}});
+  }
+  return out;
+}
+
+const char* goal_name(procure::Goal goal) {
+  switch (goal) {
+    case procure::Goal::cost: return "cost";
+    case procure::Goal::carbon: return "carbon";
+    case procure::Goal::served: return "served";
+  }
+  return "?";
+}
+
+json rows_of(const ProcureData& data) {
+  json out = json::array();
+  for (const std::vector<ProcureCell>& row : data.rows) {
+    json one = json::object();
+    for (std::size_t c = 0; c < data.keys.size(); ++c) {
+      one[data.keys[c]] = std::visit(
+          [](const auto& cell) -> json {
+            if constexpr (std::is_same_v<std::decay_t<decltype(cell)>, std::monostate>) {
+              return nullptr;
+            } else {
+              return cell;
+            }
+          },
+          row[c]);
+    }
+    out.push_back(std::move(one));
   }
   return out;
 }
@@ -152,12 +202,13 @@ json scarce_of(const Scenario& s, const Answer& answer) {
 std::string procure_json(const procure_study::Resolved& study, const Answer& answer,
                          const std::vector<ProcureSection>& extras, std::string_view version) {
   const Scenario& s = study.scenario;
-  json out = {{"schema", "tightrope.procure/1"},
+  json out = {{"schema", "tightrope.procure/2"},
               {"version", version},
               {"scenario", study.file.path},
               {"scenario_hash", study.file.hash},
               {"catalog_hash", study.catalog_hash},
               {"title", s.title},
+              {"goal", goal_name(s.goal)},
               {"status", to_string(answer.status)},
               {"objective", answer.objective},
               {"bound", answer.bound},
@@ -174,14 +225,12 @@ std::string procure_json(const procure_study::Resolved& study, const Answer& ans
               {"scarce", scarce_of(s, answer)},
               {"outcomes", outcomes_of(s, answer)},
               {"speeds", speeds_of(study)},
+              {"numbers", numbers_of(study)},
+              {"notes", study.notes},
               {"facts", facts_of(study)}};
-  json tables = json::array();
   for (const ProcureSection& section : extras) {
-    json columns = json::array();
-    for (const Column& column : section.columns) columns.push_back(column.title);
-    tables.push_back({{"heading", section.heading}, {"columns", columns}, {"rows", section.rows}});
+    if (!section.data.name.empty()) out[section.data.name] = rows_of(section.data);
   }
-  out["tables"] = std::move(tables);
   return out.dump(1) + "\n";
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "tightrope/procure/plan.h"
@@ -11,12 +12,24 @@
 
 namespace tightrope::report {
 
-/// A heading, some sentences, a table: what the terminal and the page both show.
+/// Nothing, a number, yes or no, or words.
+using ProcureCell = std::variant<std::monostate, double, bool, std::string>;
+
+/// A table for programs: whole numbers of digits, units in the keys, nothing rounded or left out.
+struct ProcureData {
+  std::string name;  ///< snake_case; empty: there is no table
+  std::vector<std::string> keys;
+  std::vector<std::vector<ProcureCell>> rows;  ///< as long as `keys`
+};
+
+/// A heading, some sentences, a table: what the terminal and the page both show, and the same table
+/// for JSON and CSV.
 struct ProcureSection {
   std::string heading;
   std::vector<std::string> words;
   std::vector<Column> columns;
   std::vector<std::vector<std::string>> rows;
+  ProcureData data = {};
 };
 
 /// What each workload does on each system, and by which plan.
@@ -38,15 +51,18 @@ struct ProcureSection {
 /// One line a system and quarter.
 [[nodiscard]] std::string procure_csv(const procure_study::Resolved& study,
                                       const procure::Answer& answer);
+/// Any table, its keys first.
+[[nodiscard]] std::string procure_csv(const ProcureData& data);
 
-/// Schema "tightrope.procure/1"; units are in the keys. `extras`: further tables, as shown.
+/// Schema "tightrope.procure/2"; units are in the keys. The tables of `extras` stand in it by their
+/// names.
 [[nodiscard]] std::string procure_json(const procure_study::Resolved& study,
                                        const procure::Answer& answer,
                                        const std::vector<ProcureSection>& extras,
                                        std::string_view version);
 
-/// A gnuplot script that prints an SVG: chips in service and power by quarter, busy chips by
-/// workload, cash by year.
+/// A gnuplot script that prints an SVG: own chips in service, busy chips by system and by workload,
+/// power of the sites, cash by quarter; those that are not empty.
 [[nodiscard]] std::string procure_script(const procure_study::Resolved& study,
                                          const procure::Answer& answer);
 
