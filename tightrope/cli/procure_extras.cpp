@@ -167,6 +167,7 @@ Result<ProcureExtras> procure_extras(const Session& session, const ProcureOption
     };
     TR_TRY(procure::MonteCarlo result, monte_carlo(study.scenario, answer, how));
     out.sections.push_back(report::procure_monte_carlo(study, result));
+    if (!result.breaches.empty()) out.sections.push_back(report::procure_breaches(result));
     out.charts.samples = std::move(result.samples);
   }
   return out;

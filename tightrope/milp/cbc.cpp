@@ -134,6 +134,8 @@ Result<Solution> solve_integer(const Model& model, const SolveOptions& options) 
   Cbc_solve(cbc.get());
   Solution s;
   s.nodes = Cbc_getNodeCount(cbc.get());
+  if (Cbc_isNodeLimitReached(cbc.get()) != 0) s.ended = Ended::work;
+  if (Cbc_isSecondsLimitReached(cbc.get()) != 0) s.ended = Ended::clock;
   if (Cbc_isContinuousUnbounded(cbc.get()) != 0) {
     s.status = SolveStatus::unbounded;
     return s;

@@ -24,7 +24,7 @@ Scenario small(int seed, int futures = 0) {
 }
 
 Answer solved(const Scenario& s, const Options& options = {.gap = gap}) {
-  Result<Answer> a = optimize(s, options);
+  Result<Answer> a = optimize(s, tested(options));
   EXPECT_TRUE(a.has_value()) << (a ? "" : a.error().what);
   return a ? *a : Answer{};
 }
@@ -181,7 +181,7 @@ TEST(ProcureLaw, Following_the_plan_costs_what_it_said) {
   for (int seed = 1; seed <= seeds; ++seed) {
     const Scenario s = small(seed);
     const Answer a = solved(s);
-    const auto again = follow(s, a.plan, {.gap = gap});
+    const auto again = follow(s, a.plan, tested({.gap = gap}));
     ASSERT_TRUE(again);
     EXPECT_NEAR(again->objective / a.objective, 1.0, 1e-4);
   }

@@ -27,6 +27,17 @@ std::string spread_row(const procure::Spread& s, double p) {
   return fmt::format("{:.4g}", p == 5 ? s.p5 : p == 50 ? s.p50 : s.p95);
 }
 
+std::string listed(const char* when, const std::vector<std::string>& promises) {
+  std::string text;
+  for (const std::string& one : promises) text += (text.empty() ? when : ", ") + one;
+  return text;
+}
+
+std::string broken(const procure::TornadoBar& bar) {
+  const std::string low = listed("low: ", bar.broken_low), high = listed("high: ", bar.broken_high);
+  return low + (low.empty() || high.empty() ? "" : "; ") + high;
+}
+
 }  // namespace
 
 ProcureSection procure_curve(const std::vector<procure::CurvePoint>& curve) {
@@ -146,17 +157,19 @@ ProcureSection procure_regret(const std::string& title, const std::vector<procur
 ProcureSection procure_tornado(const std::vector<procure::TornadoBar>& bars) {
   ProcureSection out{"What each doubt moves alone",
                      {"Cost of the kept plan when one thing turns out a standard deviation low or "
-                      "high."},
+                      "high, or stands at an end of its range; and which promises break then."},
                      {{"doubt"},
                       {"low, M USD", Align::right},
                       {"high, M USD", Align::right},
-                      {"width", Align::right}},
+                      {"width", Align::right},
+                      {"breaks"}},
                      {}};
   for (const procure::TornadoBar& bar : bars) {
     const double width = std::fabs((bar.high - bar.low).raw());
-    if (width < 1 && &bar != &bars.back()) continue;
-    out.rows.push_back(
-        {bar.doubt, in_millions(bar.low), in_millions(bar.high), in_millions(Dollars(width))});
+    const std::string breaks = broken(bar);
+    if (width < 1 && breaks.empty() && &bar != &bars.back()) continue;
+    out.rows.push_back({bar.doubt, in_millions(bar.low), in_millions(bar.high),
+                        in_millions(Dollars(width)), breaks});
   }
   return out;
 }
@@ -197,6 +210,25 @@ ProcureSection procure_monte_carlo(const Resolved& study, const procure::MonteCa
            {"95 %", Align::right}},
           {row("cost, M USD", cost), row("served, %", served), row("own silicon, %", own),
            row("kt CO2e", carbon)}};
+}
+
+ProcureSection procure_breaches(const procure::MonteCarlo& result) {
+  ProcureSection out{"What the kept plan breaks",
+                     {"Nothing steers the kept plan back to its promises; these are the futures in "
+                      "which one does not hold, and by how much there."},
+                     {{"promise"},
+                      {"broken in %", Align::right},
+                      {"missing, mean", Align::right},
+                      {"worst", Align::right},
+                      {"unit"}},
+                     {}};
+  for (const procure::Breach& one : result.breaches) {
+    const bool never = one.share <= 0;
+    out.rows.push_back({one.promise.what, fmt::format("{:.1f}", 100 * one.share),
+                        never ? "-" : fmt::format("{:.4g}", one.mean),
+                        never ? "-" : fmt::format("{:.4g}", one.worst), one.promise.unit});
+  }
+  return out;
 }
 
 }  // namespace tightrope::report

@@ -20,6 +20,8 @@ namespace tightrope::report {
 [[nodiscard]] ProcureSection procure_tornado(const std::vector<procure::TornadoBar>& bars);
 [[nodiscard]] ProcureSection procure_monte_carlo(const procure_study::Resolved& study,
                                                  const procure::MonteCarlo& result);
+/// How often budgets, the share of own silicon and other promises break.
+[[nodiscard]] ProcureSection procure_breaches(const procure::MonteCarlo& result);
 
 /// What the charts of the answers show; what was not asked for is empty.
 struct ProcureCharts {

@@ -167,6 +167,8 @@ std::string procure_json(const procure_study::Resolved& study, const Answer& ans
               {"carbon_g", answer.mean_carbon.raw()},
               {"served_share", answer.served_share},
               {"own_share", answer.own_share},
+              {"own_share_of_asked", answer.own_of_asked},
+              {"ended_by", to_string(answer.ended)},
               {"conflict", answer.conflict},
               {"mix", mix_of(s, answer)},
               {"sites", sites_of(s, answer)},

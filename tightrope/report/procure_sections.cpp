@@ -69,13 +69,22 @@ ProcureSection mix(const Resolved& study, const Answer& answer, std::string head
   return out;
 }
 
+/// Said plainly when the clock ended the search: another run may then end elsewhere.
+const char* ended(const Answer& answer) {
+  if (answer.ended == milp::Ended::clock) {
+    return "Best found when the time was up (another run may find another plan)";
+  }
+  return answer.status == milp::SolveStatus::optimal ? "Proven" : "Best found at the limit of work";
+}
+
 ProcureSection summary(const Resolved& study, const Answer& answer) {
   const Scenario& s = study.scenario;
   ProcureSection out;
   out.heading = study.file.header.title;
   const char* goal = s.goal == procure::Goal::cost     ? "Least cost"
                      : s.goal == procure::Goal::carbon ? "Least carbon"
-                                                       : "Most served demand";
+                     : s.goal == procure::Goal::served ? "Most served demand"
+                                                       : "Most independence, then least cost,";
   out.words.push_back(fmt::format(
       "{} over {} to {}: {} (discounted at {:.0f} % a year), {}, {:.1f} % of the asked compute "
       "served, {:.1f} % of that on own silicon.",
@@ -87,10 +96,16 @@ ProcureSection summary(const Resolved& study, const Answer& answer) {
                                     answer.outcomes.size(), 100 * (1 - s.cvar_level),
                                     money(answer.cvar)));
   }
+  if (s.goal == procure::Goal::independence) {
+    out.words.push_back(fmt::format(
+        "{:.2f} % of the asked compute is done on own silicon; no plan{} does more than {:.2f} %.",
+        100 * answer.own_of_asked,
+        std::isfinite(s.cost_cap.raw()) ? " of at most " + money(s.cost_cap) : std::string(),
+        100 * answer.own_of_asked_most));
+  }
   out.words.push_back(
       fmt::format("{}, {:.3f} % from the bound; {} variables, {} of them whole, {} rows.",
-                  answer.status == milp::SolveStatus::optimal ? "Proven" : "Best found in the time",
-                  100 * answer.gap, answer.variables, answer.integers, answer.rows));
+                  ended(answer), 100 * answer.gap, answer.variables, answer.integers, answer.rows));
   return out;
 }
 
@@ -98,7 +113,9 @@ ProcureSection infeasible(const Resolved& study, const Answer& answer) {
   ProcureSection out;
   out.heading = study.file.header.title;
   if (answer.status == milp::SolveStatus::no_answer) {
-    out.words.emplace_back("No plan was found in the time; give it more: --time-limit.");
+    out.words.emplace_back(answer.ended == milp::Ended::clock
+                               ? "No plan was found in the time; give it more: --time-limit."
+                               : "No plan was found at the limit of work; ask for less: --gap.");
     return out;
   }
   out.words.emplace_back(
