@@ -276,11 +276,10 @@ class Search {
     } else {
       state_gap(proven, options_.gap, best_);
     }
-    if (best_.status != milp::SolveStatus::feasible &&
-        best_.status != milp::SolveStatus::no_answer) {
-      return;
-    }
-    best_.ended = worker_.late() ? milp::Ended::clock : milp::Ended::work;
+    const bool open =
+        best_.status == milp::SolveStatus::feasible || best_.status == milp::SolveStatus::no_answer;
+    if (open && worker_.spent())
+      best_.ended = worker_.late() ? milp::Ended::clock : milp::Ended::work;
   }
 
   const Terms& t_;

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tightrope/procure/answers.h"
 #include "tightrope/procure/plan.h"
 #include "tightrope/procure/test_scenarios.h"
 
@@ -248,6 +249,23 @@ TEST(ProcureIndependence, Goes_as_far_as_a_cost_cap_or_a_budget_allows) {
   EXPECT_NEAR(a.own_of_asked, 0.7, 1e-6);
   s.budget = {Dollars(9e3)};
   EXPECT_EQ(solved(s).status, milp::SolveStatus::infeasible);
+}
+
+TEST(ProcureIndependence, One_more_own_chip_is_told_in_money) {
+  // It takes the place of a chip that costs 100 more; with one less the plan falls short of what it
+  // does on own silicon.
+  Scenario s = tiny(1, 10.0);
+  add_own(s, 900.0, 1.0);
+  s.systems[1].chips_ceiling = {3.0};
+  s.goal = Goal::independence;
+  const Answer a = solved(s);
+  const auto more = value_of_more(s, a);
+  ASSERT_TRUE(more);
+  for (const MoreOf& one : *more) {
+    if (one.subject != "own") continue;
+    EXPECT_NEAR(one.saved, 100.0, 1e-2);
+    EXPECT_EQ(one.taken_away, unlimited);
+  }
 }
 
 TEST(ProcureIndependence, Is_never_less_than_any_plan_reaches) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "tightrope/procure/plan.h"
+#include "tightrope/procure/program_internal.h"
 #include "tightrope/procure/test_scenarios.h"
 
 namespace tightrope::procure {
@@ -169,6 +170,36 @@ TEST(ProcureLaw, Foresight_is_worth_something) {
     alone += future.probability * solved(one, {.gap = 1e-3}).bound;
   }
   EXPECT_LE(alone, together.objective * (1.0 + 1e-9));
+}
+
+TEST(ProcureLaw, A_search_over_futures_ends_by_work_with_a_bound_that_holds) {
+  const Scenario s = small(3, 4);
+  const Answer fine = solved(s, tested({.gap = 1e-5, .most_solves = 4000}));
+  for (const int work : {30, 60, 200}) {
+    const Options options = tested({.gap = 1e-5, .most_solves = work});
+    const Answer a = solved(s, options), b = solved(s, options);
+    EXPECT_EQ(a.values, b.values);
+    EXPECT_EQ(a.bound, b.bound);
+    EXPECT_NE(a.ended, milp::Ended::clock);
+    EXPECT_LE(a.bound, fine.objective * (1.0 + 1e-9));
+    EXPECT_GE(a.objective, fine.bound * (1.0 - 1e-9));
+  }
+  Options late = tested({.gap = 1e-9});
+  late.time_left = [] { return Seconds(-1.0); };
+  EXPECT_EQ(solved(s, late).ended, milp::Ended::clock);
+}
+
+TEST(ProcureLaw, The_search_over_futures_agrees_with_the_library) {
+  for (int seed = 1; seed <= 3; ++seed) {
+    Scenario s = small(seed, 2);
+    s.cvar_weight = 0.4;
+    const Answer ours = solved(s, tested({.gap = 1e-6, .most_solves = 20000}));
+    const Terms t(s);
+    const auto theirs = milp::solve(build(t).model, {.backend = test_backend, .gap = 1e-7});
+    ASSERT_TRUE(theirs);
+    EXPECT_LE(ours.bound, theirs->objective * 1e6 * (1.0 + 1e-7));
+    EXPECT_GE(ours.objective, theirs->bound * 1e6 * (1.0 - 1e-7));
+  }
 }
 
 TEST(ProcureLaw, The_same_answer_twice) {

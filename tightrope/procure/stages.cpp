@@ -82,11 +82,20 @@ Result<milp::Solution> solve_single(const Program& p, const Options& options,
   return all;
 }
 
-/// Many futures: our own search over yes/no decisions; CBC only where that finds no plan at all.
+/// Many futures: our own search over yes/no decisions; CBC where only whole lots are left, or where
+/// no plan was found.
 Result<milp::Solution> solve_many(const Terms& t, const Program& p, const Options& options) {
   TR_TRY(milp::Solution found, branch(t, p, options));
-  if (!found.values.empty() || found.status != milp::SolveStatus::no_answer) return found;
-  return whole(p, options, {}, found.bound);
+  const bool some = !found.values.empty();
+  const bool decided = found.status == milp::SolveStatus::optimal ||
+                       found.status == milp::SolveStatus::infeasible ||
+                       found.status == milp::SolveStatus::unbounded;
+  if (decided || (some && found.ended != milp::Ended::proven)) return found;
+  TR_TRY(milp::Solution all, whole(p, options, found.values, found.bound));
+  if (!some || (!all.values.empty() && all.objective <= found.objective)) return all;
+  state_gap(std::max(found.bound, all.bound), options.gap, found);
+  if (found.status != milp::SolveStatus::optimal) found.ended = all.ended;
+  return found;
 }
 
 }  // namespace

@@ -59,7 +59,8 @@ class Worker {
                                                 const milp::Solution& fixed);
 
 /// Branch and bound over the yes/no decisions, lots rounded: the bound is the LP's with lots
-/// divisible. Ends at the gap, or when the worker is spent.
+/// divisible. Ends at the gap, when the worker is spent, or (feasible, `ended` by proof) when only
+/// whole lots lie between plan and bound.
 [[nodiscard]] Result<milp::Solution> branch(const Terms& t, const Program& p,
                                             const Options& options);
 
