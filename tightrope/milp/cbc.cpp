@@ -145,6 +145,12 @@ Result<Solution> solve_integer(const Model& model, const SolveOptions& options) 
   const bool any = proven || Cbc_bestSolution(cbc.get()) != nullptr;
   if (!any || values == nullptr) {
     const bool none = Cbc_isProvenInfeasible(cbc.get()) != 0;
+    if (!none && !options.start.empty() && s.ended == Ended::proven) {
+      // No limit and no proof: CBC gave up over the start (it mistakes columns after presolve).
+      SolveOptions bare = options;
+      bare.start.clear();
+      return solve_integer(model, bare);
+    }
     s.status = none ? SolveStatus::infeasible : SolveStatus::no_answer;
     return s;
   }

@@ -126,7 +126,7 @@ Result<Answer> cheapest_as_independent(const Scenario& scenario, const Answer& f
   const Terms t(s);
   const Program p = build(t);
   Options how = options;
-  how.warm = &first;
+  how.warm = nullptr;  // CBC may stumble over a start here (cbc.cpp), and finds plans without
   TR_TRY(Answer answer, answer_with(t, p, how));
   if (!has_plan(answer)) return first;
   if (answer.ended == milp::Ended::proven) answer.ended = first.ended;
