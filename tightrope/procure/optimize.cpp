@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "tightrope/core/check.h"
 #include "tightrope/milp/conflict.h"
 #include "tightrope/procure/decode_internal.h"
 #include "tightrope/procure/plan.h"
@@ -41,6 +42,8 @@ Result<Answer> answer_with(const Terms& t, const Program& p, const Options& opti
   decode(t, p, solution.values, answer);
   if (options.duals) {
     TR_TRY(milp::Solution priced, price_fixed(t.s, solution.values));
+    TR_CHECK(priced.duals.empty() || priced.duals.size() == p.model.rows().size(),
+             priced.duals.size(), p.model.rows().size());
     answer.scarcities = scarcities_of(t, p, priced);
   }
   return answer;
