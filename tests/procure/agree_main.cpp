@@ -1,5 +1,5 @@
-// agree_main FOLDER COUNT: writes COUNT generated scenarios' programs as MPS and prints a line
-// each: path, objective by CBC in the program's unit, bound.
+// agree_main FOLDER COUNT [highs]: writes COUNT generated scenarios' programs as MPS and prints a
+// line each: path, objective by CBC (or by the HiGHS that was built in) in the program's unit.
 #include <cstdlib>
 #include <iostream>
 #include <string>
@@ -12,7 +12,8 @@
 int main(int argc, char** argv) {
   using namespace tightrope;
   using namespace tightrope::procure;
-  if (argc != 3) return 2;
+  if (argc != 3 && argc != 4) return 2;
+  const milp::Backend backend = argc == 4 ? milp::Backend::highs : milp::Backend::cbc;
   const int count = std::atoi(argv[2]);
   for (int n = 1; n <= count; ++n) {
     GeneratedSize size{.quarters = 3, .systems = 3 + n % 2, .workloads = 2 + n % 2, .sites = 2};
@@ -23,7 +24,7 @@ int main(int argc, char** argv) {
     if (n % 4 == 0) s.cvar_weight = 0.4;
     const std::string path = fmt::format("{}/agree_{}.mps", argv[1], n);
     const auto written = write_program(s, milp::ModelFormat::mps, path);
-    const auto answer = optimize(s, {.gap = 1e-8, .duals = false});
+    const auto answer = optimize(s, {.backend = backend, .gap = 1e-8, .duals = false});
     if (!written || !answer || answer->plan.ordered.empty()) return 1;
     std::cout << fmt::format("{} {:.12g}\n", path, answer->objective / 1e6);
   }

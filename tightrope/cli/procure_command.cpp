@@ -1,8 +1,11 @@
 #include "tightrope/cli/procure_command.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <ostream>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -53,6 +56,8 @@ Result<void> override_by(const ProcureOptions& options, procure::Scenario& s) {
       s.goal = procure::Goal::cost;
     } else if (options.goal == "carbon") {
       s.goal = procure::Goal::carbon;
+    } else if (options.goal == "independence") {
+      s.goal = procure::Goal::independence;
     } else if (options.goal == "served" && !s.budget.empty()) {
       s.goal = procure::Goal::served;
     } else if (options.goal == "served") {
@@ -60,10 +65,12 @@ Result<void> override_by(const ProcureOptions& options, procure::Scenario& s) {
                   "add: budget_usd = [1e9, 1e9, 1e9]");
     } else {
       return fail(ErrorCode::usage, fmt::format("unknown goal \"{}\"", options.goal), {},
-                  "choose cost, carbon or served");
+                  "choose cost, carbon, served or independence");
     }
   }
-  if (!options.independence.empty()) {
+  if (options.independence == "max") {
+    s.goal = procure::Goal::independence;
+  } else if (!options.independence.empty()) {
     TR_TRY(s.own_share, share_of(options.independence, "--independence"));
   }
   if (!options.cvar.empty()) {
@@ -76,11 +83,55 @@ Result<void> override_by(const ProcureOptions& options, procure::Scenario& s) {
   return {};
 }
 
+/// What is left of a time that begins now.
+std::function<Seconds()> countdown(Seconds limit) {
+  const auto start = std::chrono::steady_clock::now();
+  return [start, limit] {
+    const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - start;
+    return limit - Seconds(gone.count());
+  };
+}
+
+/// `--cost-cap`: money, or a share above what the cheapest plan costs, which is solved for first.
+Result<void> cap_cost(const ProcureOptions& options, const procure::Options& solver,
+                      procure::Scenario& s) {
+  if (options.cost_cap.empty()) return {};
+  const char* const text = options.cost_cap.c_str();
+  char* end = nullptr;
+  const double value = std::strtod(text, &end);
+  const std::string_view rest = end;
+  if (end == text || (!rest.empty() && rest != "%") || !(value > 0 || rest == "%") || value < 0) {
+    return fail(ErrorCode::range, fmt::format("--cost-cap \"{}\" is no cost", options.cost_cap), {},
+                "US dollars, for example 32e9, or a share above the least cost: 5%");
+  }
+  if (rest.empty()) {
+    s.cost_cap = Dollars(value);
+    return {};
+  }
+  procure::Scenario cheapest = s;
+  cheapest.goal = procure::Goal::cost;
+  procure::Options how = solver;
+  how.duals = false;
+  TR_TRY(const procure::Answer answer, optimize(cheapest, how));
+  if (!answer.values.empty()) s.cost_cap = answer.mean_cost * (1 + value / 100);
+  return {};
+}
+
 Result<procure::Options> solver_options(const ProcureOptions& options) {
   procure::Options out;
   if (options.gap > 0) out.gap = options.gap;
   if (!options.time_limit.empty()) {
     TR_TRY(out.time_limit, parse_duration(options.time_limit, "--time-limit"));
+  }
+  if (options.backend == "highs") {
+    out.backend = milp::Backend::highs;
+  } else if (!options.backend.empty() && options.backend != "cbc") {
+    return fail(ErrorCode::usage, fmt::format("unknown solver \"{}\"", options.backend), {},
+                "choose cbc or highs");
+  }
+  if (!milp::has_backend(out.backend)) {
+    return fail(ErrorCode::unsupported, "this build has no HiGHS", {},
+                "configure again where CMake finds the package `highs`, or solve with CBC");
   }
   return out;
 }
@@ -143,6 +194,9 @@ Result<int> procure_plan(const Session& session, const ProcureOptions& options) 
   procure::Scenario trial;  // words that are wrong are told before a long search
   trial.budget = {Dollars(1.0)};
   TR_TRY_VOID(override_by(options, trial));
+  if (!options.cost_cap.empty() && options.cost_cap.back() != '%') {
+    TR_TRY_VOID(cap_cost(options, solver, trial));
+  }
   TR_TRY(const catalog::Catalog catalog, load_catalog(session));
   TR_TRY(Resolved study, resolve_scenario(session, options.scenario, options.cache, catalog));
   if (options.speeds) {
@@ -151,8 +205,11 @@ Result<int> procure_plan(const Session& session, const ProcureOptions& options) 
   }
   TR_TRY_VOID(override_by(options, study.scenario));
   draw_futures(options, study.scenario);
+  TR_TRY_VOID(cap_cost(options, solver, study.scenario));
   TR_TRY_VOID(write_programs(options, study.scenario));
-  TR_TRY(const procure::Answer answer, optimize(study.scenario, solver));
+  procure::Options timed = solver;
+  timed.time_left = countdown(solver.time_limit);
+  TR_TRY(const procure::Answer answer, optimize(study.scenario, timed));
   const bool found =
       answer.status == milp::SolveStatus::optimal || answer.status == milp::SolveStatus::feasible;
   std::vector<ProcureSection> sections = report::procure_sections(study, answer);

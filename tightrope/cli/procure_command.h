@@ -10,7 +10,7 @@ namespace tightrope::cli {
 struct ProcureOptions {
   std::string scenario;  ///< a file, or "schema"
   std::string goal;
-  std::string independence, break_even, regret, cvar;
+  std::string independence, cost_cap, backend, break_even, regret, cvar;
   bool curve = false, tornado = false, more = false, speeds = false;
   int scenarios = 0, monte_carlo = 0, seed = 1;
 

@@ -138,6 +138,8 @@ Result<Solution> solve_integer(const Model& model, const SolveOptions& options) 
   Cbc_solve(cbc.get());
   Solution s;
   s.nodes = Cbc_getNodeCount(cbc.get());
+  if (Cbc_isNodeLimitReached(cbc.get()) != 0) s.ended = Ended::work;
+  if (Cbc_isSecondsLimitReached(cbc.get()) != 0) s.ended = Ended::clock;
   if (Cbc_isContinuousUnbounded(cbc.get()) != 0) {
     s.status = SolveStatus::unbounded;
     return s;
@@ -147,6 +149,12 @@ Result<Solution> solve_integer(const Model& model, const SolveOptions& options) 
   const bool any = proven || Cbc_bestSolution(cbc.get()) != nullptr;
   if (!any || values == nullptr) {
     const bool none = Cbc_isProvenInfeasible(cbc.get()) != 0;
+    if (!none && !options.start.empty() && s.ended == Ended::proven) {
+      // No limit and no proof: CBC gave up over the start (it mistakes columns after presolve).
+      SolveOptions bare = options;
+      bare.start.clear();
+      return solve_integer(model, bare);
+    }
     s.status = none ? SolveStatus::infeasible : SolveStatus::no_answer;
     return s;
   }

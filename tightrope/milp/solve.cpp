@@ -22,6 +22,15 @@ const char* to_string(SolveStatus status) {
   return "?";
 }
 
+const char* to_string(Ended ended) {
+  switch (ended) {
+    case Ended::proven: return "proven";
+    case Ended::work: return "work";
+    case Ended::clock: return "clock";
+  }
+  return "?";
+}
+
 bool has_backend(Backend backend) {
 #ifdef TIGHTROPE_HIGHS
   return backend == Backend::cbc || backend == Backend::highs;

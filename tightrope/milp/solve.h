@@ -34,6 +34,14 @@ enum class SolveStatus {
 };
 [[nodiscard]] const char* to_string(SolveStatus status);
 
+/// What ended a search.
+enum class Ended {
+  proven,  ///< the gap that was asked, or that there is no answer
+  work,    ///< a limit of work: the same on every machine
+  clock,   ///< the time limit: another run may end elsewhere
+};
+[[nodiscard]] const char* to_string(Ended ended);
+
 /// Values, duals and reduced costs are empty without a point. Duals and reduced costs are those of
 /// the LP in which the integers are fixed at their values: a row's dual is the change of the
 /// objective when its binding bound rises by one.
@@ -46,6 +54,7 @@ struct Solution {
   std::vector<double> duals = {};          ///< by row
   std::vector<double> reduced_costs = {};  ///< by variable
   int nodes = 0;
+  Ended ended = Ended::proven;
 };
 
 [[nodiscard]] bool has_backend(Backend backend);

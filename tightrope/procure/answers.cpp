@@ -48,6 +48,16 @@ Result<double> with_more(const Program& p, const std::vector<ScarceRow>& rows, d
   return s.status == milp::SolveStatus::optimal ? s.objective : milp::infinity;
 }
 
+/// Where independence is the goal, money is told of plans that do as much on own silicon.
+Scenario in_money(const Scenario& scenario, const Answer& answer) {
+  Scenario s = scenario;
+  if (s.goal != Goal::independence) return s;
+  s.goal = Goal::cost;
+  const Terms t(scenario);
+  s.least_own_work = (1.0 - 1e-6) * answer.own_of_asked * t.asked(s.own_share_from_quarter);
+  return s;
+}
+
 struct MeanSite {
   double cost = 0.0;  ///< M$ of one MW through a quarter
 };
@@ -104,6 +114,7 @@ Result<std::vector<CurvePoint>> independence_curve(const Scenario& scenario, con
   for (int n = 0; n < points; ++n) {
     Scenario s = scenario;
     s.own_share = static_cast<double>(n) / (points - 1);
+    if (s.goal == Goal::independence) s.goal = Goal::cost;
     Options how = options;
     how.duals = false;
     how.warm = before.values.empty() ? options.warm : &before;
@@ -135,7 +146,8 @@ Result<std::vector<CurvePoint>> independence_curve(const Scenario& scenario, con
 Result<std::vector<MoreOf>> value_of_more(const Scenario& scenario, const Answer& answer,
                                           double wafer_lot) {
   TR_TRY_VOID(check_scenario(scenario));
-  Terms t(scenario);
+  const Scenario priced = in_money(scenario, answer);
+  Terms t(priced);
   t.widen();
   const Program p = build(t);
   if (answer.values.size() != p.model.variables().size()) {

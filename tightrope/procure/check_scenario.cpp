@@ -138,6 +138,8 @@ class Checker {
 
   void goal() {
     share(s_.own_share, "least share of own silicon");
+    need(s_.cost_cap.raw() > 0.0, "cost cap is not positive");
+    need(s_.least_own_work >= 0.0, "least work on own silicon is negative");
     share(s_.cvar_weight, "weight of CVaR");
     need(s_.cvar_level > 0.0 && s_.cvar_level < 1.0, "level of CVaR is not in (0, 1)");
     need(s_.own_share_from_quarter >= 0, "own silicon counts from a negative quarter");

@@ -93,7 +93,8 @@ double goal_unit(Goal goal) {
   switch (goal) {
     case Goal::cost: return 1e6;
     case Goal::carbon: return 1e9;
-    case Goal::served: return 1.0;
+    case Goal::served:
+    case Goal::independence: return 1.0;
   }
   return 1.0;
 }
@@ -164,6 +165,8 @@ void decode(const Terms& t, const Program& p, const std::vector<double>& values,
   answer.cvar = Dollars(conditional_mean(costs, t.s.cvar_level));
   answer.served_share = mean.demanded > 0.0 ? mean.served / mean.demanded : 1.0;
   answer.own_share = mean.counted > 0.0 ? mean.own / mean.counted : 0.0;
+  const double asked = t.asked(t.s.own_share_from_quarter);
+  answer.own_of_asked = asked > 0.0 ? mean.own / asked : 0.0;
   answer.mix = mix_of(t, p, values);
   answer.rented = rented_of(t, p, values);
   answer.workloads = workloads_of(t, p, values);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "tightrope/procure/plan.h"
+#include "tightrope/procure/program_internal.h"
 #include "tightrope/procure/test_scenarios.h"
 
 namespace tightrope::procure {
@@ -24,7 +25,7 @@ Scenario small(int seed, int futures = 0) {
 }
 
 Answer solved(const Scenario& s, const Options& options = {.gap = gap}) {
-  Result<Answer> a = optimize(s, options);
+  Result<Answer> a = optimize(s, tested(options));
   EXPECT_TRUE(a.has_value()) << (a ? "" : a.error().what);
   return a ? *a : Answer{};
 }
@@ -171,6 +172,36 @@ TEST(ProcureLaw, Foresight_is_worth_something) {
   EXPECT_LE(alone, together.objective * (1.0 + 1e-9));
 }
 
+TEST(ProcureLaw, A_search_over_futures_ends_by_work_with_a_bound_that_holds) {
+  const Scenario s = small(3, 4);
+  const Answer fine = solved(s, tested({.gap = 1e-5, .most_solves = 4000}));
+  for (const int work : {30, 60, 200}) {
+    const Options options = tested({.gap = 1e-5, .most_solves = work});
+    const Answer a = solved(s, options), b = solved(s, options);
+    EXPECT_EQ(a.values, b.values);
+    EXPECT_EQ(a.bound, b.bound);
+    EXPECT_NE(a.ended, milp::Ended::clock);
+    EXPECT_LE(a.bound, fine.objective * (1.0 + 1e-9));
+    EXPECT_GE(a.objective, fine.bound * (1.0 - 1e-9));
+  }
+  Options late = tested({.gap = 1e-9});
+  late.time_left = [] { return Seconds(-1.0); };
+  EXPECT_EQ(solved(s, late).ended, milp::Ended::clock);
+}
+
+TEST(ProcureLaw, The_search_over_futures_agrees_with_the_library) {
+  for (int seed = 1; seed <= 3; ++seed) {
+    Scenario s = small(seed, 2);
+    s.cvar_weight = 0.4;
+    const Answer ours = solved(s, tested({.gap = 1e-6, .most_solves = 20000}));
+    const Terms t(s);
+    const auto theirs = milp::solve(build(t).model, {.backend = test_backend, .gap = 1e-7});
+    ASSERT_TRUE(theirs);
+    EXPECT_LE(ours.bound, theirs->objective * 1e6 * (1.0 + 1e-7));
+    EXPECT_GE(ours.objective, theirs->bound * 1e6 * (1.0 - 1e-7));
+  }
+}
+
 TEST(ProcureLaw, The_same_answer_twice) {
   const Answer a = solved(small(2)), b = solved(small(2));
   EXPECT_EQ(a.objective, b.objective);
@@ -181,7 +212,7 @@ TEST(ProcureLaw, Following_the_plan_costs_what_it_said) {
   for (int seed = 1; seed <= seeds; ++seed) {
     const Scenario s = small(seed);
     const Answer a = solved(s);
-    const auto again = follow(s, a.plan, {.gap = gap});
+    const auto again = follow(s, a.plan, tested({.gap = gap}));
     ASSERT_TRUE(again);
     EXPECT_NEAR(again->objective / a.objective, 1.0, 1e-4);
   }

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "tightrope/core/check.h"
 #include "tightrope/milp/conflict.h"
 #include "tightrope/procure/decode_internal.h"
 #include "tightrope/procure/plan.h"
@@ -27,6 +28,7 @@ Result<Answer> answer_with(const Terms& t, const Program& p, const Options& opti
   TR_TRY(milp::Solution solution, solve_staged(t, p, options, start));
   Answer answer;
   answer.status = solution.status;
+  answer.ended = solution.ended;
   answer.variables = static_cast<int>(p.model.variables().size());
   answer.rows = static_cast<int>(p.model.rows().size());
   answer.integers =
@@ -40,6 +42,8 @@ Result<Answer> answer_with(const Terms& t, const Program& p, const Options& opti
   decode(t, p, solution.values, answer);
   if (options.duals) {
     TR_TRY(milp::Solution priced, price_fixed(t.s, solution.values));
+    TR_CHECK(priced.duals.empty() || priced.duals.size() == p.model.rows().size(),
+             priced.duals.size(), p.model.rows().size());
     answer.scarcities = scarcities_of(t, p, priced);
   }
   return answer;
@@ -111,6 +115,32 @@ bool same_shape(const Terms& t, const Plan& plan, const Program& p) {
   return same;
 }
 
+bool has_plan(const Answer& answer) { return !answer.values.empty(); }
+
+/// The cheapest plan that does as much on own silicon, to the gap. What was proven of independence
+/// stays the answer's objective and bound.
+Result<Answer> cheapest_as_independent(const Scenario& scenario, const Answer& first,
+                                       const Options& options) {
+  const Terms asked(scenario);
+  const double all = asked.asked(scenario.own_share_from_quarter);
+  Scenario s = scenario;
+  s.goal = Goal::cost;
+  s.least_own_work = (1.0 - std::max(options.gap, 1e-6)) * first.own_of_asked * all;
+  const Terms t(s);
+  const Program p = build(t);
+  Options how = options;
+  how.warm = nullptr;  // CBC may stumble over a start here (cbc.cpp), and finds plans without
+  TR_TRY(Answer answer, answer_with(t, p, how));
+  if (!has_plan(answer)) return first;
+  if (answer.ended == milp::Ended::proven) answer.ended = first.ended;
+  answer.objective = all * (1.0 - answer.own_of_asked);
+  answer.bound = std::min(first.bound, answer.objective);
+  answer.gap = (answer.objective - answer.bound) / std::max(answer.objective, 1e-9);
+  answer.status = first.status;
+  answer.own_of_asked_most = all > 0.0 ? std::min(1.0, 1.0 - first.bound / all) : 0.0;
+  return answer;
+}
+
 }  // namespace
 
 Result<Answer> optimize(const Scenario& scenario, const Options& options) {
@@ -118,6 +148,9 @@ Result<Answer> optimize(const Scenario& scenario, const Options& options) {
   const Terms t(scenario);
   const Program p = build(t);
   TR_TRY(Answer answer, answer_with(t, p, options));
+  if (scenario.goal == Goal::independence && has_plan(answer) && !options.divisible) {
+    return cheapest_as_independent(scenario, answer, options);
+  }
   if (answer.status == milp::SolveStatus::infeasible) {
     TR_TRY(answer.conflict, conflict_of(scenario));
   }

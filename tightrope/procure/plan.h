@@ -1,6 +1,7 @@
 // The optimizer of purchases: a scenario in, a plan with its bound out.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -108,7 +109,13 @@ struct Answer;
 struct Options {
   milp::Backend backend = milp::Backend::cbc;
   double gap = 1e-3;
-  Seconds time_limit{120.0};
+  /// Work after which a search ends with what it has: nodes of each library search, and solves of
+  /// the relaxation of many futures. The same everywhere, so that answers do not hang on the clock.
+  int most_nodes = 20'000;
+  int most_solves = 600;
+  /// The last resort: of each library search, or what `time_left` says is left of all of them.
+  Seconds time_limit{1800.0};
+  std::function<Seconds()> time_left = {};
   bool duals = true;
   const Answer* warm = nullptr;  ///< of a scenario of the same shape: where the search starts
   bool divisible = false;        ///< lots and yes/no may be fractions: the bound of the LP
@@ -116,13 +123,18 @@ struct Options {
 
 struct Answer {
   milp::SolveStatus status = milp::SolveStatus::no_answer;
-  double objective = 0.0;  ///< in the goal's unit: USD, g, reference chip-quarters unserved
+  double objective = 0.0;  ///< in the goal's unit: USD, g, reference chip-quarters unserved, or
+                           ///< (independence) asked and not done on own silicon
   double bound = 0.0;
   double gap = 0.0;
+  milp::Ended ended =
+      milp::Ended::proven;  ///< what ended the search; `clock`: may differ next time
   Plan plan;
   Dollars mean_cost, cvar;  ///< discounted; cvar at Scenario::cvar_level, also when not asked for
   GramsCo2 mean_carbon;
   double served_share = 0.0, own_share = 0.0;
+  double own_of_asked = 0.0;       ///< work on own silicon over what was asked, mean
+  double own_of_asked_most = 1.0;  ///< goal independence: no plan does more
   std::vector<Outcome> outcomes;
   std::vector<MixRow> mix;
   std::vector<std::vector<double>> rented;  ///< [rental][quarter], lots in force, mean over futures

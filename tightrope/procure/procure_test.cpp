@@ -12,10 +12,10 @@
 namespace tightrope::procure {
 namespace {
 
-constexpr Options exact{.gap = 1e-7};
+const Options exact = tested({.gap = 1e-7});
 
 Answer solved(const Scenario& s, const Options& options = exact) {
-  Result<Answer> a = optimize(s, options);
+  Result<Answer> a = optimize(s, tested(options));
   EXPECT_TRUE(a.has_value()) << (a ? "" : a.error().what);
   return a ? *a : Answer{};
 }
@@ -247,12 +247,12 @@ TEST(ProcureConflict, Whole_lots_can_be_the_reason) {
 TEST(ProcureCheck, A_scenario_with_holes_is_refused) {
   Scenario s = tiny(2, 10.0);
   s.workloads[0].demand.pop_back();
-  const auto a = optimize(s);
+  const auto a = optimize(s, tested({}));
   ASSERT_FALSE(a);
   EXPECT_EQ(a.error().what, "demand of chat has 1 quarters, the calendar 2");
   s = tiny(2, 10.0);
   s.futures = {{.id = "only", .probability = 0.5}};
-  EXPECT_EQ(optimize(s).error().what, "probabilities of futures sum to 0.5, not 1");
+  EXPECT_EQ(optimize(s, tested({})).error().what, "probabilities of futures sum to 0.5, not 1");
 }
 
 // ---- answers for people ----

@@ -69,6 +69,47 @@ void independence(const Terms& t, Program& p) {
   p.scarce.push_back({p.own_share_row, ScarceKind::own_share, 0, -1, 1.0});
 }
 
+/// Mean work on own silicon from the quarter on in which it counts, `weight` a unit.
+std::vector<milp::Term> own_work(const Terms& t, const Program& p, double weight) {
+  std::vector<milp::Term> terms;
+  for (int k = 0; k < t.futures; ++k) {
+    for (int w = 0; w < t.workloads; ++w) {
+      for (int c = 0; c < static_cast<int>(t.pools.size()); ++c) {
+        const int i = t.pools[z(c)].system;
+        if (!t.s.systems[z(i)].own_silicon) continue;
+        for (int q = t.s.own_share_from_quarter; q < t.quarters; ++q) {
+          const int v = p.use(k, w, c, q);
+          if (v < 0) continue;
+          terms.push_back({v, weight * t.work[z(w)][z(i)] * t.all_futures[z(k)].probability});
+        }
+      }
+    }
+  }
+  return terms;
+}
+
+/// Mean discounted cost of every entry by variable, M$; sites' fixed cost apart.
+void add_costs(const Terms& t, const std::vector<Entry>& entries, double weight, bool discounted,
+               std::map<int, double>& costs);
+
+void ceilings_of_goal(const Terms& t, Program& p) {
+  if (t.s.least_own_work > 0.0) {
+    p.model.add_row({.name = "own_work",
+                     .group = "as much compute on own silicon",
+                     .lower = t.s.least_own_work,
+                     .terms = own_work(t, p, 1.0)});
+  }
+  if (!std::isfinite(t.s.cost_cap.raw())) return;
+  std::map<int, double> costs;
+  add_costs(t, p.cash, 1.0, true, costs);
+  milp::Row row{
+      .name = "cost_cap",
+      .group = fmt::format("cost of at most {:.6g} million USD", t.s.cost_cap.raw() / 1e6),
+      .upper = t.s.cost_cap.raw() / 1e6 - p.fixed_cost};
+  for (const auto& [variable, cost] : costs) row.terms.push_back({variable, cost});
+  p.model.add_row(std::move(row));
+}
+
 /// z_k >= cost_k - eta; CVaR = eta + sum p_k z_k / (1 - level).
 void conditional_tail(const Terms& t, Program& p) {
   if (t.s.cvar_weight <= 0.0 || t.futures < 2 || t.s.goal != Goal::cost) return;
@@ -174,6 +215,7 @@ double driven(const Terms& t, const Entry& e, const Future& f) {
 void add_goal(const Terms& t, Program& p) {
   budgets(t, p);
   independence(t, p);
+  ceilings_of_goal(t, p);
   std::map<int, double> costs;
   switch (t.s.goal) {
     case Goal::cost: {
@@ -191,6 +233,11 @@ void add_goal(const Terms& t, Program& p) {
     case Goal::served:
       add_costs(t, p.cash, tie_break, true, costs);
       add_unmet(t, p, false, costs);
+      break;
+    case Goal::independence:
+      add_costs(t, p.cash, tie_break, true, costs);
+      for (const milp::Term& term : own_work(t, p, -1.0)) costs[term.variable] += term.factor;
+      p.model.set_constant(t.asked(t.s.own_share_from_quarter));
       break;
   }
   for (const auto& [variable, cost] : costs) {

@@ -76,6 +76,7 @@ struct Program {
   Table<std::vector<int>> retire;  ///< [system][vintage][quarter]
   Grid<int> rent;                  ///< [future][rental][quarter]; reserved: the same in each
   Table<std::vector<int>> start;   ///< [workload][port][quarter]
+  Table<int> port_row;             ///< [workload][port], of "at most one start"; -1: none
   Grid<int> use;                   ///< [future][workload][pool][quarter]
   Grid<int> unmet;                 ///< [future][workload][quarter]
   std::vector<int> first_stage;    ///< variables fixed before the future is known

@@ -54,6 +54,17 @@ void open_step(const Terms& t, Program& p, int i, const Step& before, const Step
         {.name = "step[" + name + "]",
          .upper = 0.0,
          .terms = {{step.bought[z(q)], 1.0}, {open, -std::min(step.lots, t.order_bound(i, q))}}});
+    // By then at most what lies in the step, or what supply leaves beyond its start.
+    const double beyond = t.widened ? step.lots : std::max(0.0, can_have - step.from);
+    milp::Row cumulative{.name = "steps_by[" + name + "]", .upper = 0.0, .terms = {}};
+    const double most = std::min(step.lots, beyond);
+    // The row stands in every form of the program: rows of one are read by the indices of another.
+    if (most == unlimited) cumulative.upper = milp::infinity;
+    if (most < unlimited) cumulative.terms.push_back({open, -most});
+    for (int e = 0; e <= q; ++e) {
+      if (step.bought[z(e)] >= 0) cumulative.terms.push_back({step.bought[z(e)], 1.0});
+    }
+    p.model.add_row(std::move(cumulative));
     milp::Row full{.name = "full[" + name + "]", .lower = 0.0, .terms = {{open, -before.lots}}};
     for (int e = 0; e <= q; ++e) {
       if (before.bought[z(e)] >= 0) full.terms.push_back({before.bought[z(e)], 1.0});

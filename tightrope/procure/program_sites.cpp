@@ -102,6 +102,7 @@ void site_limits(const Terms& t, Program& p, int x) {
 
 void port_variables(const Terms& t, Program& p, int w, std::vector<milp::Row>& teams) {
   const Workload& workload = t.s.workloads[z(w)];
+  p.port_row[z(w)].assign(workload.ports.size(), -1);
   p.start[z(w)].assign(workload.ports.size(), std::vector<int>(z(t.quarters), -1));
   for (std::size_t o = 0; o < workload.ports.size(); ++o) {
     const Port& port = workload.ports[o];
@@ -124,7 +125,7 @@ void port_variables(const Terms& t, Program& p, int w, std::vector<milp::Row>& t
         if (port.work_quarters > 0) teams[z(e)].terms.push_back({v, 1.0});
       }
     }
-    if (!once.terms.empty()) p.model.add_row(std::move(once));
+    if (!once.terms.empty()) p.port_row[z(w)][o] = p.model.add_row(std::move(once));
   }
 }
 
@@ -148,6 +149,7 @@ void add_sites(const Terms& t, Program& p) {
 
 void add_ports(const Terms& t, Program& p) {
   p.start.resize(z(t.workloads));
+  p.port_row.resize(z(t.workloads));
   std::vector<milp::Row> teams(z(t.quarters));
   for (int w = 0; w < t.workloads; ++w) port_variables(t, p, w, teams);
   for (int q = 0; q < t.quarters; ++q) {

@@ -156,7 +156,9 @@ struct Throughput {
   double band = 0.0;        ///< relative error of of_chip, one standard deviation
 };
 
-enum class Goal { cost, carbon, served };
+/// `independence`: the most asked compute done on own silicon; among such plans, to the gap, the
+/// cheapest.
+enum class Goal { cost, carbon, served, independence };
 
 /// What an uncertain number scales, and in brackets what its index counts.
 enum class Scales {
@@ -222,6 +224,8 @@ struct Scenario {
   int porting_teams = 1 << 20;  ///< ports that may be worked on at one time
 
   Goal goal = Goal::cost;
+  Dollars cost_cap{unlimited};     ///< of the mean discounted cost, penalties included
+  double least_own_work = 0.0;     ///< mean work on own silicon, reference chip-quarters
   double own_share = 0.0;          ///< least share of served compute on own silicon, [0, 1]
   int own_share_from_quarter = 0;  ///< it is taken over all quarters from this one on
 

@@ -8,9 +8,9 @@
 namespace tightrope::procure {
 namespace {
 
-constexpr double million = 1e6;    // USD in M$, W in MW
-constexpr double kilotonne = 1e9;  // g in kt
-constexpr int most_learning_steps = 4;
+constexpr double million = 1e6;     // USD in M$, W in MW
+constexpr double kilotonne = 1e9;   // g in kt
+constexpr int most_doublings = 20;  ///< only those that can be reached become steps
 
 double steps_at(const std::vector<PriceStep>& steps, double chips) {
   double m = 1.0;
@@ -47,8 +47,8 @@ void fill_work(const Scenario& s, Terms& t) {
   }
 }
 
-/// Lots of a system beyond which no more can compute, by demand and by power.
-double useful_lots(const Terms& t, int system) {
+/// Lots of a system beyond which no more can compute, by demand.
+double busy_lots(const Terms& t, int system) {
   const auto i = static_cast<std::size_t>(system);
   double most = 0.0;
   for (const Future& future : t.all_futures) {
@@ -63,6 +63,12 @@ double useful_lots(const Terms& t, int system) {
       most = std::max(most, lots);
     }
   }
+  return most;
+}
+
+/// The same by power and by what sites allow.
+double powered_lots(const Terms& t, int system) {
+  const auto i = static_cast<std::size_t>(system);
   double powered = 0.0;
   for (int site = 0; site < t.sites; ++site) {
     if (!t.stands_at(system, site)) continue;
@@ -72,7 +78,7 @@ double useful_lots(const Terms& t, int system) {
     powered += std::min(power / (t.s.systems[i].lot_power.raw() * place.pue),
                         place.chips_ceiling / t.s.systems[i].chips_per_lot);
   }
-  return std::min(most, powered);
+  return powered;
 }
 
 /// Lots that one route can bring in a quarter, by its ceiling and by each resource alone.
@@ -112,11 +118,12 @@ constexpr double any_lots = 1e7;
 void Terms::loosen() {
   widened = true;
   for (double& most : most_lots) most = any_lots;
+  most_busy = most_lots;
 }
 
 double Terms::order_bound(int system, int quarter) const {
   const auto i = static_cast<std::size_t>(system);
-  return widened ? most_lots[i] : most_order[i][static_cast<std::size_t>(quarter)];
+  return widened ? most_busy[i] : most_order[i][static_cast<std::size_t>(quarter)];
 }
 
 double multiplier(const std::vector<double>& list, int index) {
@@ -146,7 +153,7 @@ std::vector<PriceStep> merged_steps(const System& system, double most_chips) {
   std::vector<PriceStep> learning = {{0.0, 1.0}};
   if (system.learning_rate > 0.0) {
     double from = system.learning_from_chips, m = 1.0;
-    for (int n = 0; n < most_learning_steps; ++n) {
+    for (int n = 0; n < most_doublings && from * 2.0 < most_chips; ++n) {
       from *= 2.0;
       m *= 1.0 - system.learning_rate;
       learning.push_back({from, m});
@@ -189,7 +196,9 @@ Terms::Terms(const Scenario& scenario)
   fill_work(s, *this);
   for (int i = 0; i < systems; ++i) {
     const System& system = s.systems[static_cast<std::size_t>(i)];
-    most_lots.push_back(std::ceil(useful_lots(*this, i) - 1e-9) + system.least_lots - 1);
+    most_busy.push_back(std::ceil(busy_lots(*this, i) - 1e-9) + system.least_lots - 1);
+    const double powered = std::ceil(powered_lots(*this, i) - 1e-9) + system.least_lots - 1;
+    most_lots.push_back(std::min(most_busy.back(), powered));
     most_order.emplace_back();
     for (int q = 0; q < quarters; ++q) {
       most_order.back().push_back(largest_order(s, system, q, most_lots.back()));
@@ -204,6 +213,19 @@ Terms::Terms(const Scenario& scenario)
   std::set<int> rented;
   for (const Rental& rental : s.rentals) rented.insert(rental.system);
   for (int i : rented) pools.push_back({i, true});
+}
+
+double Terms::asked(int from_quarter) const {
+  double sum = 0.0;
+  for (const Future& f : all_futures) {
+    for (int w = 0; w < workloads; ++w) {
+      for (int q = from_quarter; q < quarters; ++q) {
+        sum += f.probability * multiplier(f.demand, w) *
+               demand[static_cast<std::size_t>(w)][static_cast<std::size_t>(q)];
+      }
+    }
+  }
+  return sum;
 }
 
 double Terms::computing(int system) const {

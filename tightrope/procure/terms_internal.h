@@ -65,10 +65,11 @@ struct Terms {
   std::vector<double> penalty;    ///< [workload], M$ of one reference chip-quarter unserved
   Table<double> lot_price;        ///< [system][quarter], M$
   std::vector<double> most_lots;  ///< [system], that can be of use at one time
+  std::vector<double> most_busy;  ///< [system], the same by demand alone, whatever the power
   Table<double> most_order;       ///< [system][order quarter], lots: by supply too
   std::vector<double> cheapest;   ///< [system], least price multiplier
 
-  /// Bounds of orders are drawn from supply, which then hides from duals: by use alone.
+  /// Bounds of orders are drawn from supply and power, which then hide from duals: by demand alone.
   void widen() { widened = true; }
   /// By nothing at all: a conflict shall name what is behind a bound.
   void loosen();
@@ -76,6 +77,8 @@ struct Terms {
   /// The most lots of an order.
   [[nodiscard]] double order_bound(int system, int quarter) const;
 
+  /// Mean demand from a quarter on, reference chip-quarters.
+  [[nodiscard]] double asked(int from_quarter) const;
   [[nodiscard]] double computing(int system) const;  ///< share of a lot that is not spare
   [[nodiscard]] bool stands_at(int system, int site) const;
   /// The share of a workload that can run on the system's architecture when a port to it begins in

@@ -8,9 +8,21 @@
 #include <string>
 #include <vector>
 
+#include "tightrope/procure/plan.h"
 #include "tightrope/procure/scenario.h"
 
 namespace tightrope::procure {
+
+/// The solver that tests run with; tests/procure builds them a second time where HiGHS is found.
+#ifdef TIGHTROPE_TEST_WITH_HIGHS
+inline constexpr milp::Backend test_backend = milp::Backend::highs;
+#else
+inline constexpr milp::Backend test_backend = milp::Backend::cbc;
+#endif
+inline Options tested(Options options) {
+  options.backend = test_backend;
+  return options;
+}
 
 inline constexpr Seconds test_quarter{7'889'400.0};
 

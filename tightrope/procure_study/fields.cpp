@@ -9,7 +9,7 @@ namespace {
 
 enum Need { optional, required };
 
-constexpr std::string_view goal_words[] = {"cost", "carbon", "served"};
+constexpr std::string_view goal_words[] = {"cost", "carbon", "served", "independence"};
 constexpr std::string_view kind_words[] = {"train", "serve"};
 constexpr std::string_view who_words[] = {"internal", "customer"};
 constexpr std::string_view task_words[] = {"pretrain", "sft"};
@@ -109,9 +109,10 @@ constexpr Field<Header> header_fields[] = {
     text("about", &Header::about, optional, "what the scenario is for"),
     date("start", &Header::start, required, "first day of the first quarter"),
     count("quarters", &Header::quarters, required, {1, 40}, "how many are planned"),
-    choice("goal", &Header::goal, optional,
-           "least cost, least carbon, or most served demand under the budget; cost without it",
-           goal_words),
+    choice(
+        "goal", &Header::goal, optional,
+        "least cost or carbon, most served demand, or most compute on own silicon; cost without it",
+        goal_words),
     number("discount_rate", &Header::discount_rate, optional, share, "a year, of later money"),
     series("budget_usd", &Header::budget_usd, optional, money, "by year of the plan, all cash"),
     count("porting_teams", &Header::porting_teams, optional, {1, 1000},

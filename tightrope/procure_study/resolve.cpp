@@ -134,6 +134,7 @@ class Resolver {
     if (h.porting_teams > 0) out.porting_teams = h.porting_teams;
     if (h.goal == "carbon") out.goal = procure::Goal::carbon;
     if (h.goal == "served") out.goal = procure::Goal::served;
+    if (h.goal == "independence") out.goal = procure::Goal::independence;
     out.own_share = h.own_share.value_or(0);
     out.own_share_from_quarter = quarter(h.own_share_from);
     out.cvar_weight = h.cvar_weight.value_or(0);

@@ -42,9 +42,9 @@ std::string of_goal(const procure::Scenario& s, double value) {
 }
 
 std::string goal_words(const procure::Scenario& s) {
-  return s.goal == procure::Goal::carbon   ? "kg CO2e"
-         : s.goal == procure::Goal::served ? "chip-quarters"
-                                           : "USD";
+  return s.goal == procure::Goal::cost     ? "USD"
+         : s.goal == procure::Goal::carbon ? "kg CO2e"
+                                           : "chip-quarters";
 }
 
 /// What a kept plan breaks at the ends of a doubt and keeps without it, in a few words.
@@ -121,7 +121,9 @@ ProcureSection procure_more(const procure::Scenario& s, const std::vector<procur
       {"value_of_more", {"limit", "of", "amount", "unit", "saved", "taken_away_costs"}, {}}};
   double largest = 0;
   for (const procure::MoreOf& one : more) largest = std::max(largest, std::fabs(one.saved));
-  const double noise = std::max(1e-6 * largest, s.goal == procure::Goal::served ? 1e-6 : 1.0);
+  const double noise =
+      std::max(1e-6 * largest,
+               s.goal == procure::Goal::cost || s.goal == procure::Goal::carbon ? 1.0 : 1e-6);
   for (const procure::MoreOf& one : more) {
     const bool finite = std::isfinite(one.taken_away);
     out.data.rows.push_back({to_string(one.kind), one.subject, one.amount, one.unit, one.saved,
@@ -276,7 +278,8 @@ ProcureSection procure_monte_carlo(const Resolved& study, const procure::MonteCa
 
 ProcureSection procure_breaches(const procure::MonteCarlo& result) {
   ProcureSection out{"What the kept plan breaks",
-                     {"In how many of these futures, and by how much where it does."},
+                     {"Nothing steers the kept plan back to its promises: in how many of these "
+                      "futures one does not hold, and by how much where it does not."},
                      {{"promise"},
                       {"broken in %", Align::right},
                       {"mean miss", Align::right},

@@ -173,6 +173,7 @@ const char* goal_name(procure::Goal goal) {
     case procure::Goal::cost: return "cost";
     case procure::Goal::carbon: return "carbon";
     case procure::Goal::served: return "served";
+    case procure::Goal::independence: return "independence";
   }
   return "?";
 }
@@ -218,6 +219,8 @@ std::string procure_json(const procure_study::Resolved& study, const Answer& ans
               {"carbon_g", answer.mean_carbon.raw()},
               {"served_share", answer.served_share},
               {"own_share", answer.own_share},
+              {"own_share_of_asked", answer.own_of_asked},
+              {"ended_by", to_string(answer.ended)},
               {"conflict", answer.conflict},
               {"mix", mix_of(s, answer)},
               {"sites", sites_of(s, answer)},

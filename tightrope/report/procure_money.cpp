@@ -195,8 +195,8 @@ std::string spans(const Scenario& s, const std::vector<int>& quarters) {
 std::string goal_words(const Scenario& s) {
   switch (s.goal) {
     case procure::Goal::carbon: return "kg CO2e";
-    case procure::Goal::served: return "chip-quarters";
-    default: return "USD";
+    case procure::Goal::cost: return "USD";
+    default: return "chip-quarters";
   }
 }
 

@@ -50,6 +50,7 @@ ProcureSection mix(const Resolved& study, const Answer& answer, std::string head
   return out;
 }
 
+/// How good the plan is, and what ended the search where it is not proven to the gap asked.
 std::string quality(const Answer& answer) {
   // A gap below what is printed is still said, never rounded to nothing.
   const std::string gap =
@@ -57,7 +58,11 @@ std::string quality(const Answer& answer) {
       : answer.gap < 0.5e-5
           ? "Within 0.001 % of the best that there can be"
           : fmt::format("Within {:.3f} % of the best that there can be", 100 * answer.gap);
-  return fmt::format("{}; {} variables, {} of them whole, {} rows.", gap, answer.variables,
+  const char* ended = answer.ended == milp::Ended::clock
+                          ? ", when the time was up (another run may find another plan)"
+                      : answer.ended == milp::Ended::work ? ", at the limit of work"
+                                                          : "";
+  return fmt::format("{}{}; {} variables, {} of them whole, {} rows.", gap, ended, answer.variables,
                      answer.integers, answer.rows);
 }
 
@@ -67,7 +72,8 @@ ProcureSection summary(const Resolved& study, const Answer& answer) {
   out.heading = study.file.header.title;
   const char* goal = s.goal == procure::Goal::cost     ? "Least cost"
                      : s.goal == procure::Goal::carbon ? "Least carbon"
-                                                       : "Most served demand";
+                     : s.goal == procure::Goal::served ? "Most served demand"
+                                                       : "Most independence, then least cost,";
   std::string own;
   if (std::ranges::any_of(s.systems, &procure::System::own_silicon)) {
     own = fmt::format(", {:.1f} % of that on own silicon", 100 * answer.own_share);
@@ -82,6 +88,13 @@ ProcureSection summary(const Resolved& study, const Answer& answer) {
                                     answer.outcomes.size(), 100 * (1 - s.cvar_level),
                                     money(answer.cvar)));
   }
+  if (s.goal == procure::Goal::independence) {
+    out.words.push_back(fmt::format(
+        "{:.2f} % of the asked compute is done on own silicon; no plan{} does more than {:.2f} %.",
+        100 * answer.own_of_asked,
+        std::isfinite(s.cost_cap.raw()) ? " of at most " + money(s.cost_cap) : std::string(),
+        100 * answer.own_of_asked_most));
+  }
   out.words.push_back(quality(answer));
   return out;
 }
@@ -90,7 +103,9 @@ ProcureSection infeasible(const Resolved& study, const Answer& answer) {
   ProcureSection out;
   out.heading = study.file.header.title;
   if (answer.status == milp::SolveStatus::no_answer) {
-    out.words.emplace_back("No plan was found in the time; give it more: --time-limit.");
+    out.words.emplace_back(answer.ended == milp::Ended::clock
+                               ? "No plan was found in the time; give it more: --time-limit."
+                               : "No plan was found at the limit of work; ask for less: --gap.");
     return out;
   }
   out.words.emplace_back(
