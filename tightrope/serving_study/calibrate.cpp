@@ -284,7 +284,7 @@ std::vector<bool> fitted_rows(const ServingTable& table) {
   std::vector<bool> use = repeated_rows(table);
   use.flip();
   for (std::size_t i = 0; i < use.size(); ++i) {
-    if (table.rows[i].disaggregated) use[i] = false;
+    if (table.rows[i].disaggregated || !table.rows[i].guessed.empty()) use[i] = false;
   }
   return use;
 }
