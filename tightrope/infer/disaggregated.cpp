@@ -107,7 +107,8 @@ Steady disaggregated_loop(const Disaggregated& fleet, const Load& load) {
   };
   const auto at = [&](double there) {
     State s;
-    const double uneven = std::min(there * (1.0 - 1.0 / workers), fleet.frontends / 6.0);
+    const double uneven =
+        std::min(there * (1.0 - 1.0 / workers), std::max(0.0, fleet.frontends - 1.0) / 6.0);
     s.waiting = waiting_for_places(there, uneven, places);
     s.each = there - s.waiting;
     // A request is more often where many are.

@@ -25,10 +25,11 @@ struct Disaggregated {
 /// + v/m;
 ///   P(X) = T(q) (1 + u/2) + r^2/(1 - r) T(K) / 2K, q = X/x T(q) prompts an iteration, at most K,
 ///   u = X/x T(1) <= 1, r = X/x T(K)/K; w = E(n - s)+ requests wait at a worker for one of its s
-///   places, n normal with mean m and variance v = min(m (1 - 1/y), frontends / 6); tpot = t(B) /
-///   accepted; a first wave of all clients at once adds half of its queue to the mean
+///   places, n normal with mean m and variance v = min(m (1 - 1/y), (frontends - 1) / 6); tpot =
+///   t(B) / accepted; a first wave of all clients at once adds half of its queue to the mean
 /// Source: derived: Little's law over the stations of a closed network; round-robin dealers that do
-///   not know of each other, each of which is off by a uniform fraction of a request.
+///   not know of each other: each but the first puts a worker off by a uniform fraction of a
+///   request.
 /// Valid: as closed_loop; both pricings set.
 /// Checked by: Disaggregated.Laws
 [[nodiscard]] Steady disaggregated_loop(const Disaggregated& fleet, const Load& load);
