@@ -27,7 +27,8 @@ Moments popularity(double n, double a) noexcept {
 }  // namespace
 
 ExpertSpread expert_spread(const ExpertLoad& load) noexcept {
-  ExpertSpread out{0.0, 1.0};
+  const double slots = std::max(load.experts, load.slots), places = slots / load.ranks;
+  ExpertSpread out{.active = 0.0, .busiest = 1.0, .held = std::ceil(places), .read = 0.0};
   if (!(load.tokens > 0.0)) return out;
   constexpr double skew_scale = 0.25;
   constexpr int buckets = 8;
@@ -43,12 +44,14 @@ ExpertSpread expert_spread(const ExpertLoad& load) noexcept {
   }
   out.active = std::clamp(out.active, std::min(load.experts, load.experts_per_token), load.experts);
   if (load.ranks > 1.0) {
-    const double held = load.experts / load.ranks;
-    const double uneven = std::max(0.0, m.square / (m.mean * m.mean) - 1.0) / held;
+    const double popular = std::max(0.0, m.square / (m.mean * m.mean) - 1.0) / places;
+    const double uneven = load.balanced ? 0.0 : popular;
     const double chance = load.ranks / (load.tokens * load.experts_per_token);
     out.busiest = 1.0 + std::sqrt((uneven + chance) * 2.0 * std::log(load.ranks));
-    out.busiest = std::min(out.busiest, load.ranks);
+    // Where places do not divide, some ranks hold one more than others.
+    out.busiest = std::min(out.busiest * out.held / places, load.ranks);
   }
+  out.read = std::clamp(out.active / load.experts * out.held, 1.0, out.held);
   return out;
 }
 

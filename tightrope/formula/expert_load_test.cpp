@@ -21,6 +21,27 @@ TEST(ExpertLoads, Laws) {
   EXPECT_EQ(expert_spread({128, 4, 0, 4, 1.0}).active, 0.0);
 }
 
+// Experts that do not divide: the fullest rank holds one more. Copies fill places up, and a
+// balancer evens popularity out but not chance.
+TEST(ExpertLoads, UnevenExpertsAndCopies) {
+  ExpertLoad load{.experts = 256, .experts_per_token = 8, .tokens = 1e6, .ranks = 48, .skew = 0};
+  const ExpertSpread uneven = expert_spread(load);
+  EXPECT_EQ(uneven.held, 6);
+  EXPECT_EQ(uneven.read, 6);
+  EXPECT_NEAR(uneven.busiest, 6 / (256.0 / 48), 0.01);
+  load.slots = 288;
+  EXPECT_EQ(expert_spread(load).held, 6);
+  EXPECT_NEAR(expert_spread(load).busiest, 1.0, 0.01);
+  load.skew = 2;
+  const ExpertSpread random = expert_spread(load);
+  load.balanced = true;
+  const ExpertSpread balanced = expert_spread(load);
+  EXPECT_GT(random.busiest, 1.2);
+  EXPECT_NEAR(balanced.busiest, 1.0, 0.01);
+  load.tokens = 48;
+  EXPECT_GT(expert_spread(load).busiest, 1.2) << "few tokens fall unevenly by chance";
+}
+
 RC_GTEST_PROP(ExpertLoads, MoreTokensWakeMoreAndLoadMoreEvenly, ()) {
   ExpertLoad load;
   load.experts = *rc::gen::inRange(8, 513);

@@ -91,6 +91,8 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
   TR_TRY(c.engine, tuning.engine(request.engine));
   c.habits = tuning.chip(chip->architecture);
   c.expert_skew = tuning.expert_skew;
+  c.expert_slots = request.expert_slots;
+  c.experts_balanced = request.experts_balanced;
   c.speculation = speculation(request.drafts, tuning);
   if (request.accepted > 0) c.speculation.accepted = request.accepted;
   if (!request.yields.empty()) {

@@ -56,6 +56,8 @@ struct Context {
   Engine engine;
   ChipHabits habits;
   double expert_skew = 0;
+  double expert_slots = 0;        ///< places for experts, copies included; 0: one an expert
+  bool experts_balanced = false;  ///< laid out by their load
   Speculation speculation;
   std::vector<LayerPart> parts;
   double embedding_parameters = 0, head_parameters = 0, mtp_parameters = 0;
@@ -69,6 +71,8 @@ struct ContextRequest {
   int drafts = 0;                         ///< tokens guessed an iteration
   double accepted = 0;                    ///< tokens an iteration yields; 0: as the tuning says
   YieldShares yields;                     ///< its law, instead of `accepted`
+  double expert_slots = 0;                ///< as in Context
+  bool experts_balanced = false;          ///< as in Context
   const ServingTuning* tuning = nullptr;  ///< the embedded one when null
 };
 

@@ -19,7 +19,8 @@ double layer_weights(const Context& c, const LayerPart& part, const Deployment& 
   for (const Gemm& g : part.work.gemms) {
     const auto weights = static_cast<double>(g.weights());
     if (g.role == GemmRole::expert) {
-      bytes += weights * part.experts / (d.ep * d.etp()) * c.numerics.feed.weight_bytes;
+      const double places = std::ceil(std::max(part.experts, c.expert_slots) / d.ep);
+      bytes += weights * places / d.etp() * c.numerics.feed.weight_bytes;
       continue;
     }
     const bool feed = g.role == GemmRole::ffn || g.role == GemmRole::shared;
@@ -95,8 +96,8 @@ std::string why_not(const Context& c, const Deployment& d) {
       return fmt::format("{} state-space heads do not divide by tp {}", part.mixer.heads, d.tp);
     }
     const int experts = static_cast<int>(part.experts);
-    if (experts > 0 && experts % d.ep != 0) {
-      return fmt::format("{} experts do not divide by ep {}", experts, d.ep);
+    if (experts > 0 && std::max<double>(experts, c.expert_slots) < d.ep) {
+      return fmt::format("{} experts are fewer than ep {}", experts, d.ep);
     }
   }
   if (ranks % d.ep != 0) return fmt::format("ep {} does not divide tp x dp = {}", d.ep, ranks);

@@ -85,9 +85,7 @@ Pricing::Pricing(const Context& context, const Deployment& deployment)
   price_attention();
 }
 
-Spent Pricing::products(const LayerPart& part, double tokens,
-                        std::vector<PricedItem>* items) const {
-  const double rows = tokens / deployment_.dp;
+Spent Pricing::products(const LayerPart& part, double rows, std::vector<PricedItem>* items) const {
   Spent sum;
   for (const Gemm& g : part.work.gemms) {
     if (g.role == GemmRole::expert) continue;
@@ -132,8 +130,9 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
   if (part.experts <= 0) return {};
   const double ep = deployment_.ep, etp = deployment_.etp();
   const formula::ExpertSpread spread = formula::expert_spread(
-      {part.experts, part.experts_per_token, tokens, ep, context_.expert_skew});
-  const double groups = std::clamp(spread.active / ep, 1.0, part.experts / ep);
+      {part.experts, part.experts_per_token, tokens, ep, context_.expert_skew,
+       context_.expert_slots, context_.experts_balanced});
+  const double groups = spread.read;
   const double rows = tokens * part.experts_per_token / ep * spread.busiest;
   const WeightFormat& f = context_.numerics.feed;
   const bool blocks = f.scaling == formula::Scaling::block;
@@ -160,8 +159,8 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
   return sum;
 }
 
-Spent Pricing::passes(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const {
-  const double rows = tokens / deployment_.dp;
+Spent Pricing::passes(const LayerPart& part, Batch batch, std::vector<PricedItem>* items) const {
+  const auto [tokens, rows] = batch;
   Spent sum;
   for (const workload::Pass& p : part.work.passes) {
     if (folded(p.name)) continue;
@@ -184,8 +183,7 @@ Spent Pricing::passes(const LayerPart& part, double tokens, std::vector<PricedIt
   return sum;
 }
 
-Spent Pricing::links(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const {
-  const double rows = tokens / deployment_.dp;
+Spent Pricing::links(const LayerPart& part, double rows, std::vector<PricedItem>* items) const {
   const auto hidden = static_cast<double>(context_.model.hidden);
   const int domain = context_.fabric.fabric.domain_ranks;
   Spent sum;
@@ -225,11 +223,11 @@ Spent Pricing::links(const LayerPart& part, double tokens, std::vector<PricedIte
   return sum;
 }
 
-Spent Pricing::layer(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const {
-  Spent sum = products(part, tokens, items);
-  sum += experts(part, tokens, items);
-  sum += passes(part, tokens, items);
-  sum += links(part, tokens, items);
+Spent Pricing::layer(const LayerPart& part, Batch batch, std::vector<PricedItem>* items) const {
+  Spent sum = products(part, batch.rows, items);
+  sum += experts(part, batch.tokens, items);
+  sum += passes(part, batch, items);
+  sum += links(part, batch.rows, items);
   if (part.attention.heads > 0) {
     const Seconds fixed(context_.habits.decode_kernel_us * 1e-6 * context_.engine.kernel_share);
     note(items, "attention", "attention", fixed, part.layers);
@@ -241,15 +239,26 @@ Spent Pricing::layer(const LayerPart& part, double tokens, std::vector<PricedIte
 Spent Pricing::tokens(double tokens, std::vector<PricedItem>* items) const {
   if (!(tokens > 0)) return {};
   if (items == nullptr && !token_table_.empty()) return token_table_.at(tokens);
+  return iteration(tokens, tokens / deployment_.dp, items);
+}
+
+Spent Pricing::tokens_apart(double tokens, double fullest) const {
+  if (!(tokens > 0)) return {};
+  if (fullest * deployment_.dp <= tokens) return this->tokens(tokens);
+  return iteration(tokens, fullest, nullptr);
+}
+
+Spent Pricing::iteration(double tokens, double rows, std::vector<PricedItem>* items) const {
   // With pp stages as many batches are under way; each sequence waits for all stages in turn.
-  const double batch = std::max(1.0, tokens / deployment_.pp);
+  const double own = std::max(1.0, tokens / deployment_.pp);
+  const Batch batch{own, rows * own / tokens};
   Spent sum;
   for (const LayerPart& part : context_.parts) {
     sum += layer(part, batch, items) * static_cast<double>(part.layers);
   }
   if (deployment_.pp > 1) {
     const auto hidden = static_cast<double>(context_.model.hidden);
-    const double bytes = batch / deployment_.dp * hidden * half_precision;
+    const double bytes = batch.rows * hidden * half_precision;
     const int stride = deployment_.tp * deployment_.dp;
     const formula::CollectiveTime hop =
         formula::collective({Collective::send_recv, Bytes(bytes),
@@ -280,7 +289,8 @@ Spent Pricing::yields(double sequences) const {
   if (deployment_.tp > 1) sum.time += Seconds(context_.habits.reduce_us * 1e-6);
   sum.time += Seconds(context_.engine.sequence_us * 1e-6 * own);  // each group has its own host
   for (int draft = 0; draft < context_.speculation.drafts; ++draft) {
-    sum += layer(context_.parts.back(), sequences, nullptr) + logits(own);
+    sum += layer(context_.parts.back(), {sequences, sequences / deployment_.dp}, nullptr) +
+           logits(own);
   }
   return sum;
 }

@@ -39,6 +39,9 @@ class Pricing {
   /// What `tokens` scheduled tokens (over the whole replica) cost whatever they attend to; host
   /// work included. 0 tokens cost nothing.
   [[nodiscard]] Spent tokens(double tokens, std::vector<PricedItem>* items = nullptr) const;
+  /// The same where one attention group has `fullest` of them, which the others wait for: one
+  /// prompt alone is one group's. No less than tokens() has it, evenly spread.
+  [[nodiscard]] Spent tokens_apart(double tokens, double fullest) const;
   /// Beside it, what `sequences` that yield output cost: head, sampling, drafts, host.
   [[nodiscard]] Spent yields(double sequences) const;
   /// From here on tokens() and yields() are read from tables, each price asked for once: for a
@@ -53,13 +56,17 @@ class Pricing {
   [[nodiscard]] const Context& context() const { return context_; }
 
  private:
-  Spent layer(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const;
-  Spent products(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const;
+  struct Batch {
+    double tokens, rows;  // of the replica; of its fullest attention group
+  };
+  Spent iteration(double tokens, double rows, std::vector<PricedItem>* items) const;
+  Spent layer(const LayerPart& part, Batch batch, std::vector<PricedItem>* items) const;
+  Spent products(const LayerPart& part, double rows, std::vector<PricedItem>* items) const;
   Spent cast(const WeightFormat& format, double elements, int layers,
              std::vector<PricedItem>* items) const;
   Spent experts(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const;
-  Spent passes(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const;
-  Spent links(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const;
+  Spent passes(const LayerPart& part, Batch batch, std::vector<PricedItem>* items) const;
+  Spent links(const LayerPart& part, double rows, std::vector<PricedItem>* items) const;
   void price_attention();
 
   const Context& context_;

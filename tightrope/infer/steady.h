@@ -73,33 +73,7 @@ struct Steady {
 [[nodiscard]] Steady static_loop(const Pricing& pricing, const Load& load,
                                  const SteadyLimits& limits);
 
-/// Prefill and decode on replicas of their own.
-struct Disaggregated {
-  const Pricing* prefill = nullptr;
-  const Pricing* decode = nullptr;
-  double prefill_workers = 1, decode_workers = 1;
-  SteadyLimits prefill_limits, decode_limits;  ///< a worker
-  Bytes kv_token{};                            ///< moved for each token of the prompt
-  BytesPerSecond transfer{};                   ///< of one prefill worker; 0: free
-};
-
-/// What: the same with prefills on other replicas, keys and values sent over.
-/// Formula: X = min(prefill rate, decode rate at the concurrency left); queue = concurrency / X -
-///   time in service
-/// Source: asymptotic bounds of a closed network with two stations (Denning and Buzen 1978).
-/// Valid: as closed_loop; both pricings set.
-/// Checked by: Steady.DisaggregationLaws
-[[nodiscard]] Steady disaggregated_loop(const Disaggregated& fleet, const Load& load);
-
-/// A worker that only prefills, and one that only decodes, without the other: what a search of
-/// ratios puts together.
-struct PrefillWork {
-  Seconds request{};        ///< of one prompt, nothing else running
-  double rate = 0;          ///< requests a second, prompts together as the token budget allows
-  Joules request_energy{};  ///< at that rate
-};
-[[nodiscard]] PrefillWork prefill_work(const Pricing& pricing, const Load& load,
-                                       const SteadyLimits& limits);
+/// A worker that only decodes, without prefills: what a search of ratios puts together.
 struct DecodeWork {
   Seconds tpot{};
   double rate = 0;  ///< requests a second

@@ -95,24 +95,5 @@ TEST(Steady, OneClientDecodesUndisturbed) {
   }
 }
 
-TEST(Steady, DisaggregationLaws) {
-  const Context context = test_context("deepseek-v3", "b200", "fp8-block");
-  const Pricing prefill(context, {.tp = 8}), decode(context, {.dp = 16, .ep = 16});
-  Disaggregated fleet;
-  fleet.prefill = &prefill;
-  fleet.decode = &decode;
-  fleet.kv_token = Bytes(70e3);
-  fleet.transfer = BytesPerSecond(50e9);
-  const Load load{.input = 4096, .output = 1024, .concurrency = 256};
-  const Steady one = disaggregated_loop(fleet, load);
-  // Everyone is somewhere: Little's law over the whole fleet.
-  EXPECT_LE(one.request_rate * one.e2e.raw(), load.concurrency * 1.01);
-  fleet.prefill_workers = 2;
-  EXPECT_LE(disaggregated_loop(fleet, load).ttft, one.ttft);
-  fleet.decode_workers = 2;
-  EXPECT_LE(disaggregated_loop(fleet, load).tpot, one.tpot);
-  EXPECT_GE(disaggregated_loop(fleet, load).request_rate, one.request_rate);
-}
-
 }  // namespace
 }  // namespace tightrope::infer

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "tightrope/core/parallel.h"
+#include "tightrope/infer/disaggregated.h"
 #include "tightrope/serving_study/mapping.h"
 #include "tightrope/workload/hf_config.h"
 
@@ -22,14 +23,26 @@ infer::Load load_of(const ServingRow& row) {
           .cached = 0,
           .concurrency = row.queued ? unlimited : row.concurrency,
           .spread = row.spread,
-          .waves = row.queued ? 0 : benchmark_waves,
+          .waves = row.queued      ? 0
+                   : row.waves > 0 ? row.waves
+                                   : benchmark_waves,
           .requests = row.requests};
 }
 
-/// What the row's engine was told.
+/// What the row's engine was told: the replica's, or a decode worker's.
 void tell(infer::Engine& engine, const ServingRow& row) {
   if (row.token_budget > 0) engine.token_budget = row.token_budget;
   if (row.poll_steps > 0) engine.poll_steps = row.poll_steps;
+  if (row.decode_most > 0) {
+    engine.most_sequences = row.decode_most;
+    engine.token_budget = row.decode_most * (1 + row.drafts);
+  }
+}
+
+/// What a prefill worker's engine was told.
+void tell_prefill(infer::Engine& engine, const ServingRow& row) {
+  if (row.prefill_tokens > 0) engine.token_budget = row.prefill_tokens;
+  if (row.prefill_prompts > 0) engine.most_sequences = row.prefill_prompts;
 }
 
 /// Takes the deployment that a row leaves open, and counts its replicas.
@@ -74,6 +87,8 @@ Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catal
   request.numerics = row.numerics;
   request.engine = row.stack;
   request.drafts = row.drafts;
+  request.expert_slots = row.expert_slots;
+  request.experts_balanced = row.experts_balanced;
   request.tuning = &tuning;
   ServingCase c;
   c.chip = chip->name;
@@ -82,7 +97,10 @@ Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catal
   tell(c.context.engine, row);
   if (row.disaggregated) {
     request.drafts = 0;
+    request.expert_slots = 0;
+    request.experts_balanced = false;
     TR_TRY(c.prefill_context, infer::make_context(request, *system, catalog, calibration));
+    tell_prefill(c.prefill_context.engine, row);
   }
   for (const infer::LayerPart& part : c.context.parts) c.routed = c.routed || part.experts > 0;
   c.bounds = {.first = row.first_bound, .token = row.token_bound};
@@ -115,6 +133,7 @@ infer::Steady run(const infer::Context& context, const infer::Context& prefill,
       infer::replica_limits(prefill, row.prefill, infer::serving_memory(prefill, row.prefill, 1));
   fleet.kv_token = worker.kv_token;
   fleet.transfer = worker.transfer;
+  fleet.frontends = row.frontends;
   return infer::disaggregated_loop(fleet, load);
 }
 
@@ -170,7 +189,11 @@ std::vector<ServingCase> make_cases(const ServingTable& table, const catalog::Ca
 void retune(ServingCase& c, const ServingRow& row, const infer::ServingTuning& tuning) {
   for (infer::Context* context : {&c.context, &c.prefill_context}) {
     if (auto engine = tuning.engine(row.stack)) context->engine = *engine;
-    tell(context->engine, row);
+    if (context == &c.prefill_context) {
+      tell_prefill(context->engine, row);
+    } else {
+      tell(context->engine, row);
+    }
     context->habits = tuning.chip(c.architecture);
     context->expert_skew = tuning.expert_skew;
     context->speculation = infer::speculation(context->speculation.drafts, tuning);

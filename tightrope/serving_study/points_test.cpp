@@ -62,7 +62,7 @@ constexpr const char* disaggregated =
     ",,,,,,,,8,1,1,1,8,,,8,1,1,1,8,300,9\n";
 
 // A run is completed from what was configured when it was measured; where that is not one thing,
-// it is not guessed.
+// the plainest is taken, and the row says so.
 TEST(ServingRows, WorkersAndDraftsComeFromTheConfigurationsOfTheTime) {
   const auto row = [](const std::string& source) {
     Result<ServingTable> t =
@@ -78,13 +78,52 @@ TEST(ServingRows, WorkersAndDraftsComeFromTheConfigurationsOfTheTime) {
   EXPECT_EQ(with.decode_workers, 3);
   EXPECT_EQ(with.deployment, (infer::Deployment{.tp = 8, .ep = 8}));
   const ServingRow either = row("dump; " + clients + "2026-03-18T00:00:00Z");
-  EXPECT_NE(either.unclear.find("with drafts and without"), std::string::npos) << either.unclear;
+  EXPECT_NE(either.guessed.find("with drafts and without"), std::string::npos) << either.guessed;
+  EXPECT_EQ(either.drafts, 0);
+  EXPECT_TRUE(with.guessed.empty());
   const ServingRow none = row("db-dump/2026-04-27; " + clients + "2026-03-18T00:00:00Z");
   EXPECT_TRUE(none.unclear.empty()) << none.unclear;
   EXPECT_EQ(none.drafts, 0);
   const ServingRow unknown = row("dump; " + clients + "2020-01-01");
   EXPECT_TRUE(unknown.unclear.empty());
   EXPECT_EQ(unknown.decode_workers, 1) << "as the row has it";
+}
+
+// Some tables print the GPUs of the whole fleet as ranks of a worker: 72 = 3 x 8 + 48.
+TEST(ServingRows, FleetsPrintedAsOneWidthAreReadAsTheyRan) {
+  const std::string row =
+      "f,dump; silicon_concurrency=2048; measured=2025-12-05T00:00:00Z,sglang,,deepseek-ai/"
+      "DeepSeek-R1,gb200,fp8,disagg,1024,1024,fp8,fp8_block,,,,,,,,,72,1,1,72,1,,,72,1,1,72,1,"
+      "2210,20\n";
+  Result<ServingTable> t = parse_serving_table(header + row, "t.csv");
+  ASSERT_TRUE(t.has_value()) << to_string(t.error());
+  const ServingRow& r = t->rows[0];
+  EXPECT_EQ(r.prefill, (infer::Deployment{.dp = 8, .ep = 8}));
+  EXPECT_EQ(r.deployment, (infer::Deployment{.dp = 48, .ep = 48}));
+  EXPECT_EQ(r.prefill_workers, 3);
+  EXPECT_EQ(r.expert_slots, 288);
+  EXPECT_GT(r.prefill_tokens, 0);
+  EXPECT_GT(r.decode_most, 0);
+  const std::vector<ServingCase> cases =
+      make_cases(*t, catalog::Catalog::embedded(), formula::embedded_calibration(),
+                 infer::ServingTuning::embedded());
+  EXPECT_TRUE(cases[0].refused.empty()) << cases[0].refused;
+}
+
+// Rows whose recipe is guessed are judged apart and fit nothing.
+TEST(ServingRows, GuessedRecipesStandApart) {
+  const std::string row = std::string("g,dump; silicon_concurrency=16; measured=2026-03-18") +
+                          "T00:00:00Z" + disaggregated;
+  Result<ServingTable> t = parse_serving_table(header + row, "t.csv");
+  ASSERT_TRUE(t.has_value()) << to_string(t.error());
+  EXPECT_EQ(fitted_rows(*t), (std::vector<bool>{false}));
+  const ServingReport report =
+      validate_serving(*t, catalog::Catalog::embedded(), formula::embedded_calibration(),
+                       infer::ServingTuning::embedded());
+  EXPECT_EQ(report.expressed, 1);
+  EXPECT_EQ(report.guessed.size(), 1U);
+  ASSERT_FALSE(report.groups.empty());
+  for (const ServingGroup& g : report.groups) EXPECT_EQ(g.mode, "disagg, recipe guessed");
 }
 
 TEST(ServingRows, ARunInTwoDumpsCountsOnce) {

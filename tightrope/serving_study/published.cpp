@@ -43,12 +43,24 @@ struct Workers {
   bool operator==(const Workers&) const = default;
 };
 
-/// What a configuration says of a run.
+/// What a configuration says of a run. Workers stand as the benchmark's tables name them, and as
+/// they ran.
 struct PublishedRun {
   std::optional<Workers> prefill;  // none: one pool
   Workers decode;
+  std::optional<Workers> prefill_ran;
+  Workers decode_ran;
   int drafts = 0;
+  double prefill_tokens = 0, prefill_prompts = 0, decode_most = 0, slots = 0, frontends = 1,
+         waves = 0;
+  bool balanced = false;
+  std::string cache;
   bool operator==(const PublishedRun&) const = default;
+
+  [[nodiscard]] int chips() const {
+    return decode_ran.count * decode_ran.ranks +
+           (prefill_ran ? prefill_ran->count * prefill_ran->ranks : 0);
+  }
 };
 
 Workers workers_of(const TomlNode& list) {
@@ -76,6 +88,33 @@ bool at_concurrency(const TomlNode& run, double concurrency) {
                      [&](const TomlNode& c) { return c.number == concurrency; });
 }
 
+PublishedRun run_of(const TomlNode& run) {
+  PublishedRun p;
+  const auto workers = [&](std::string_view ran, const Workers& named) {
+    const TomlNode* node = run.find(ran);
+    return node == nullptr ? named : workers_of(*node);
+  };
+  const TomlNode* prefill = run.find("prefill");
+  if (prefill != nullptr) {
+    p.prefill = workers_of(*prefill);
+    p.prefill_ran = workers("ran_prefill", *p.prefill);
+  }
+  p.decode = workers_of(*run.find(prefill != nullptr ? "decode" : "replica"));
+  p.decode_ran = workers("ran_decode", p.decode);
+  p.drafts = static_cast<int>(number_of(run, "drafts"));
+  const std::vector<TomlNode>& step = items_of(run, "prefill_step");
+  if (!step.empty()) p.prefill_tokens = step[0].number;
+  if (step.size() > 1) p.prefill_prompts = step[1].number;
+  p.decode_most = number_of(run, "decode_most");
+  p.slots = number_of(run, "expert_slots");
+  p.frontends = std::max(1.0, number_of(run, "frontends"));
+  p.waves = number_of(run, "waves");
+  const TomlNode* balanced = run.find("balances_experts");
+  p.balanced = balanced != nullptr && balanced->flag;
+  p.cache = text_of(run, "cache");
+  return p;
+}
+
 bool same_shape(const PublishedRun& run, const ServingRow& row, const PublishedColumns& columns) {
   if (!run.prefill) {
     const bool split_said = row.deployment.dp > 1;
@@ -83,12 +122,18 @@ bool same_shape(const PublishedRun& run, const ServingRow& row, const PublishedC
     return (columns.ranks == ranks || columns.ranks == ranks * run.decode.ep) &&
            row.deployment.ep == run.decode.ep && (!split_said || run.decode.splits);
   }
-  if (run.prefill->ranks != columns.prefill_ranks || run.decode.ranks != columns.ranks) {
-    return false;
+  // Some tables print the GPUs of the whole fleet as the ranks of either kind of worker.
+  const bool whole = columns.prefill_ranks == columns.ranks && columns.ranks == run.chips();
+  if (whole && !columns.workers_said) return true;
+  const auto are = [&](const Workers& prefill, const Workers& decode) {
+    return prefill.ranks == columns.prefill_ranks && decode.ranks == columns.ranks;
+  };
+  if (!columns.workers_said) {
+    return are(*run.prefill, run.decode) && run.prefill->ep == columns.prefill_ep;
   }
-  if (!columns.workers_said) return run.prefill->ep == columns.prefill_ep;
-  return run.prefill->count == row.prefill_workers && run.decode.count == row.decode_workers &&
-         run.prefill->splits == (row.prefill.dp > 1) &&
+  const bool ranks = are(*run.prefill, run.decode) || are(*run.prefill_ran, run.decode_ran);
+  return ranks && run.prefill->count == row.prefill_workers &&
+         run.decode.count == row.decode_workers && run.prefill->splits == (row.prefill.dp > 1) &&
          run.decode.splits == (row.deployment.dp > 1);
 }
 
@@ -114,12 +159,8 @@ std::vector<PublishedRun> candidates(const ServingRow& row, const PublishedColum
       const bool here = number_of(run, "input") == row.input &&
                         number_of(run, "output") == row.output &&
                         at_concurrency(run, row.concurrency);
-      const TomlNode* prefill = run.find("prefill");
-      if (!here || (prefill != nullptr) != row.disaggregated) continue;
-      PublishedRun p;
-      if (prefill != nullptr) p.prefill = workers_of(*prefill);
-      p.decode = workers_of(*run.find(prefill != nullptr ? "decode" : "replica"));
-      p.drafts = static_cast<int>(number_of(run, "drafts"));
+      if (!here || (run.find("prefill") != nullptr) != row.disaggregated) continue;
+      const PublishedRun p = run_of(run);
       if (p.drafts > 0 && !drafts) continue;
       const bool fresh = std::find(all.begin(), all.end(), p) == all.end();
       if (fresh && same_shape(p, row, columns)) all.push_back(p);
@@ -130,25 +171,35 @@ std::vector<PublishedRun> candidates(const ServingRow& row, const PublishedColum
 
 }  // namespace
 
-void complete_published(ServingRow& row, const PublishedColumns& columns) {
-  const std::vector<PublishedRun> runs = candidates(row, columns);
-  if (runs.empty()) return;
+bool complete_published(ServingRow& row, const PublishedColumns& columns) {
+  std::vector<PublishedRun> runs = candidates(row, columns);
+  if (runs.empty()) return false;
   if (runs.size() > 1) {
     const bool drafts = std::any_of(runs.begin(), runs.end(), [&](const PublishedRun& r) {
       return (r.drafts > 0) != (runs.front().drafts > 0);
     });
-    row.unclear = drafts ? "published with drafts and without, which of them is not said"
+    row.guessed = drafts ? "published with drafts and without, which of them is not said"
                          : "published with different workers, which of them is not said";
-    return;
+    // The plainest is the likeliest: no drafts, then the fewest GPUs, then the first named.
+    std::ranges::stable_sort(runs, {},
+                             [](const PublishedRun& r) { return std::pair(r.drafts, r.chips()); });
   }
   const PublishedRun& run = runs.front();
-  row.deployment = run.decode.deployment();
+  row.deployment = run.decode_ran.deployment();
   row.drafts = run.drafts;
-  if (run.prefill) {
-    row.prefill = run.prefill->deployment();
-    row.prefill_workers = run.prefill->count;
-    row.decode_workers = run.decode.count;
-  }
+  if (!run.prefill) return true;
+  row.prefill = run.prefill_ran->deployment();
+  row.prefill_workers = run.prefill->count;
+  row.decode_workers = run.decode.count;
+  row.prefill_tokens = run.prefill_tokens;
+  row.prefill_prompts = run.prefill_prompts;
+  row.decode_most = run.decode_most;
+  row.expert_slots = run.slots;
+  row.experts_balanced = run.balanced;
+  row.frontends = run.frontends;
+  row.waves = run.waves;
+  if (!run.cache.empty() && !holds(row.numerics, "+")) row.numerics += "+" + run.cache;
+  return true;
 }
 
 }  // namespace tightrope::serving_study

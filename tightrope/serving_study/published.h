@@ -15,9 +15,10 @@ struct PublishedColumns {
   bool workers_said = false;
 };
 
-/// Completes a row from calibration/serving_recipes.toml: workers, how they lie, drafts. Where
-/// several configurations match its columns and differ, the row becomes unclear; where none does,
-/// it stays as it is.
-void complete_published(ServingRow& row, const PublishedColumns& columns);
+/// Completes a row from calibration/serving_recipes.toml: workers, how they lie and schedule,
+/// drafts. Where several configurations match its columns and differ, the plainest is taken (no
+/// drafts, then the fewest GPUs) and the row says that it is guessed; where none does, it stays as
+/// it is.
+bool complete_published(ServingRow& row, const PublishedColumns& columns);
 
 }  // namespace tightrope::serving_study

@@ -88,7 +88,7 @@ class PointReader {
     }
     TR_TRY(r.concurrency, concurrency(at, from, r));
     r.stack = fmt::format("{}-{}", r.engine, unsaid_year(r));
-    complete_published(r, columns(at, from, r));
+    if (!shown_as_one(r, at, from)) complete_published(r, columns(at, from, r));
     schedule(r);
     judge(r);
     return r;
@@ -112,6 +112,24 @@ class PointReader {
       c.workers_said = !table_.at(at, "prefill_num_workers").empty();
     }
     return c;
+  }
+
+  /// Ranks that no aggregated run has: a disaggregated fleet whose GPUs the table adds up, where a
+  /// configuration of the time has as many.
+  bool shown_as_one(ServingRow& r, std::size_t at, const std::string& from) const {
+    if (r.disaggregated || !beyond_a_node(r)) return false;
+    PublishedColumns c = columns(at, from, r);
+    c.prefill_ranks = c.ranks;
+    ServingRow fleet = r;
+    fleet.disaggregated = true;
+    if (!complete_published(fleet, c)) return false;
+    r = std::move(fleet);
+    return true;
+  }
+
+  static bool beyond_a_node(const ServingRow& r) {
+    constexpr int node = 8;
+    return r.deployment.dp == 1 && r.deployment.tp > node;
   }
 
   static void schedule(ServingRow& r) {
@@ -148,8 +166,9 @@ class PointReader {
     if (!(r.concurrency > 0) || !(r.input > 0) || !(r.output > 0)) {
       r.unclear = "lengths or concurrency are not said";
     }
-    const bool shared = !r.disaggregated && r.deployment.dp == 1 && r.deployment.tp > 8;
-    if (shared) r.unclear = "more tensor-parallel ranks than a node holds: not an aggregated run";
+    if (!r.disaggregated && beyond_a_node(r)) {
+      r.unclear = "more tensor-parallel ranks than a node holds: not an aggregated run";
+    }
   }
 
   const CsvTable& table_;

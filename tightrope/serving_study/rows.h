@@ -19,6 +19,13 @@ struct ServingRow {
   infer::Deployment deployment;  ///< of the replica, or of a decode worker
   infer::Deployment prefill;     ///< of a prefill worker, when disaggregated
   int prefill_workers = 1, decode_workers = 1;
+  /// How workers of a disaggregated run were told to schedule, an attention group; 0: not said.
+  double prefill_tokens = 0, prefill_prompts = 0;  ///< of a prefill iteration, at most
+  double decode_most = 0;                          ///< sequences that decode at once
+  double expert_slots = 0;                         ///< of decode workers, as in infer::Context
+  bool experts_balanced = false;                   ///< the same
+  double frontends = 1;                            ///< that deal requests out, each for itself
+  double waves = 0;  ///< requests a client, in all; 0: as public benchmarks usually send
   double input = 0, output = 0, concurrency = 0;
   int drafts = 0;           ///< tokens guessed an iteration
   double token_budget = 0;  ///< of an iteration; 0: the engine's usual one
@@ -35,6 +42,8 @@ struct ServingRow {
   /// ep is not said, nor whether attention is split by sequences: the fastest that fits is taken.
   bool experts_unsaid = false;
   Seconds first_bound{}, token_bound{};  ///< that the measured load had to keep; 0: none
+  /// Several published configurations match; the likeliest was taken. Says which differed.
+  std::string guessed;
   std::string unclear;  ///< what keeps the row from being predicted; empty when all is said
   // tidy-allow(raw-unit): as tables print them; predictions are quantities
   double ttft_ms = 0, tpot_ms = 0, output_tokens_a_s = 0;  ///< 0: not measured

@@ -51,6 +51,7 @@ ServingOutcome outcome_of(const ServingRow& row, const ServingCase& c) {
   o.mode = row.disaggregated ? "disagg" : "agg";
   o.text = text_of(row);
   o.refused = c.refused;
+  if (o.refused.empty()) o.guessed = row.guessed;
   return o;
 }
 
@@ -117,15 +118,15 @@ std::vector<ServingGroup> grouped(const std::map<Key, std::vector<Judged>>& by) 
 void summarise(ServingReport& report) {
   std::map<Key, std::vector<Judged>> by;
   for (const ServingOutcome& o : report.outcomes) {
-    if (!o.refused.empty() || o.repeat) continue;
+    if (!o.counts()) continue;
     const Judged j{o.measured, o.predicted, o.plain, o.low50, o.high50, o.low90, o.high90};
     const std::pair<const char*, const std::string&> dimensions[] = {
         {"gpu", o.chip},  {"engine", o.stack},  {"model", o.model},
         {"kind", o.kind}, {"source", o.source},
     };
-    by[{o.mode, o.metric, "all", ""}].push_back(j);
+    by[{o.slice(), o.metric, "all", ""}].push_back(j);
     for (const auto& [dimension, value] : dimensions) {
-      by[{o.mode, o.metric, dimension, value}].push_back(j);
+      by[{o.slice(), o.metric, dimension, value}].push_back(j);
     }
   }
   report.groups = grouped(by);
@@ -168,6 +169,7 @@ ServingReport validate_serving(const ServingTable& table, const catalog::Catalog
     const ServingRow& row = table.rows[i];
     if (cases[i].refused.empty()) {
       ++report.expressed;
+      if (!row.guessed.empty()) ++report.guessed[row.guessed];
     } else {
       // One line for all that stand in several tables.
       constexpr std::string_view again = "the same measurement";
@@ -211,7 +213,7 @@ void judge_left_out(ServingReport& report, std::string_view dimension, Group gro
   std::map<std::string, std::map<std::string, std::vector<double>>> errors;
   for (const ServingOutcome& o : report.outcomes) {
     for (const ServingLeftOut& l : o.left_out) {
-      if (l.dimension != dimension || o.repeat) continue;
+      if (l.dimension != dimension || o.repeat || !o.guessed.empty()) continue;
       errors[o.band_key()][o.*group].push_back(std::log(l.predicted / o.measured));
     }
   }
@@ -229,8 +231,8 @@ void judge_left_out(ServingReport& report, std::string_view dimension, Group gro
       }
       if (o.repeat) continue;
       const Judged j{o.measured, l.predicted, o.plain, l.low50, l.high50, l.low90, l.high90};
-      by[{o.mode, o.metric, std::string(dimension), ""}].push_back(j);
-      by[{o.mode, o.metric, std::string(dimension), o.*group}].push_back(j);
+      by[{o.slice(), o.metric, std::string(dimension), ""}].push_back(j);
+      by[{o.slice(), o.metric, std::string(dimension), o.*group}].push_back(j);
     }
   }
   for (ServingGroup& g : grouped(by)) report.left_out.push_back(std::move(g));
@@ -272,7 +274,8 @@ std::vector<infer::ServingBand> bands_of(const ServingReport& report) {
   std::map<std::string, std::vector<double>> errors;
   for (const ServingOutcome& o : report.outcomes) {
     for (const ServingLeftOut& l : o.left_out) {
-      if (!o.repeat) errors[o.band_key()].push_back(std::log(l.predicted / o.measured));
+      if (!o.repeat && o.guessed.empty())
+        errors[o.band_key()].push_back(std::log(l.predicted / o.measured));
     }
   }
   std::vector<infer::ServingBand> bands;

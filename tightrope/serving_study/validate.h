@@ -23,12 +23,19 @@ struct ServingOutcome {
   std::string metric;  ///< "ttft_ms", "tpot_ms", "output_tokens_per_s"
   std::string text;    ///< mapping, lengths and concurrency, for people
   std::string refused;
+  std::string guessed;  ///< what of the recipe was; such rows make a slice of their own
   double measured = 0, predicted = 0, plain = 0;
   double low50 = 0, high50 = 0, low90 = 0, high90 = 0;
   bool repeat = false;  ///< the same run stands in the table already
   std::vector<ServingLeftOut> left_out;
   /// What bands are kept for: "agg tpot_ms".
   [[nodiscard]] std::string band_key() const { return mode + "_" + metric; }
+  /// The slice it is judged in: "agg", "disagg", or "disagg, recipe guessed".
+  [[nodiscard]] std::string slice() const {
+    return guessed.empty() ? mode : mode + ", recipe guessed";
+  }
+  /// Counts where errors are summed: expressed, and no repeat.
+  [[nodiscard]] bool counts() const { return refused.empty() && !repeat; }
 };
 
 struct ServingFigures {
@@ -48,6 +55,7 @@ struct ServingReport {
   std::string file, hash;
   int rows = 0, expressed = 0, repeats = 0;
   std::map<std::string, int> refused;
+  std::map<std::string, int> guessed;  ///< of the expressed
   int fitted_numbers = 0;
   std::vector<ServingOutcome> outcomes;
   std::vector<ServingGroup> groups;
@@ -73,7 +81,7 @@ void add_left_out(const ServingTable& table, const catalog::Catalog& catalog,
 
 [[nodiscard]] std::string to_text(const ServingReport& report);
 [[nodiscard]] std::string to_json(const ServingReport& report);
-/// id,metric,measured,predicted,lo50,hi50,lo90,hi90,refused
+/// id,metric,mode,...,measured,predicted,lo50,hi50,lo90,hi90,plain_roofline,repeat,refused,guessed
 [[nodiscard]] std::string rows_csv(const ServingReport& report);
 [[nodiscard]] std::string to_markdown(const ServingReport& report);
 

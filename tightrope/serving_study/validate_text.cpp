@@ -38,7 +38,7 @@ std::vector<const ServingOutcome*> worst(const ServingReport& report, const std:
                                          const std::string& metric, std::size_t most) {
   std::vector<const ServingOutcome*> rows;
   for (const ServingOutcome& o : report.outcomes) {
-    if (o.refused.empty() && !o.repeat && o.mode == mode && o.metric == metric) rows.push_back(&o);
+    if (o.counts() && o.slice() == mode && o.metric == metric) rows.push_back(&o);
   }
   const auto off = [](const ServingOutcome* o) {
     return std::fabs(std::log(o->predicted / o->measured));
@@ -61,6 +61,8 @@ std::string to_text(const ServingReport& report) {
                   report.hash, report.expressed, report.rows, report.repeats);
   for (const auto& [reason, n] : report.refused)
     out += fmt::format("  {:4d} refused: {}\n", n, reason);
+  for (const auto& [reason, n] : report.guessed)
+    out += fmt::format("  {:4d} guessed, apart from the others: {}\n", n, reason);
   out += fmt::format(
       "{} numbers fitted. Errors in percent, |predicted / measured - 1|; every run once.\n",
       report.fitted_numbers);
@@ -90,6 +92,7 @@ std::string to_json(const ServingReport& report) {
   json["expressed"] = report.expressed;
   json["repeats"] = report.repeats;
   json["refused"] = report.refused;
+  json["guessed"] = report.guessed;
   json["fitted_numbers"] = report.fitted_numbers;
   for (const auto& [name, groups] :
        {std::pair{"by", &report.groups}, std::pair{"left_out", &report.left_out}}) {
@@ -102,12 +105,13 @@ std::string to_json(const ServingReport& report) {
 std::string rows_csv(const ServingReport& report) {
   std::string out =
       "id,metric,mode,gpu,engine,model,measured,predicted,lo50,hi50,lo90,hi90,plain_roofline,"
-      "repeat,refused\n";
+      "repeat,refused,guessed\n";
   for (const ServingOutcome& o : report.outcomes) {
-    out += fmt::format("{},{},{},{},{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{},{}\n",
-                       csv_cell(o.id), o.metric, o.mode, o.chip, o.stack, o.model, o.measured,
-                       o.predicted, o.low50, o.high50, o.low90, o.high90, o.plain, o.repeat ? 1 : 0,
-                       csv_cell(o.refused));
+    out +=
+        fmt::format("{},{},{},{},{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{},{},{}\n",
+                    csv_cell(o.id), o.metric, o.mode, o.chip, o.stack, o.model, o.measured,
+                    o.predicted, o.low50, o.high50, o.low90, o.high90, o.plain, o.repeat ? 1 : 0,
+                    csv_cell(o.refused), csv_cell(o.guessed));
   }
   return out;
 }
@@ -128,6 +132,15 @@ std::string to_markdown(const ServingReport& report) {
       report.file.substr(report.file.rfind('/') + 1), report.rows, report.hash,
       report.fitted_numbers, report.expressed, report.rows);
   for (const auto& [reason, n] : report.refused) out += fmt::format("| {} | {} |\n", n, reason);
+  if (!report.guessed.empty()) {
+    out +=
+        "\nOf the expressed, these match several published configurations. The plainest is taken "
+        "(no "
+        "drafts, then the fewest GPUs); they are judged apart (\"recipe guessed\"), in no figure "
+        "of "
+        "the others and in no fit:\n\n| rows | what is guessed |\n|---:|---|\n";
+    for (const auto& [reason, n] : report.guessed) out += fmt::format("| {} | {} |\n", n, reason);
+  }
   std::string heading;
   const auto rows = [&](const std::vector<ServingGroup>& groups, bool left_out) {
     for (const ServingGroup& g : groups) {

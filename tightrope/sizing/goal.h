@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "tightrope/core/units.h"
-#include "tightrope/infer/steady.h"
+#include "tightrope/infer/disaggregated.h"
 
 namespace tightrope::sizing {
 

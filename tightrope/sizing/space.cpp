@@ -42,9 +42,10 @@ bool routed(const infer::Context& context) {
 
 // A refusal without the numbers, so that reasons can be counted.
 std::string kind_of(const std::string& reason) {
-  for (const char* kind : {"attention heads", "state-space heads", "experts", "layers"}) {
+  for (const char* kind : {"attention heads", "state-space heads", "layers"}) {
     if (reason.find(kind) != std::string::npos) return std::string(kind) + " do not divide";
   }
+  if (reason.find("experts") != std::string::npos) return "experts are too few";
   return "ranks do not divide";
 }
 

@@ -1,0 +1,83 @@
+// The closed form of a disaggregated fleet beside the request-level simulation of the same one.
+#include "tightrope/infer/disaggregated.h"
+
+#include <gtest/gtest.h>
+
+#include "tightrope/serving_study/simulate.h"
+
+namespace tightrope::serving_study {
+namespace {
+
+constexpr double input = 1024, output = 1024, least = 0.8, mean = 0.9;
+constexpr double waves = 10, prefill_workers = 1, decode_workers = 3, places = 8;
+
+SimulateRequest benchmark(std::int64_t clients) {
+  SimulateRequest r;
+  r.model = *find_served_model("llama3-70b");
+  PoolRequest prefill;
+  prefill.role = serving::Role::prefill;
+  prefill.system = "p5.48xlarge";
+  prefill.numerics = "fp8";
+  prefill.mapping.tp = 4;
+  prefill.token_budget = 8192;
+  prefill.prefix_cache = false;
+  PoolRequest decode = prefill;
+  decode.role = serving::Role::decode;
+  decode.count = static_cast<std::int64_t>(decode_workers);
+  decode.max_sequences = static_cast<std::int64_t>(places);
+  r.pools = {prefill, decode};
+  r.load.concurrency = clients;
+  r.load.requests = static_cast<std::int64_t>(waves) * clients;
+  r.load.spec = plain_spec({.rate = 1, .input = mean * input, .output = mean * output});
+  const auto spread = [](traffic::Distribution& d, double longest) {
+    d.shape = traffic::Shape::uniform;
+    d.min = least * longest;
+    d.max = longest;
+  };
+  spread(r.load.spec->input, input);
+  spread(r.load.spec->output, output);
+  return r;
+}
+
+infer::Steady closed_form(std::int64_t clients) {
+  infer::ContextRequest wanted;
+  wanted.model = find_served_model("llama3-70b")->model;
+  wanted.numerics = "fp8";
+  const catalog::Catalog& facts = catalog::Catalog::embedded();
+  const auto context = infer::make_context(wanted, *facts.find_system("p5.48xlarge"), facts,
+                                           formula::embedded_calibration());
+  EXPECT_TRUE(context.has_value());
+  const infer::Pricing pricing(*context, {.tp = 4});
+  infer::Disaggregated fleet;
+  fleet.prefill = fleet.decode = &pricing;
+  fleet.prefill_workers = prefill_workers;
+  fleet.decode_workers = decode_workers;
+  fleet.prefill_limits.token_budget = 8192;
+  fleet.decode_limits.sequences = places;
+  return infer::disaggregated_loop(fleet, {.input = mean * input,
+                                           .output = mean * output,
+                                           .concurrency = static_cast<double>(clients),
+                                           .spread = 1.0 - least,
+                                           .waves = waves});
+}
+
+// With fewer clients than places and with more: the same requests a second, the same time from
+// end to end. (The simulator counts the wait for a place after the first token, the closed form
+// before it.)
+TEST(DisaggregatedFleets, SimulationAndClosedFormAgree) {
+  for (const std::int64_t clients : {3, 12, 24, 36, 60}) {
+    const auto told = simulate_serving(benchmark(clients), catalog::Catalog::embedded());
+    ASSERT_TRUE(told.has_value()) << told.error().what;
+    const infer::Steady steady = closed_form(clients);
+    EXPECT_NEAR(told->served.e2e.mean / steady.e2e, 1.0, 0.06) << clients;
+    const double rate = told->served.requests_per_second;
+    EXPECT_NEAR(rate / steady.request_rate, 1.0, 0.1) << clients;
+    if (static_cast<double>(clients) <= decode_workers * places) {
+      EXPECT_NEAR(told->served.tpot.mean / steady.tpot, 1.0, 0.05) << clients;
+      EXPECT_NEAR(told->served.ttft.mean / steady.ttft, 1.0, 0.25) << clients;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tightrope::serving_study
