@@ -53,6 +53,7 @@ class Pricing {
   [[nodiscard]] const Context& context() const { return context_; }
 
  private:
+  [[nodiscard]] Spent spent(const formula::KernelTime& time, DType dtype) const;
   Spent layer(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const;
   Spent products(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const;
   Spent cast(const WeightFormat& format, double elements, int layers,

@@ -23,13 +23,17 @@ infer::Load load_of(const ServingRow& row) {
           .concurrency = row.queued ? unlimited : row.concurrency,
           .spread = row.spread,
           .waves = row.queued ? 0 : benchmark_waves,
-          .requests = row.requests};
+          .requests = row.requests,
+          .input_variation = row.input_variation,
+          .output_variation = row.output_variation};
 }
 
 /// What the row's engine was told.
 void tell(infer::Engine& engine, const ServingRow& row) {
   if (row.token_budget > 0) engine.token_budget = row.token_budget;
   if (row.poll_steps > 0) engine.poll_steps = row.poll_steps;
+  if (row.most_sequences > 0) engine.most_sequences = row.most_sequences;
+  if (row.evicts) engine.reserves_output = false;
 }
 
 /// Takes the deployment that a row leaves open, and counts its replicas.
@@ -136,10 +140,17 @@ void idealise(infer::Context& c) {
                        .launch = Seconds(0.0)};
     }
   }
+  for (formula::ExpertCoefficients& e : k.experts.values) {
+    e = {.peak_share = 1.0,
+         .row_padding = 0,
+         .read_share = 1.0,
+         .overlap_loss = 0,
+         .launch = Seconds(0.0)};
+  }
   k.attention_forward = {.peak_share = 1.0, .q_half = 0, .softmax = Flops(0.0)};
   c.engine.step_us = c.engine.sequence_us = c.engine.request_ms = c.engine.prefill_kernel_us = 0;
   c.engine.kernel_share = c.engine.expert_share = 1;
-  c.habits.decode_read_share = c.habits.latent_read_share = c.habits.expert_math = 1.0;
+  c.habits.decode_read_share = c.habits.latent_read_share = 1.0;
   c.habits.decode_head_ns = c.habits.decode_kernel_us = c.habits.reduce_us = c.habits.peer_us = 0;
   c.expert_skew = 0;
   for (formula::LinkModel* link : {&c.fabric.scaleup, &c.fabric.scaleout}) {
