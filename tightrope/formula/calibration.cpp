@@ -216,6 +216,29 @@ Result<ChipCalibration> read_chip(const toml::table& table, const std::string& f
   return chip;
 }
 
+Result<ExpertCalibration> read_experts(const toml::table& table, const std::string& file) {
+  ExpertCalibration experts;
+  ExpertCoefficients& c = experts.coefficients;
+  Reader reader(table, file);
+  std::string format;
+  reader.text("architecture", experts.architecture);
+  reader.text("format", format);
+  reader.number("peak_share", 0.01, 1.0, c.peak_share);
+  reader.number("row_padding", 0.0, 1e4, c.row_padding);
+  reader.number("read_share", 0.05, 1.0, c.read_share);
+  reader.number("overlap_loss", 0.0, 1.0, c.overlap_loss);
+  reader.quantity("launch_us", 1e-6, 1e4, c.launch);
+  skip_fit_notes(reader);
+  TR_TRY_VOID(reader.finish());
+  const auto known = expert_format_from(format);
+  if (!known) {
+    return fail(ErrorCode::range, "unknown format \"" + format + "\" of experts",
+                where_of(table, file), "one of bf16, fp8, fp8_block, fp4, mxfp4, int4");
+  }
+  experts.format = *known;
+  return experts;
+}
+
 Result<LinkCalibration> read_link(const toml::table& table, const std::string& file) {
   LinkCalibration link;
   LinkModel& m = link.model;
@@ -299,6 +322,28 @@ GemmCoefficients nearest(const ChipCalibration& chip, DType dtype, Scaling scali
   return *tensor[DType::bf16];
 }
 
+/// The entry that a format borrows from: of the chip's architecture, else of the first measured
+/// one; there the format itself, else the nearest that has one.
+ExpertCoefficients experts_of(const std::vector<ExpertCalibration>& all,
+                              const std::string& architecture, ExpertFormat format) {
+  const auto find = [&](const std::string& kin, ExpertFormat f) {
+    return std::find_if(all.begin(), all.end(), [&](const ExpertCalibration& e) {
+      return e.architecture == kin && e.format == f;
+    });
+  };
+  const auto has = [&](const std::string& kin) {
+    return find(kin, ExpertFormat::bf16) != all.end();
+  };
+  if (all.empty()) return {};
+  const std::string& kin = has(architecture) ? architecture : all.front().architecture;
+  for (const ExpertFormat f : {format, ExpertFormat::fp8_block, ExpertFormat::bf16}) {
+    const bool narrow = format == ExpertFormat::fp8 || format == ExpertFormat::fp4;
+    if (f == ExpertFormat::fp8_block && f != format && !narrow) continue;
+    if (const auto at = find(kin, f); at != all.end()) return at->coefficients;
+  }
+  return all.front().coefficients;
+}
+
 }  // namespace
 
 Result<Calibration> Calibration::parse(std::string_view text, const std::string& file) {
@@ -313,6 +358,9 @@ Result<Calibration> Calibration::parse(std::string_view text, const std::string&
   }
   Calibration out;
   TR_TRY(out.chips_, read_list<ChipCalibration>(root, "chip", file, read_chip));
+  if (root.contains("experts")) {
+    TR_TRY(out.experts_, read_list<ExpertCalibration>(root, "experts", file, read_experts));
+  }
   if (const toml::node* power = root.get("power"); power != nullptr && power->is_table()) {
     TR_TRY(out.power_, read_power(*power->as_table(), file));
   }
@@ -393,6 +441,9 @@ RankKernels rank_kernels(const catalog::Chip& chip, const Calibration& calibrati
   k.hbm_read_share = c.hbm_read_share;
   k.attention_forward = c.attention_forward;
   k.attention_backward = c.attention_backward;
+  for (const ExpertFormat format : all_expert_formats) {
+    k.experts[format] = experts_of(calibration.experts(), chip.architecture, format);
+  }
   return k;
 }
 

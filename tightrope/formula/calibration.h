@@ -38,6 +38,13 @@ struct LinkCalibration {
   LinkModel model;  ///< bandwidth is left 0: the catalog's
 };
 
+/// Kernels of routed experts in one number format, on all chips of an architecture.
+struct ExpertCalibration {
+  std::string architecture;
+  ExpertFormat format = ExpertFormat::bf16;
+  ExpertCoefficients coefficients;
+};
+
 /// All fitted coefficients, as read from calibration/*.toml.
 class Calibration {
  public:
@@ -47,6 +54,8 @@ class Calibration {
   [[nodiscard]] static Result<Calibration> parse(std::string_view text, const std::string& file);
 
   [[nodiscard]] const std::vector<ChipCalibration>& chips() const { return chips_; }
+  /// Of measured architectures; empty where a file has none.
+  [[nodiscard]] const std::vector<ExpertCalibration>& experts() const { return experts_; }
   [[nodiscard]] const PowerShares& power() const { return power_; }
   [[nodiscard]] const std::vector<LinkCalibration>& scaleup_links() const { return scaleup_; }
   [[nodiscard]] const std::vector<LinkCalibration>& scaleout_links() const { return scaleout_; }
@@ -59,6 +68,7 @@ class Calibration {
 
  private:
   std::vector<ChipCalibration> chips_;
+  std::vector<ExpertCalibration> experts_;
   std::vector<LinkCalibration> scaleup_, scaleout_;
   PowerShares power_;
 };

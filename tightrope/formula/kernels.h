@@ -8,6 +8,7 @@
 
 #include "tightrope/core/dtype.h"
 #include "tightrope/core/units.h"
+#include "tightrope/formula/expert_coefficients.h"
 
 namespace tightrope::formula {
 
@@ -48,6 +49,7 @@ struct RankKernels {
   PerDType<GemmCoefficients> gemm{};  ///< Scaling::tensor
   PerDType<GemmCoefficients> gemm_block{};  ///< Scaling::block
   AttentionCoefficients attention_forward{}, attention_backward{};
+  PerExpertFormat<ExpertCoefficients> experts{};
 };
 
 /// Breakdown of one kernel's time; time >= max(math, memory).
@@ -63,9 +65,9 @@ struct GemmShape {
   double groups = 1;
   DType dtype = DType::bf16;
   Scaling scaling = Scaling::tensor;
-  double out_element = 2;   ///< bytes an output element takes
+  double out_element = 2;     ///< bytes an output element takes
   double weight_element = 0;  ///< bytes a stored weight (n x k) takes, when not dtype's; 0: dtype's
-  bool accumulate = false;  ///< reads the output too (weight gradients into fp32)
+  bool accumulate = false;    ///< reads the output too (weight gradients into fp32)
 };
 
 struct AttentionShape {

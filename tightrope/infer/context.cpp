@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "tightrope/formula/kernel_power_calibration.h"
+
 namespace tightrope::infer {
 namespace {
 
@@ -82,7 +84,7 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
   c.system = system;
   c.kernels = formula::rank_kernels(*chip, calibration, &c.borrowed_from);
   c.fabric = formula::fabric_model(system, *chip, calibration);
-  c.power = calibration.power();
+  c.power = formula::embedded_kernel_power();
   const ServingTuning& tuning = request.tuning ? *request.tuning : ServingTuning::embedded();
   const bool routed = std::any_of(request.model.kinds.begin(), request.model.kinds.end(),
                                   [](const workload::LayerKind& k) { return k.routed(); });

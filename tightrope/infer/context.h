@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "tightrope/catalog/catalog.h"
-#include "tightrope/formula/bill.h"
 #include "tightrope/formula/calibration.h"
+#include "tightrope/formula/kernel_power.h"
 #include "tightrope/infer/acceptance.h"
 #include "tightrope/infer/deployment.h"
 #include "tightrope/infer/engine.h"
@@ -50,7 +50,7 @@ struct Context {
   catalog::System system;
   formula::RankKernels kernels;
   formula::FabricModel fabric;
-  formula::PowerShares power;
+  formula::KernelPower power;
   std::string borrowed_from;  ///< kin whose kernel coefficients stand in; empty when its own
   Numerics numerics;          ///< as the chip runs them
   Engine engine;

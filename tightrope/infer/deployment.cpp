@@ -6,17 +6,20 @@
 namespace tightrope::infer {
 namespace {
 
+using formula::ExpertFormat;
 using formula::Scaling;
 
 // Bytes of a stored weight with its scales: a float a 128 x 128 block, an fp8 a 16, an e8m0 a 32,
 // a half a 128.
-constexpr WeightFormat wide{DType::bf16, Scaling::tensor, 2.0};
-constexpr WeightFormat fp8{DType::fp8, Scaling::tensor, 1.0};
-constexpr WeightFormat fp8_block{DType::fp8, Scaling::block, 1.0 + 4.0 / 16384};
-constexpr WeightFormat nvfp4{DType::fp4, Scaling::tensor, 0.5 + 1.0 / 16};
-constexpr WeightFormat mxfp4{DType::fp4, Scaling::tensor, 0.5 + 1.0 / 32};
-constexpr WeightFormat int8{DType::bf16, Scaling::tensor, 1.0 + 2.0 / 4096};
-constexpr WeightFormat int4{DType::bf16, Scaling::tensor, 0.5 + 2.0 / 128};
+constexpr WeightFormat wide{DType::bf16, Scaling::tensor, 2.0, ExpertFormat::bf16};
+constexpr WeightFormat fp8{DType::fp8, Scaling::tensor, 1.0, ExpertFormat::fp8};
+constexpr WeightFormat fp8_block{DType::fp8, Scaling::block, 1.0 + 4.0 / 16384,
+                                 ExpertFormat::fp8_block};
+constexpr WeightFormat nvfp4{DType::fp4, Scaling::tensor, 0.5 + 1.0 / 16, ExpertFormat::fp4};
+// Activations stay in 16 bits, as the kernel tables have it (w4a16).
+constexpr WeightFormat mxfp4{DType::bf16, Scaling::tensor, 0.5 + 1.0 / 32, ExpertFormat::mxfp4};
+constexpr WeightFormat int8{DType::bf16, Scaling::tensor, 1.0 + 2.0 / 4096, ExpertFormat::bf16};
+constexpr WeightFormat int4{DType::bf16, Scaling::tensor, 0.5 + 2.0 / 128, ExpertFormat::int4};
 
 struct Known {
   std::string_view name;
@@ -86,6 +89,8 @@ Result<Numerics> on_chip(const Numerics& numerics, const formula::RankKernels& k
   for (WeightFormat* f : {&out.attention, &out.attention_out, &out.feed}) {
     if (runs(f->product)) continue;
     f->scaling = Scaling::tensor;
+    // Narrow weights are widened by kernels made for it.
+    f->experts = f->product == DType::fp4 ? ExpertFormat::int4 : ExpertFormat::bf16;
     f->product = runs(DType::bf16) ? DType::bf16 : DType::fp16;
     if (!runs(f->product)) {
       return fail(ErrorCode::unsupported, "this chip has no matrix units for 16-bit products", {},

@@ -32,6 +32,7 @@ struct WeightFormat {
   formula::Scaling scaling = formula::Scaling::tensor;
   // tidy-allow(raw-unit): a factor on counts of weights, like bytes_of(DType)
   double weight_bytes = 2;  ///< a stored weight takes, scales included
+  formula::ExpertFormat experts = formula::ExpertFormat::bf16;  ///< whose kernels run experts
 };
 
 /// The formats a served model is kept and computed in.

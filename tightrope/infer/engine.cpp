@@ -51,7 +51,6 @@ const std::vector<ServingField<ChipHabits>>& chip_habit_fields() {
       {"decode_head_ns", &ChipHabits::decode_head_ns, 0.0, 1e3},
       {"decode_kernel_us", &ChipHabits::decode_kernel_us, 0.0, 1e3},
       {"latent_read_share", &ChipHabits::latent_read_share, 0.05, 1.1},
-      {"expert_math", &ChipHabits::expert_math, 0.1, 20.0},
       {"reduce_us", &ChipHabits::reduce_us, 0.0, 1e3},
       {"peer_us", &ChipHabits::peer_us, 0.0, 1e3},
   };

@@ -52,9 +52,6 @@ struct ChipHabits {
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double decode_kernel_us = 6;      ///< one decoding attention, whatever its size
   double latent_read_share = 0.75;  ///< of HBM bandwidth, MLA's latent attention
-  /// Time of routed experts' products, where arithmetic bounds them, against the kernel tables:
-  /// few rows an expert, and their number uneven, fill tiles badly.
-  double expert_math = 1;
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double reduce_us = 5;  ///< an all-reduce inside a node, whatever its size
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key

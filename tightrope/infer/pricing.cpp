@@ -7,6 +7,7 @@
 #include "tightrope/core/check.h"
 #include "tightrope/formula/collectives.h"
 #include "tightrope/formula/expert_load.h"
+#include "tightrope/formula/expert_product.h"
 #include "tightrope/formula/routing.h"
 
 namespace tightrope::infer {
@@ -27,8 +28,6 @@ constexpr double typical_chunk = 2048;  // queries at which the attention kernel
 // what it draws while it waits inside a step.
 constexpr double latent_math_share = 0.6;
 constexpr double idle_share = 0.5;
-
-Spent spent(const KernelTime& t) { return {t.time, max(t.math, t.memory)}; }
 
 void note(std::vector<PricedItem>* items, std::string_view name, std::string_view kind, Seconds t,
           int layers) {
@@ -85,6 +84,15 @@ Pricing::Pricing(const Context& context, const Deployment& deployment)
   price_attention();
 }
 
+Spent Pricing::spent(const KernelTime& t, DType dtype) const {
+  if (!(t.time.raw() > 0)) return {};
+  formula::KernelUse use{dtype, 0.0, 0.0};
+  const double peak = kernels_.peak[dtype].raw() * t.time.raw();
+  if (peak > 0) use.math = t.flops.raw() / peak;
+  use.memory = t.bytes.raw() / (kernels_.hbm_bandwidth.raw() * t.time.raw());
+  return {t.time, max(t.math, t.memory), t.time * dynamic_share(context_.power, use)};
+}
+
 Spent Pricing::products(const LayerPart& part, double rows, std::vector<PricedItem>* items) const {
   Spent sum;
   for (const Gemm& g : part.work.gemms) {
@@ -106,7 +114,7 @@ Spent Pricing::products(const LayerPart& part, double rows, std::vector<PricedIt
       s.scaling = f.scaling;
       s.weight_element = f.weight_bytes;
     }
-    Spent t = spent(formula::gemm(s, kernels_));
+    Spent t = spent(formula::gemm(s, kernels_), s.dtype);
     // The latents' two down projections are one product in every engine.
     if (g.name == "kv_down") t.time = max(t.time - kernels_.launch, Seconds(0.0));
     note(items, g.name, "gemm", t.time, part.layers);
@@ -121,7 +129,8 @@ Spent Pricing::cast(const WeightFormat& f, double elements, int layers,
                     std::vector<PricedItem>* items) const {
   if (f.scaling != formula::Scaling::block) return {};
   const double bytes = elements * (half_precision + bytes_of(f.product));
-  const Spent t = spent(formula::stream(Bytes(bytes), kernels_)) * context_.engine.cast_share;
+  const Spent t =
+      spent(formula::stream(Bytes(bytes), kernels_), DType::bf16) * context_.engine.cast_share;
   note(items, "cast", "pass", t.time, layers);
   return t;
 }
@@ -135,24 +144,19 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
   const double groups = spread.read;
   const double rows = tokens * part.experts_per_token / ep * spread.busiest;
   const WeightFormat& f = context_.numerics.feed;
-  const bool blocks = f.scaling == formula::Scaling::block;
-  const FlopsPerSecond reached =
-      kernels_.peak[f.product] *
-      (blocks ? kernels_.gemm_block : kernels_.gemm)[f.product].peak_share;
   Spent sum;
   for (const Gemm& g : part.work.gemms) {
     if (g.role != GemmRole::expert) continue;
-    GemmShape s;
-    s.m = std::max(1.0, rows / groups);
-    s.n = static_cast<double>(g.out) / (g.split == Split::column ? etp : 1);
-    s.k = static_cast<double>(g.in) / (g.split == Split::row ? etp : 1);
-    s.groups = groups;
-    s.dtype = f.product;
-    s.scaling = f.scaling;
-    s.weight_element = f.weight_bytes;
-    const KernelTime kernel = formula::gemm(s, kernels_);
-    Spent t = spent(kernel) * context_.engine.expert_share;
-    t.time = max(t.time, kernel.flops / reached * context_.habits.expert_math);
+    const formula::ExpertProduct product{
+        .experts = groups,
+        .rows = std::max(1.0, rows / groups),
+        .n = static_cast<double>(g.out) / (g.split == Split::column ? etp : 1),
+        .k = static_cast<double>(g.in) / (g.split == Split::row ? etp : 1),
+        .dtype = f.product,
+        .format = f.experts,
+        .weight_bytes = f.weight_bytes};
+    const Spent t =
+        spent(formula::expert_product(product, kernels_), f.product) * context_.engine.expert_share;
     note(items, g.name, "gemm", t.time, part.layers);
     sum += t;
   }
@@ -175,7 +179,7 @@ Spent Pricing::passes(const LayerPart& part, Batch batch, std::vector<PricedItem
         elements *= tokens * part.experts_per_token / (deployment_.tp * deployment_.dp);
         break;
     }
-    Spent t = spent(formula::stream(Bytes(elements * half_precision), kernels_));
+    Spent t = spent(formula::stream(Bytes(elements * half_precision), kernels_), DType::bf16);
     if (fused(p.shard)) t.time = max(t.time - kernels_.launch, Seconds(0.0));
     note(items, p.name, "pass", t.time, part.layers);
     sum += t;
@@ -282,8 +286,8 @@ Spent Pricing::yields(double sequences) const {
     s.m = rows;
     s.n = vocab;
     s.k = static_cast<double>(context_.model.hidden);
-    return spent(formula::gemm(s, kernels_)) +
-           spent(formula::stream(Bytes(rows * vocab * 2 * half_precision), kernels_));
+    return spent(formula::gemm(s, kernels_), s.dtype) +
+           spent(formula::stream(Bytes(rows * vocab * 2 * half_precision), kernels_), DType::bf16);
   };
   Spent sum = logits(checked);
   if (deployment_.tp > 1) sum.time += Seconds(context_.habits.reduce_us * 1e-6);
@@ -301,12 +305,20 @@ void Pricing::price_attention() {
   const double groups = static_cast<double>(deployment_.dp) * deployment_.pp;
   const ChipHabits& habits = context_.habits;
   const formula::AttentionCoefficients& forward = kernels_.attention_forward;
-  const auto all = [](double seconds) { return Spent{Seconds(seconds), Seconds(seconds)}; };
+  // Attention that is bound by reading, and by arithmetic: at what it reaches of either.
+  const auto all = [](double seconds, double draws) {
+    return Spent{Seconds(seconds), Seconds(seconds), Seconds(seconds * draws)};
+  };
+  const auto reads = [&](double share) {
+    return dynamic_share(context_.power, {DType::bf16, 0.0, share});
+  };
+  const double scores = dynamic_share(context_.power, {DType::bf16, forward.peak_share, 0.0});
   for (const LayerPart& part : context_.parts) {
     const workload::Attention& a = part.attention;
     // A state-space layer reads and writes its state once a token.
     const double state = 2 * part.state_elements / deployment_.tp * half_precision;
-    attention_.decode += all(part.layers * state / (bandwidth * habits.decode_read_share) / groups);
+    attention_.decode += all(part.layers * state / (bandwidth * habits.decode_read_share) / groups,
+                             reads(habits.decode_read_share));
     if (a.heads == 0) continue;
     const bool latent = a.kind == workload::AttentionKind::latent;
     const bool copies = context_.engine.copies_heads && !latent;
@@ -326,10 +338,10 @@ void Pricing::price_attention() {
     const double score = heads * (2.0 * (a.qk_head_dim + a.v_head_dim) + forward.softmax.raw()) *
                          (1.0 + forward.q_half / typical_chunk) / (peak * forward.peak_share) *
                          part.layers / groups;
-    attention_.decode += all(kv_heads * habits.decode_head_ns * 1e-9 * part.layers / groups);
+    attention_.decode += all(kv_heads * habits.decode_head_ns * 1e-9 * part.layers / groups, 0.0);
     const bool windowed = a.window > 0;
-    (windowed ? attention_.decode_window_key : attention_.decode_key) += all(key);
-    (windowed ? attention_.prefill_window_score : attention_.prefill_score) += all(score);
+    (windowed ? attention_.decode_window_key : attention_.decode_key) += all(key, reads(share));
+    (windowed ? attention_.prefill_window_score : attention_.prefill_score) += all(score, scores);
     if (windowed) attention_.window = std::max(attention_.window, a.window);
   }
   // Prefills run outside graphs: the host issues every kernel.
@@ -353,13 +365,8 @@ double Pricing::chips() const {
 
 Joules Pricing::energy(Spent s) const {
   const Watts limit = context_.chip.power.value_or(Watts(0.0));
-  const double share = s.time.raw() > 0 ? std::min(1.0, s.busy / s.time) : 0.0;
-  const formula::PowerDraw draw{.chip_max = limit,
-                                .chips = chips(),
-                                .host_share = context_.host_share,
-                                .busy = share,
-                                .shares = context_.power};
-  return formula::mean_power(draw) * s.time;
+  return chips() *
+         (limit * (s.time * context_.power.waiting + s.drawn) + context_.host_share * s.time);
 }
 
 formula::IterationTimes iteration_times(const Pricing& pricing, int max_tokens, int max_yields) {

@@ -62,6 +62,7 @@ class Pricing {
   Spent iteration(double tokens, double rows, std::vector<PricedItem>* items) const;
   Spent layer(const LayerPart& part, Batch batch, std::vector<PricedItem>* items) const;
   Spent products(const LayerPart& part, double rows, std::vector<PricedItem>* items) const;
+  [[nodiscard]] Spent spent(const formula::KernelTime& time, DType dtype) const;
   Spent cast(const WeightFormat& format, double elements, int layers,
              std::vector<PricedItem>* items) const;
   Spent experts(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const;

@@ -94,8 +94,14 @@ TEST(Numerics, ChipsWithoutAFormatWidenProductsAndKeepWeightsNarrow) {
   const Context hopper = test_context("gpt-oss-120b", "h100", "mxfp4");
   EXPECT_EQ(hopper.numerics.feed.product, DType::bf16);
   EXPECT_LT(hopper.numerics.feed.weight_bytes, 0.6);
+  EXPECT_EQ(hopper.numerics.feed.experts, formula::ExpertFormat::mxfp4);
   const Context blackwell = test_context("gpt-oss-120b", "b200", "mxfp4");
-  EXPECT_EQ(blackwell.numerics.feed.product, DType::fp4);
+  EXPECT_EQ(blackwell.numerics.feed.product, DType::bf16) << "activations keep 16 bits";
+  const Context narrow = test_context("deepseek-v3", "b200", "nvfp4");
+  EXPECT_EQ(narrow.numerics.feed.product, DType::fp4);
+  const Context widened = test_context("deepseek-v3", "h200", "nvfp4");
+  EXPECT_EQ(widened.numerics.feed.product, DType::bf16);
+  EXPECT_EQ(widened.numerics.feed.experts, formula::ExpertFormat::int4) << "weights widened";
   EXPECT_EQ(blackwell.numerics.attention.product, DType::bf16) << "experts only";
   const Result<Numerics> unknown = find_numerics("fp7", false);
   ASSERT_FALSE(unknown.has_value());
@@ -133,16 +139,42 @@ TEST(Memory, WhatDoesNotDivideSaysSo) {
   EXPECT_EQ(why_not(context, {.dp = 320, .ep = 320}), "256 experts are fewer than ep 320");
 }
 
-// Routed experts' products fill tiles badly: where arithmetic bounds them they take longer, and
-// nowhere else.
-TEST(Pricing, ExpertsPayForTilesOnlyWhereArithmeticBinds) {
+// Kernels of routed experts differ by number format: arithmetic at half the rate shows where many
+// tokens meet each expert, and hardly where one token reads its own.
+TEST(Pricing, ExpertsFollowTheKernelsOfTheirFormat) {
   Context context = test_context("gpt-oss-120b", "h100", "mxfp4");
   const auto time = [&](double tokens) { return Pricing(context, {.tp = 1}).tokens(tokens).time; };
-  context.habits.expert_math = 1;
   const Seconds few = time(1), many = time(8192);
-  context.habits.expert_math = 3;
-  EXPECT_EQ(time(1), few);
+  formula::ExpertCoefficients& own = context.kernels.experts[formula::ExpertFormat::mxfp4];
+  context.kernels.experts[formula::ExpertFormat::fp8].peak_share = 0.01;
+  EXPECT_EQ(time(8192), many) << "not the format it is kept in";
+  own.peak_share *= 0.5;
+  EXPECT_LT(time(1), few * 1.1);
   EXPECT_GT(time(8192), many * 1.2);
+}
+
+// What an iteration draws: at least what its chips draw waiting, at most their limit; parts add up;
+// the same work in more time costs more; narrow products cost less energy than wide ones.
+TEST(Pricing, EnergyLaws) {
+  const Context context = test_context("llama3-70b", "h200", "fp8");
+  const Pricing pricing(context, {.tp = 4});
+  const Watts limit = context.chip.power.value;
+  for (const double tokens : {1.0, 64.0, 2048.0}) {
+    const Spent s = pricing.tokens(tokens) + pricing.yields(std::min(tokens, 64.0));
+    const double least = context.power.waiting, chips = pricing.chips();
+    const Joules host = chips * (context.host_share * s.time), drawn = pricing.energy(s) - host;
+    EXPECT_GE(drawn, chips * (limit * s.time) * least);
+    EXPECT_LE(drawn, chips * (limit * s.time) * context.power.cap);
+    Spent longer = s;
+    longer.time += Seconds(0.01);
+    EXPECT_GT(pricing.energy(longer), pricing.energy(s));
+    const Joules parts = pricing.energy(pricing.tokens(tokens)) +
+                         pricing.energy(pricing.yields(std::min(tokens, 64.0)));
+    EXPECT_NEAR(parts.raw(), pricing.energy(s).raw(), 1e-9 * parts.raw());
+  }
+  const Context wide = test_context("llama3-70b", "h200", "bf16");
+  EXPECT_LT(pricing.energy(pricing.tokens(2048)),
+            Pricing(wide, {.tp = 4}).energy(Pricing(wide, {.tp = 4}).tokens(2048)));
 }
 
 }  // namespace

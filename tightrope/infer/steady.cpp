@@ -6,6 +6,13 @@
 namespace tightrope::infer {
 namespace {
 
+/// Tokens in the cache of a sequence that decodes, on average: of answers of different lengths the
+/// long ones are met longer (inspection paradox), E n^2 / 2 E n.
+double mean_length(const Load& load) {
+  const double spread = 1.0 + load.output_variation * load.output_variation;
+  return load.input + 0.5 * load.output * spread;
+}
+
 // What one iteration of the replica looks like under a load.
 class Iterations {
  public:
@@ -17,8 +24,8 @@ class Iterations {
     const double mean = load.cached + 0.5 * uncached_;
     scores_ = uncached_ * mean;
     window_scores_ = uncached_ * std::min(mean, window);
-    const double length = load.input + 0.5 * load.output;
-    keys_ = length;
+    keys_ = mean_length(load);
+    const double length = keys_;
     window_keys_ = std::min(length, window);
   }
 
@@ -79,7 +86,7 @@ class Iterations {
 };
 
 double held_at_once(const Load& load, const SteadyLimits& limits) {
-  const double length = load.input + (limits.reserves_output ? 1.0 : 0.5) * load.output;
+  const double length = limits.reserves_output ? load.input + load.output : mean_length(load);
   const double most =
       std::max(1.0, std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
   if (!(load.requests > 0)) return most;
@@ -186,6 +193,16 @@ Seconds first_wave(const Iterations& work, const Load& load, const SteadyLimits&
   return work.alone(size).time * ((held - 1.0) * prompt / size * 0.5 / load.waves);
 }
 
+/// What the 99th percentile of first tokens waits beyond the mean. Of all arrivals a share as large
+/// as the prompts' load waits; those wait exponentially. Lengths that vary add to both.
+Seconds lateness(const Rhythm& r, const Load& load) {
+  constexpr double one_in = 100.0, deviate = 2.326;
+  const double own = load.input_variation, varied = 1.0 + own * own;
+  const double waits = std::max(r.load, 1.0 / one_in);
+  const double times = std::max(0.0, std::log(one_in * waits) / waits * varied - 1.0);
+  return r.queue * times + r.first * (deviate * own);
+}
+
 }  // namespace
 
 Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits& limits) {
@@ -241,8 +258,7 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   }
   s.waiting = load.concurrency - held;
   if (s.waiting > 0) s.ttft += Seconds(s.waiting / s.request_rate);
-  constexpr double late = 3.605;  // ln 100 means, of which the mean counts one
-  s.late_ttft = s.ttft + r.iteration.time * 0.5 + r.queue * late;
+  s.late_ttft = s.ttft + r.iteration.time * 0.5 + lateness(r, load);
   s.e2e = s.ttft + s.tpot * std::max(0.0, load.output - 1.0);
   s.busy_share = r.iteration.busy / r.iteration.time;
   const double iterations_a_request = in_place.raw() / held / r.iteration.time.raw();

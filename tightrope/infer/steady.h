@@ -17,6 +17,9 @@ struct Load {
   /// Requests of a run in all, which come at once and are equally long: waves of equal size.
   /// 0: without end.
   double requests = 0;
+  /// Standard deviation over mean of lengths that vary widely (a data set's). Who writes long
+  /// answers decodes longest: a decoding sequence is longer than an answer's half.
+  double input_variation = 0, output_variation = 0;
 };
 
 /// How the replica schedules and what it may keep.
@@ -34,8 +37,8 @@ struct SteadyLimits {
 /// What the replica does then.
 struct Steady {
   Seconds ttft{}, tpot{}, e2e{};
-  /// 99th percentile of the first, estimated: waits are spread exponentially (Kingman's heavy
-  /// traffic), service is not.
+  /// 99th percentile of the first, estimated: who waits at all waits exponentially long (Kingman's
+  /// heavy traffic), and a prompt of the 99th percentile of lengths takes its share longer.
   Seconds late_ttft{};
   Seconds iteration{};  ///< mean
   double decoding = 0;  ///< sequences that decode, on average

@@ -50,6 +50,38 @@ TEST(Steady, TheCacheBoundsHowManyRun) {
   EXPECT_GT(s.ttft, closed_loop(pricing, load, {}).ttft);
 }
 
+// Answers of a data set differ in length, and long ones are met longer: sequences in the cache are
+// longer on average than at half of a mean answer, so fewer fit and each reads more.
+TEST(Steady, LongAnswersAreMetLonger) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  Load load{.input = 500, .output = 1000, .concurrency = 64};
+  const SteadyLimits small{.cache_tokens = 20000};
+  const Steady equal = closed_loop(pricing, load, small), easy = closed_loop(pricing, load, {});
+  load.output_variation = 1.0;
+  const Steady varied = closed_loop(pricing, load, small);
+  EXPECT_NEAR(varied.decoding / equal.decoding, 1000.0 / 1500.0, 0.02);
+  EXPECT_GT(closed_loop(pricing, load, {}).tpot, easy.tpot);
+  // Where a sequence's whole answer is reserved when it starts, the mean answer counts.
+  const SteadyLimits reserved{.cache_tokens = 20000, .reserves_output = true};
+  const Steady whole = closed_loop(pricing, load, reserved);
+  load.output_variation = 0.0;
+  EXPECT_NEAR(whole.decoding / closed_loop(pricing, load, reserved).decoding, 1.0, 0.02);
+}
+
+// Late first tokens are later than the mean, and later the more prompts differ.
+TEST(Steady, PromptsThatDifferMakeFirstTokensLate) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  Load load{.input = 8000, .output = 200, .concurrency = 32};
+  const Steady equal = closed_loop(pricing, load, {});
+  load.input_variation = 0.6;
+  const Steady varied = closed_loop(pricing, load, {});
+  EXPECT_GT(equal.late_ttft, equal.ttft);
+  EXPECT_GT(varied.late_ttft, equal.late_ttft);
+  EXPECT_EQ(varied.ttft, equal.ttft);
+}
+
 // Engines that prefill alone keep equal requests in step: their prefills queue.
 TEST(Steady, EqualLengthsQueueWherePrefillStopsDecode) {
   const Context context = test_context("llama3-70b", "h100", "fp8");

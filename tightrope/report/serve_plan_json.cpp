@@ -129,6 +129,13 @@ json plan_json(const ServePlan& p) {
   out["usd_per_total_mtoken"] = number_or_null(p.usd_total_mtoken);
   out["rent_usd_per_h"] = p.usd_output_mtoken ? json(p.rent.raw() * hour) : json(nullptr);
   out["energy_j_per_output_token"] = number_or_null(p.energy);
+  if (p.energy) {
+    const double each = p.energy->raw();
+    out["energy_band90_j_per_output_token"] = {each * p.energy_band.low90,
+                                               each * p.energy_band.high90};
+  } else {
+    out["energy_band90_j_per_output_token"] = nullptr;
+  }
   out["carbon_g_per_output_mtoken"] = number_or_null(p.carbon_g_mtoken);
   out["score"] = f.score;
   return out;

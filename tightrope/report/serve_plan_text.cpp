@@ -158,8 +158,10 @@ std::string money_line(const ServePlan& p) {
     text = "no published price: cost unknown";
   }
   if (p.energy) {
-    text += fmt::format("; {} J a token at a PUE of {:.2f} ({})", amount(p.energy->raw()),
-                        p.pool.place.pue, p.pool.place.region);
+    text += fmt::format("; {} J a token ({} to {} in 90 of 100) at a PUE of {:.2f} ({})",
+                        amount(p.energy->raw()), amount(p.energy->raw() * p.energy_band.low90),
+                        amount(p.energy->raw() * p.energy_band.high90), p.pool.place.pue,
+                        p.pool.place.region);
   }
   if (p.carbon_g_mtoken) text += fmt::format(", {} g CO2e a million", amount(*p.carbon_g_mtoken));
   return text;

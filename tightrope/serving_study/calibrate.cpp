@@ -23,7 +23,7 @@ struct Knob {
 };
 constexpr Knob engine_knobs[] = {
     {"step_us", 0, 6000},          {"sequence_us", 0, 60}, {"kernel_share", 0.2, 4.0},
-    {"expert_share", 0.6, 3.0},    {"request_ms", 0, 400}, {"cast_share", 0, 2},
+    {"expert_share", 0.9, 3.0},    {"request_ms", 0, 400}, {"cast_share", 0, 2},
     {"prefill_kernel_us", 0, 200},
 };
 constexpr Knob shared_knobs[] = {{"draft_acceptance", 0.3, 0.95}, {"expert_skew", 0, 3}};
@@ -36,7 +36,6 @@ constexpr Knob chip_knobs[] = {
     // TensorRT-LLM 10.6 to dispatch and 11.8 to combine, DeepEP 11.9 and 12.6, on two to eight).
     {"peer_us", 11, 80},
     {"decode_head_ns", 0, 40},
-    {"expert_math", 1, 6},
 };
 
 // How much a member of a family is drawn to it: in rows, and what counts as near zero.

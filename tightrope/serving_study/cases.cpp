@@ -26,13 +26,17 @@ infer::Load load_of(const ServingRow& row) {
           .waves = row.queued      ? 0
                    : row.waves > 0 ? row.waves
                                    : benchmark_waves,
-          .requests = row.requests};
+          .requests = row.requests,
+          .input_variation = row.input_variation,
+          .output_variation = row.output_variation};
 }
 
 /// What the row's engine was told: the replica's, or a decode worker's.
 void tell(infer::Engine& engine, const ServingRow& row) {
   if (row.token_budget > 0) engine.token_budget = row.token_budget;
   if (row.poll_steps > 0) engine.poll_steps = row.poll_steps;
+  if (row.most_sequences > 0) engine.most_sequences = row.most_sequences;
+  if (row.evicts) engine.reserves_output = false;
   if (row.decode_most > 0) {
     engine.most_sequences = row.decode_most;
     engine.token_budget = row.decode_most * (1 + row.drafts);
@@ -155,10 +159,17 @@ void idealise(infer::Context& c) {
                        .launch = Seconds(0.0)};
     }
   }
+  for (formula::ExpertCoefficients& e : k.experts.values) {
+    e = {.peak_share = 1.0,
+         .row_padding = 0,
+         .read_share = 1.0,
+         .overlap_loss = 0,
+         .launch = Seconds(0.0)};
+  }
   k.attention_forward = {.peak_share = 1.0, .q_half = 0, .softmax = Flops(0.0)};
   c.engine.step_us = c.engine.sequence_us = c.engine.request_ms = c.engine.prefill_kernel_us = 0;
   c.engine.kernel_share = c.engine.expert_share = 1;
-  c.habits.decode_read_share = c.habits.latent_read_share = c.habits.expert_math = 1.0;
+  c.habits.decode_read_share = c.habits.latent_read_share = 1.0;
   c.habits.decode_head_ns = c.habits.decode_kernel_us = c.habits.reduce_us = c.habits.peer_us = 0;
   c.expert_skew = 0;
   for (formula::LinkModel* link : {&c.fabric.scaleup, &c.fabric.scaleout}) {

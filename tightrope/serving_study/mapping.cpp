@@ -53,9 +53,16 @@ infer::Steady serve(const infer::Context& context, const Deployment& deployment,
   };
   infer::Steady all = at(load.concurrency);
   if (!(bounds.first.raw() > 0) && !(bounds.token.raw() > 0)) return all;
+  // Requests that come by chance are under way in numbers that vary as Poisson's law has it: in
+  // one of a hundred moments so many more than on average, and tokens take as long as then.
+  const auto crowded = [&](const infer::Steady& s) {
+    constexpr double deviate = 2.326;
+    const double many = std::max(1.0, s.decoding);
+    return at(many + deviate * std::sqrt(many)).tpot;
+  };
   const auto keeps = [&](const infer::Steady& s) {
     return (bounds.first.raw() <= 0 || s.late_ttft <= bounds.first) &&
-           (bounds.token.raw() <= 0 || s.tpot <= bounds.token);
+           (bounds.token.raw() <= 0 || crowded(s) <= bounds.token);
   };
   // Who waits for room in the cache is late, so the search begins at what runs at once.
   double low = 0.0, high = std::log(std::max(1.0, load.concurrency - all.waiting));
@@ -95,11 +102,8 @@ Result<Deployment> fastest_deployment(const infer::Context& context, int chips,
                                   [](const infer::LayerPart& p) { return p.experts > 0; });
   const int ranks =
       std::min(chips * context.chip.ranks_per_chip, context.fabric.fabric.domain_ranks);
-  // Stages only where nothing fits without: they pay by bubbles that a steady state does not show.
-  std::vector<Deployment> whole, staged;
-  for (const Deployment& d : candidates(routed, ranks)) (d.pp == 1 ? whole : staged).push_back(d);
-  Result<Deployment> best = faster_of(context, whole, load, bounds);
-  return best ? best : faster_of(context, staged, load, bounds);
+  // Stages pay by the latency of each sequence; a queue that never runs dry leaves no bubbles.
+  return faster_of(context, candidates(routed, ranks), load, bounds);
 }
 
 }  // namespace tightrope::serving_study

@@ -5,7 +5,7 @@
 
 namespace tightrope::serving_study {
 
-/// The longest 99th percentile of first tokens and mean time per token a load may have; 0: any.
+/// The longest 99th percentiles of first tokens and of time per token a load may have; 0: any.
 struct LoadBounds {
   Seconds first{}, token{};
 };

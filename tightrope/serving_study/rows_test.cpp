@@ -80,6 +80,11 @@ TEST(ServingRows, Submissions) {
   EXPECT_EQ(t.rows[0].chip, "h200");
   EXPECT_EQ(t.rows[0].chips, 8);
   EXPECT_TRUE(t.rows[0].mapping_unsaid);
+  // What submissions configured, by scenario, and how answers differ in length.
+  EXPECT_EQ(t.rows[0].token_budget, 1536);
+  EXPECT_EQ(t.rows[0].most_sequences, 2048);
+  EXPECT_TRUE(t.rows[0].evicts);
+  EXPECT_NEAR(t.rows[0].output_variation, 0.6, 0.1);
   EXPECT_EQ(t.rows[1].output, 294.45);
   EXPECT_EQ(t.rows[1].token_bound.raw(), 0.2);
 }

@@ -65,6 +65,7 @@ struct ServePlan {
   DollarsPerSecond rent{};     ///< with the electricity that owners pay; 0 when not priced
   std::optional<double> usd_output_mtoken, usd_total_mtoken;
   std::optional<JoulesPerToken> energy;   ///< of an output token, at the meter
+  ServeBand energy_band;  ///< of power by kernel and of time together
   std::optional<double> carbon_g_mtoken;  ///< of a million output tokens
   ServeBand ttft, tpot;                   ///< throughput and cost follow tpot's
   [[nodiscard]] bool mixed() const { return fleet.disaggregated && prefill.system != pool.system; }

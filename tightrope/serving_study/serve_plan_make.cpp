@@ -47,6 +47,18 @@ ServeBand band(const std::string& key, std::size_t unmeasured) {
 
 }  // namespace
 
+/// Energy is power times time: errors of both, as if they had nothing to do with each other.
+ServeBand energy_band(const ServeBand& time, double power_spread) {
+  constexpr double half = 0.6745, nine_tenths = 1.645;  // deviates of the normal law
+  const auto wider = [&](double factor, double deviate) {
+    const double both = std::hypot(std::log(factor), deviate * power_spread);
+    return std::exp(factor < 1.0 ? -both : both);
+  };
+  return {wider(std::min(time.low50, 0.999), half), wider(std::max(time.high50, 1.001), half),
+          wider(std::min(time.low90, 0.999), nine_tenths),
+          wider(std::max(time.high90, 1.001), nine_tenths)};
+}
+
 ServePlan make_serve_plan(const ServeRequest& request, const sizing::Fleet& fleet,
                           const Market& market) {
   const Seller& back = market.sellers[fleet.pool.offer];
@@ -82,6 +94,7 @@ ServePlan make_serve_plan(const ServeRequest& request, const sizing::Fleet& flee
   const std::string mode = split ? "disagg" : "agg";
   plan.ttft = band(mode + "_ttft_ms", wider);
   plan.tpot = band(mode + "_tpot_ms", wider);
+  plan.energy_band = energy_band(plan.tpot, back.context->power.spread);
   return plan;
 }
 

@@ -118,7 +118,7 @@ struct SimulateResult {
   double chip_hours = 0;        // tidy-allow(raw-unit): the trade's unit of provisioned capacity
   std::optional<Dollars> cost;  ///< rent, and the electricity that owners pay; absent if unpriced
   Joules energy{};              ///< at the buildings' meters
-  double energy_error = 0;      ///< half of the metered products lie within this share
+  double energy_error = 0;      ///< half of the metered tables lie within this share
   std::optional<GramsCo2> carbon;
   std::optional<LatencyBand> ttft_band, tpot_band;  ///< of the calibration, where it has them
   std::vector<Curve> curves;                        ///< only with RunHooks::curves

@@ -5,19 +5,14 @@
 
 #include <fmt/format.h>
 
-#include "tightrope/catalog/toml_document.h"
 #include "tightrope/core/check.h"
-#include "tightrope/core/embedded.h"
 #include "tightrope/core/unit_text.h"
+#include "tightrope/formula/kernel_power_calibration.h"
 #include "tightrope/infer/engine.h"
 #include "tightrope/serving_study/simulate.h"
 #include "tightrope/traffic/generator.h"
 #include "tightrope/traffic/spec_file.h"
 #include "tightrope/traffic/trace_file.h"
-
-namespace tightrope {
-std::vector<EmbeddedFile> embedded_calibration();  // written by cmake/embed.cmake
-}  // namespace tightrope
 
 namespace tightrope::serving_study {
 namespace {
@@ -82,17 +77,10 @@ Result<void> read_arrivals(const LoadRequest& load, Arrivals& out) {
   return {};
 }
 
-// Half of the metered products lie within this share of the power model.
+// Half of the metered tables lie within this share of the power model.
 double power_error() {
-  for (const EmbeddedFile& file : embedded_calibration()) {
-    if (file.path != "kernels.toml") continue;
-    const auto root = catalog::parse_toml(file.text, "calibration/kernels.toml");
-    if (!root) break;
-    const catalog::TomlNode* power = root->find("power");
-    const catalog::TomlNode* error = power == nullptr ? nullptr : power->find("median_ape");
-    return error == nullptr ? 0.0 : error->number;
-  }
-  return 0.0;
+  constexpr double half = 0.6745;  // deviate of the normal law
+  return half * formula::embedded_kernel_power().spread;
 }
 
 std::optional<LatencyBand> band_of(const char* metric, bool disaggregated) {

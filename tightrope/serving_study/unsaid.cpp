@@ -49,19 +49,22 @@ bool matches(const TomlNode& entry, const ServingRow& row) {
   const auto at_most = [&](std::string_view key, double value) {
     return entry.find(key) == nullptr || value <= number_of(entry, key);
   };
+  const auto above = [&](std::string_view key, double value) {
+    return entry.find(key) == nullptr || value > number_of(entry, key);
+  };
   const std::string version = text_of(entry, "version"), chip = text_of(entry, "chip");
   const std::string from = text_of(entry, "from"), to = text_of(entry, "to");
   const std::string source = text_of(entry, "table");
   const double tp = number_of(entry, "tp");
   return is("model", row.model) && is("engine", row.engine) && is("numerics", row.numerics) &&
-         row.version.find(version) != std::string::npos &&
+         is("scenario", row.scenario) && row.version.find(version) != std::string::npos &&
          row.chip.find(chip) != std::string::npos && (from.empty() || row.date >= from) &&
          (to.empty() || row.date <= to) && (tp == 0 || tp == row.deployment.tp) &&
          row.source.find(source) != std::string::npos &&
-         row.concurrency > number_of(entry, "concurrency_above") &&
-         row.drafts >= number_of(entry, "drafts_from") &&
-         row.input > number_of(entry, "input_above") && at_most("input_to", row.input) &&
-         at_most("output_to", row.output) && at_most("tp_to", row.deployment.tp);
+         above("concurrency_above", row.concurrency) &&
+         row.drafts >= number_of(entry, "drafts_from") && above("input_above", row.input) &&
+         at_most("input_to", row.input) && at_most("output_to", row.output) &&
+         at_most("tp_to", row.deployment.tp);
 }
 
 }  // namespace
@@ -79,6 +82,14 @@ UnsaidSchedule unsaid_schedule(const ServingRow& row) {
     const double budget = number_of(entry, "token_budget"), poll = number_of(entry, "poll_steps");
     if (budget > 0) known.token_budget = budget;
     if (poll > 0) known.poll_steps = poll;
+    const double sequences = number_of(entry, "most_sequences");
+    if (sequences > 0) known.most_sequences = sequences;
+    if (const TomlNode* evicts = entry.find("evicts")) known.evicts = evicts->flag;
+    if (const TomlNode* mapping = entry.find("mapping"); mapping && mapping->items.size() == 4) {
+      const auto part = [&](std::size_t i) { return static_cast<int>(mapping->items[i].number); };
+      known.mapping = {.tp = part(0), .pp = part(1), .dp = part(2), .ep = part(3)};
+      known.mapped = true;
+    }
     const TomlNode* whole = entry.find("whole_prompts");
     if (whole != nullptr) known.whole_prompts = whole->flag;
     const std::string cache = text_of(entry, "cache");
@@ -125,6 +136,8 @@ UnsaidWorkload unsaid_workload(const std::string& workload, const std::string& s
     if (text_of(entry, "name") != workload) continue;
     known.input = number_of(entry, "input");
     known.output = number_of(entry, "output");
+    known.input_variation = number_of(entry, "input_variation");
+    known.output_variation = number_of(entry, "output_variation");
     if (scenario == "offline") continue;
     known.first_bound = Seconds(number_of(entry, scenario + "_ttft_ms") * 1e-3);
     known.token_bound = Seconds(number_of(entry, scenario + "_tpot_ms") * 1e-3);

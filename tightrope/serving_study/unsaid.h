@@ -11,7 +11,11 @@ struct UnsaidSchedule {
   double token_budget = 0;     ///< tokens of an iteration
   double poll_steps = 0;       ///< decoding steps between two looks at the queue
   bool whole_prompts = false;  ///< the budget grows with the prompt, which is never cut
-  std::string cache;           ///< format of keys and values, as infer::find_numerics names it
+  double most_sequences = 0;   ///< under way at once, a data-parallel group
+  bool evicts = false;         ///< sequences start before their whole answer's room is there
+  infer::Deployment mapping;   ///< of one replica, when `mapped`
+  bool mapped = false;
+  std::string cache;  ///< format of keys and values, as infer::find_numerics names it
 };
 [[nodiscard]] UnsaidSchedule unsaid_schedule(const ServingRow& row);
 
@@ -26,7 +30,8 @@ struct UnsaidSchedule {
 
 /// Requests of a benchmark that names its workload only. Zeros when it is not known.
 struct UnsaidWorkload {
-  double input = 0, output = 0;          ///< mean lengths in tokens
+  double input = 0, output = 0;                      ///< mean lengths in tokens
+  double input_variation = 0, output_variation = 0;  ///< their standard deviations over means
   Seconds first_bound{}, token_bound{};  ///< that its scenario demands (99th percentiles)
 };
 /// `workload` as MLPerf Inference spells its models; `scenario`: offline, server, interactive.

@@ -53,20 +53,6 @@ Result<ChipDraft> start_chip(const std::string& name, const std::vector<catalog:
   return draft;
 }
 
-/// A rank with the draft's memory and launch and a whole chip's peaks.
-RankKernels rank_of(const ChipDraft& draft) {
-  RankKernels kernels;
-  for (const DType dtype : all_dtypes) {
-    kernels.peak[dtype] = draft.facts->peak[dtype].value_or(FlopsPerSecond(0.0));
-  }
-  kernels.hbm_bandwidth = draft.facts->hbm_bandwidth.value;
-  kernels.compute_units = draft.facts->compute_units.value_or(1.0);
-  kernels.launch = draft.chip.launch;
-  kernels.hbm_share = draft.chip.hbm_share;
-  kernels.hbm_read_share = draft.chip.hbm_read_share;
-  return kernels;
-}
-
 /// One fit that may run beside others: which table, into which draft.
 struct Job {
   std::size_t draft;
@@ -133,8 +119,8 @@ std::vector<KernelFit> expert_checks(const CsvTable& table, const std::vector<Ch
   return checks;
 }
 
-void collect(const std::vector<ChipDraft>& chips, const LinkDrafts& links, const KernelFit& power,
-             KernelCalibration& out) {
+void collect(const std::vector<ChipDraft>& chips, const std::vector<ExpertDraft>& experts,
+             const LinkDrafts& links, const PowerDrafts& power, KernelCalibration& out) {
   const auto add = [&out](const KernelFit& fit) {
     if (fit.after.quality.rows == 0) return;
     out.fits.push_back(fit);
@@ -146,12 +132,27 @@ void collect(const std::vector<ChipDraft>& chips, const LinkDrafts& links, const
     for (const auto& format : draft.formats) add(format.second);
     add(draft.forward);
   }
+  for (const ExpertDraft& draft : experts) add(draft.fit);
   for (const LinkDraft& draft : links.scaleup) add(draft.fit);
   for (const LinkDraft& draft : links.scaleout) add(draft.fit);
-  add(power);
+  add(power.shares);
+  add(power.kernels.fit);
 }
 
 }  // namespace
+
+RankKernels rank_of(const ChipDraft& draft) {
+  RankKernels kernels;
+  for (const DType dtype : all_dtypes) {
+    kernels.peak[dtype] = draft.facts->peak[dtype].value_or(FlopsPerSecond(0.0));
+  }
+  kernels.hbm_bandwidth = draft.facts->hbm_bandwidth.value;
+  kernels.compute_units = draft.facts->compute_units.value_or(1.0);
+  kernels.launch = draft.chip.launch;
+  kernels.hbm_share = draft.chip.hbm_share;
+  kernels.hbm_read_share = draft.chip.hbm_read_share;
+  return kernels;
+}
 
 Result<KernelCalibration> calibrate_kernels(const CalibrateKernelsInput& input,
                                             const formula::Calibration& before) {
@@ -171,6 +172,7 @@ Result<KernelCalibration> calibrate_kernels(const CalibrateKernelsInput& input,
     run_job(jobs[i], drafts[jobs[i].draft], before, input.folds);
   });
   for (const Job& job : jobs) keep_job(job, drafts[job.draft]);
+  const std::vector<ExpertDraft> routed = fit_experts(experts, drafts, before, input.folds);
   const auto kin = std::find_if(drafts.begin(), drafts.end(),
                                 [](const ChipDraft& d) { return d.chip.name == "h100"; });
   const ChipDraft priors_kin = kin == drafts.end() ? drafts.front() : *kin;
@@ -181,11 +183,12 @@ Result<KernelCalibration> calibrate_kernels(const CalibrateKernelsInput& input,
   const LinkDrafts links = fit_links(tables.collectives, before, input.folds);
 
   TR_TRY(const std::vector<PowerRow> metered, read_power_rows(input.data_dir, tables.files));
-  const KernelFit power = fit_power(metered, before.power(), input.folds);
+  const PowerDrafts power{fit_power(metered, before.power(), input.folds),
+                          fit_kernel_power(metered, input.chips, input.folds)};
 
   KernelCalibration out;
-  out.toml = write_kernels_toml(tables, drafts, links, power);
-  collect(drafts, links, power, out);
+  out.toml = write_kernels_toml(tables, drafts, routed, links, power);
+  collect(drafts, routed, links, power, out);
   out.checks = expert_checks(experts, drafts);
   return out;
 }

@@ -1,12 +1,15 @@
 // The parts of calibrate_kernels: one fitter a kind of table, and the writer.
 #pragma once
 
+#include <compare>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "tightrope/core/csv.h"
+#include "tightrope/formula/kernel_power.h"
 #include "tightrope/study/calibrate_kernels.h"
 
 namespace tightrope::study {
@@ -41,6 +44,32 @@ struct LinkDraft {
                                       const formula::RankKernels& kernels,
                                       const formula::AttentionCoefficients& before, int folds);
 
+/// A fused expert layer as it was measured on one rank.
+struct ExpertLayer {
+  double tokens = 0, hidden = 0, inter = 0, topk = 0, experts = 0;
+  double tp = 1, ep = 1;  ///< ways that an expert is cut, and that experts are spread
+  friend auto operator<=>(const ExpertLayer&, const ExpertLayer&) = default;
+};
+
+/// Seconds of one chip's layers in one format of the table whose tokens are spread evenly, the
+/// quickest engine of each.
+[[nodiscard]] std::map<ExpertLayer, double> balanced_layers(const CsvTable& table,
+                                                            const std::string& chip,
+                                                            const std::string& dtype);
+
+/// A rank with the draft's memory and launch and a whole chip's peaks.
+[[nodiscard]] formula::RankKernels rank_of(const ChipDraft& draft);
+
+/// One architecture's kernels of experts in one format, as fitted.
+struct ExpertDraft {
+  formula::ExpertCalibration experts;
+  KernelFit fit;
+};
+/// Fits every format of every architecture that the table has enough rows of.
+[[nodiscard]] std::vector<ExpertDraft> fit_experts(const CsvTable& table,
+                                                   const std::vector<ChipDraft>& chips,
+                                                   const formula::Calibration& before, int folds);
+
 /// A check, not a fit: what the products' coefficients say of fused expert layers (two grouped
 /// products, evenly spread tokens). Only the engine's set-up and its passes over routed tokens are
 /// fitted, as nuisance. nullopt when the chip has too few rows.
@@ -68,9 +97,24 @@ struct LinkDrafts {
 [[nodiscard]] KernelFit fit_power(const std::vector<PowerRow>& rows,
                                   const formula::PowerShares& before, int folds);
 
+/// What GPUs draw by how a kernel uses them, as fitted to metered products.
+struct KernelPowerDraft {
+  formula::KernelPower power;
+  KernelFit fit;
+};
+[[nodiscard]] KernelPowerDraft fit_kernel_power(const std::vector<PowerRow>& rows,
+                                                const std::vector<catalog::Chip>& chips, int folds);
+
+/// Both fits of power.
+struct PowerDrafts {
+  KernelFit shares;
+  KernelPowerDraft kernels;
+};
+
 /// The file's text.
 [[nodiscard]] std::string write_kernels_toml(const KernelTables& tables,
                                              std::span<const ChipDraft> chips,
-                                             const LinkDrafts& links, const KernelFit& power);
+                                             std::span<const ExpertDraft> experts,
+                                             const LinkDrafts& links, const PowerDrafts& power);
 
 }  // namespace tightrope::study

@@ -234,11 +234,36 @@ Result<CsvTable> read_expert_table(const std::string& dir, std::vector<TableFile
                     files);
 }
 
+namespace {
+
+/// How the row's product uses the chip.
+Result<void> use_chip(const CsvTable& table, std::size_t i, PowerRow& row) {
+  TR_TRY(const double m, table.number(i, "m", 1.0));
+  TR_TRY(const double n, table.number(i, "n", 1.0));
+  TR_TRY(const double k, table.number(i, "k", 1.0));
+  TR_TRY(const double us, table.number(i, "latency_us", 1e-3));
+  row.chip = catalog_name(table.at(i, "gpu"));
+  double element = 2.0;
+  for (const Format& format : formats) {
+    if (table.at(i, "dtype") != format.table) continue;
+    row.dtype = format.dtype;
+    element = bytes_of(format.dtype);
+  }
+  const double seconds = us * 1e-6;
+  row.math = FlopsPerSecond(2.0 * m * n * k / seconds);
+  constexpr double out_element = 2.0;
+  row.memory = BytesPerSecond(((m + n) * k * element + m * n * out_element) / seconds);
+  return {};
+}
+
+}  // namespace
+
 Result<std::vector<PowerRow>> read_power_rows(const std::string& dir,
                                               std::vector<TableFile>& files) {
-  TR_TRY(const CsvTable table,
-         read_table(dir, "kernels/gemm_power.csv",
-                    {"gpu", "engine", "dtype", "tflops", "power_w", "power_limit_w"}, files));
+  TR_TRY(const CsvTable table, read_table(dir, "kernels/gemm_power.csv",
+                                          {"gpu", "engine", "dtype", "m", "n", "k", "latency_us",
+                                           "tflops", "power_w", "power_limit_w"},
+                                          files));
   std::vector<PowerRow> rows;
   std::map<std::string, double> best, count;
   for (std::size_t i = 0; i < table.rows(); ++i) {
@@ -248,7 +273,12 @@ Result<std::vector<PowerRow>> read_power_rows(const std::string& dir,
     if (!(rate > 0.0 && drawn > 0.0 && limit > 0.0)) continue;
     const std::string name =
         table.at(i, "gpu") + " " + table.at(i, "engine") + " " + table.at(i, "dtype");
-    rows.push_back({name, rate, drawn / limit, 1.0});
+    PowerRow row;
+    row.table = name;
+    row.rate = rate;
+    row.share = drawn / limit;
+    TR_TRY_VOID(use_chip(table, i, row));
+    rows.push_back(std::move(row));
     best[name] = std::max(best[name], rate);
     ++count[name];
   }

@@ -80,10 +80,14 @@ struct AchievableRate {
 
 /// What a chip drew while it ran one product over and over.
 struct PowerRow {
-  std::string table;    ///< chip, engine and format: rows of one table compare with each other
-  double rate = 0.0;    ///< of the quickest product of its table, 0..1
-  double share = 0.0;   ///< of the chip's power limit
-  double weight = 1.0;  ///< every table counts alike
+  std::string table;  ///< chip, engine and format: rows of one table compare with each other
+  std::string chip;   ///< catalog id; empty when the catalog's chips are not measured ones
+  DType dtype = DType::bf16;
+  FlopsPerSecond math{};    ///< reached
+  BytesPerSecond memory{};  ///< least traffic over the time
+  double rate = 0.0;        ///< of the quickest product of its table, 0..1
+  double share = 0.0;       ///< of the chip's power limit
+  double weight = 1.0;      ///< every table counts alike
 };
 
 /// Reads DIR/kernels/gemm_power.csv. Errors: as read_kernel_tables.

@@ -91,6 +91,29 @@ void write_chip(std::string& out, const ChipDraft& draft) {
   out += "note = \"estimate: ratio to forward of FlashAttention-2 and -3's published tables\"\n";
 }
 
+void write_experts(std::string& out, const ExpertDraft& draft) {
+  const formula::ExpertCoefficients& c = draft.experts.coefficients;
+  out += fmt::format("\n[[experts]]\narchitecture = \"{}\"\nformat = \"{}\"\n",
+                     draft.experts.architecture, to_string(draft.experts.format));
+  out += fmt::format("peak_share = {}\nrow_padding = {}\nread_share = {}\n", number(c.peak_share),
+                     number(c.row_padding), number(c.read_share));
+  out += fmt::format("overlap_loss = {}\nlaunch_us = {}\n", number(c.overlap_loss),
+                     number(c.launch.raw() * 1e6));
+  write_fit(out, draft.fit);
+}
+
+void write_kernel_power(std::string& out, const KernelPowerDraft& draft) {
+  if (draft.fit.after.numbers.empty()) return;
+  out +=
+      "\n# The same by how a kernel uses the chip (formula/kernel_power.h); spread: standard "
+      "deviation\n# of log(predicted / measured) between tables.\n[kernel_power]\n";
+  for (const FittedNumber& n : draft.fit.after.numbers) {
+    out += fmt::format("{} = {}\n", n.name, number(n.value));
+  }
+  out += fmt::format("spread = {}\n", number(draft.power.spread));
+  write_fit(out, draft.fit);
+}
+
 void write_power(std::string& out, const KernelFit& power) {
   out +=
       "\n# Of a chip's power limit. Measured on GPUs; other kinds of chips borrow them.\n[power]\n";
@@ -133,15 +156,23 @@ void write_link(std::string& out, const char* kind, const LinkDraft& draft) {
 }  // namespace
 
 std::string write_kernels_toml(const KernelTables& tables, std::span<const ChipDraft> chips,
-                               const LinkDrafts& links, const KernelFit& power) {
+                               std::span<const ExpertDraft> experts, const LinkDrafts& links,
+                               const PowerDrafts& power) {
   std::string out = head;
   out += fmt::format("\n[provenance]\norigin = \"{}\"\n", tables.origin);
   for (const TableFile& file : tables.files) {
     out += fmt::format("\n[[provenance.file]]\nname = \"{}\"\nrows = {}\nfnv1a = \"{:016x}\"\n",
                        file.name, file.rows, file.hash);
   }
-  write_power(out, power);
+  write_power(out, power.shares);
+  write_kernel_power(out, power.kernels);
   for (const ChipDraft& draft : chips) write_chip(out, draft);
+  if (!experts.empty()) {
+    out +=
+        "\n# Fused layers of routed experts, the quickest engine, tokens spread evenly. Formats "
+        "and\n# architectures without an entry borrow (formula/calibration.cpp).\n";
+  }
+  for (const ExpertDraft& draft : experts) write_experts(out, draft);
   for (const LinkDraft& draft : links.scaleup) write_link(out, "scaleup_link", draft);
   for (const LinkDraft& draft : links.scaleout) write_link(out, "scaleout_link", draft);
   return out;
