@@ -123,6 +123,9 @@ std::vector<OptionRow> option_rows(ValidateServingOptions& options) {
       {"--json", "FILE", "Write the report as JSON; - prints it", &options.json},
       {"--rows", "CSV", "Write one line a measured value, with its bands", &options.rows},
       {"--markdown", "FILE", "Write the report as a page", &options.markdown},
+      {"--simulate", "",
+       "Also run aggregated rows request by request, beside the closed form (a minute)",
+       &options.simulate},
       {"--leave-out", "", "Also fit without each model and chip, and judge by those rows (minutes)",
        &options.leave_out}};
 }

@@ -30,6 +30,9 @@ Result<void> validate(const Session& session, const ValidateServingOptions& opti
   const formula::Calibration& kernels = formula::embedded_calibration();
   serving_study::ServingReport report =
       serving_study::validate_serving(table, catalog, kernels, tuning);
+  if (options.simulate) {
+    serving_study::add_simulated(table, catalog, kernels, tuning, report);
+  }
   if (options.leave_out) {
     serving_study::add_left_out(table, catalog, kernels, tuning, report);
   }

@@ -13,6 +13,7 @@ struct ValidateServingOptions {
   std::string calibration;  ///< a serving calibration; empty: the one in the program
   std::string json, rows, markdown;
   bool leave_out = false;
+  bool simulate = false;
 };
 
 struct CalibrateServingOptions {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "tightrope/core/parallel.h"
+#include "tightrope/serving_study/benchmark_run.h"
 
 namespace tightrope::serving_study {
 namespace {
@@ -179,6 +180,7 @@ ServingReport validate_serving(const ServingTable& table, const catalog::Catalog
     for (const Metric& m : metrics) {
       if (!(row.*m.measured > 0)) continue;
       ServingOutcome o = outcome_of(row, cases[i]);
+      o.row = i;
       o.metric = m.name;
       o.measured = row.*m.measured;
       o.repeat = repeats[i];
@@ -266,6 +268,22 @@ void add_left_out(const ServingTable& table, const catalog::Catalog& catalog,
   };
   leave("model", &ServingOutcome::model);
   leave("gpu", &ServingOutcome::chip);
+}
+
+void add_simulated(const ServingTable& table, const catalog::Catalog& catalog,
+                   const formula::Calibration& calibration, const infer::ServingTuning& tuning,
+                   ServingReport& report) {
+  const std::vector<ServingCase> cases = make_cases(table, catalog, calibration, tuning);
+  std::vector<BenchmarkRun> runs(cases.size());
+  for_each_index(cases.size(),
+                 [&](std::size_t i) { runs[i] = run_benchmark(cases[i], table.rows[i]); });
+  for (ServingOutcome& o : report.outcomes) {
+    const BenchmarkRun& run = runs[o.row];
+    if (!run.ran) continue;
+    if (o.metric == "ttft_ms") o.simulated = run.ttft.raw() * 1e3;
+    if (o.metric == "tpot_ms") o.simulated = run.tpot.raw() * 1e3;
+    if (o.metric == "output_tokens_per_s") o.simulated = run.output_rate.raw();
+  }
 }
 
 std::vector<infer::ServingBand> bands_of(const ServingReport& report) {

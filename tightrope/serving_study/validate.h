@@ -24,7 +24,9 @@ struct ServingOutcome {
   std::string text;    ///< mapping, lengths and concurrency, for people
   std::string refused;
   double measured = 0, predicted = 0, plain = 0;
+  double simulated = 0;  ///< by the request-level simulator; 0: not run
   double low50 = 0, high50 = 0, low90 = 0, high90 = 0;
+  std::size_t row = 0;  ///< of the table
   bool repeat = false;  ///< the same run stands in the table already
   std::vector<ServingLeftOut> left_out;
   /// What bands are kept for: "agg tpot_ms".
@@ -58,6 +60,11 @@ struct ServingReport {
                                              const catalog::Catalog& catalog,
                                              const formula::Calibration& calibration,
                                              const infer::ServingTuning& tuning);
+
+/// Runs aggregated rows request by request beside the closed form, so that both can be judged.
+void add_simulated(const ServingTable& table, const catalog::Catalog& catalog,
+                   const formula::Calibration& calibration, const infer::ServingTuning& tuning,
+                   ServingReport& report);
 
 /// Fits again without each model and each chip, and judges those rows; bands of each come from
 /// the errors of the others.

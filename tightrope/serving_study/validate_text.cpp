@@ -102,12 +102,13 @@ std::string to_json(const ServingReport& report) {
 std::string rows_csv(const ServingReport& report) {
   std::string out =
       "id,metric,mode,gpu,engine,model,measured,predicted,lo50,hi50,lo90,hi90,plain_roofline,"
-      "repeat,refused\n";
+      "repeat,refused,simulated\n";
   for (const ServingOutcome& o : report.outcomes) {
-    out += fmt::format("{},{},{},{},{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{},{}\n",
+    out += fmt::format("{},{},{},{},{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{},{},{}\n",
                        csv_cell(o.id), o.metric, o.mode, o.chip, o.stack, o.model, o.measured,
                        o.predicted, o.low50, o.high50, o.low90, o.high90, o.plain, o.repeat ? 1 : 0,
-                       csv_cell(o.refused));
+                       csv_cell(o.refused),
+                       o.simulated > 0 ? fmt::format("{:.6g}", o.simulated) : std::string());
   }
   return out;
 }
