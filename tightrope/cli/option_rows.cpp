@@ -135,7 +135,8 @@ std::vector<OptionRow> option_rows(CalibrateServingOptions& options) {
       {"--data", "CSV", "CSVs of measured points", &options.data, true},
       {"--out", "TOML", "File to write; without it, errors are only reported", &options.out},
       {"--start", "TOML", "Engines, chips and what is not fitted; those in the program without it",
-       &options.start}};
+       &options.start},
+      {"--quick", "", "Without the fits that judge it: bands stay as they were", &options.quick}};
 }
 
 std::vector<OptionRow> option_rows(ValidateTrainingOptions& o) {

@@ -59,11 +59,14 @@ serving::ReplicaKind replica_of(const ServingCase& c) {
 }  // namespace
 
 serving::SchedulerOptions engine_rules(const infer::Engine& engine) {
-  serving::SchedulerOptions options = serving::vllm_v1();
-  if (engine.name.starts_with("sglang")) options = serving::sglang();
-  if (engine.name.starts_with("tensorrt-llm")) options = serving::tensorrt_llm();
-  if (engine.name.starts_with("neuron")) options = serving::nxd_inference();
-  options.mixed = engine.mixes_prefill;
+  const auto is = [&](std::string_view name) { return engine.name.starts_with(name); };
+  const bool known = is("sglang") || is("tensorrt-llm") || is("neuron") || is("vllm");
+  if (!known) return serving::vllm_v1();
+  serving::SchedulerOptions options = is("sglang")         ? serving::sglang()
+                                      : is("tensorrt-llm") ? serving::tensorrt_llm()
+                                      : is("neuron")       ? serving::nxd_inference()
+                                                           : serving::vllm_v1();
+  options.mixed = engine.mixes_prefill;  // as its times were fitted
   return options;
 }
 

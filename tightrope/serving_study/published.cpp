@@ -48,6 +48,7 @@ struct PublishedRun {
   std::optional<Workers> prefill;  // none: one pool
   Workers decode;
   int drafts = 0;
+  bool bare = false;  ///< tables of its time say nothing of experts and split attention
   bool operator==(const PublishedRun&) const = default;
 };
 
@@ -80,6 +81,7 @@ bool same_shape(const PublishedRun& run, const ServingRow& row, const PublishedC
   if (!run.prefill) {
     const bool split_said = row.deployment.dp > 1;
     const double ranks = run.decode.ranks;
+    if (run.bare) return columns.ranks == ranks && row.deployment.ep == 1;
     return (columns.ranks == ranks || columns.ranks == ranks * run.decode.ep) &&
            row.deployment.ep == run.decode.ep && (!split_said || run.decode.splits);
   }
@@ -119,6 +121,8 @@ std::vector<PublishedRun> candidates(const ServingRow& row, const PublishedColum
       PublishedRun p;
       if (prefill != nullptr) p.prefill = workers_of(*prefill);
       p.decode = workers_of(*run.find(prefill != nullptr ? "decode" : "replica"));
+      const TomlNode* bare = c.find("bare_columns");
+      p.bare = bare != nullptr && bare->flag;
       p.drafts = static_cast<int>(number_of(run, "drafts"));
       if (p.drafts > 0 && !drafts) continue;
       const bool fresh = std::find(all.begin(), all.end(), p) == all.end();

@@ -20,9 +20,10 @@ struct ServingRow {
   infer::Deployment prefill;     ///< of a prefill worker, when disaggregated
   int prefill_workers = 1, decode_workers = 1;
   double input = 0, output = 0, concurrency = 0;
-  int drafts = 0;           ///< tokens guessed an iteration
-  double token_budget = 0;  ///< of an iteration; 0: the engine's usual one
-  double poll_steps = 0;    ///< decoding steps between looks at the queue; 0: the engine's usual
+  int drafts = 0;            ///< tokens guessed an iteration
+  double token_budget = 0;   ///< of an iteration; 0: the engine's usual one
+  double poll_steps = 0;     ///< decoding steps between looks at the queue; 0: the engine's usual
+  double balance_steps = 0;  ///< decoding steps for which prompts wait for those of other groups
   /// Lengths are spread evenly from (1 - spread) of what is named to all of it.
   double spread = 0;
   /// All requests wait from the start: as many run as the cache holds and the engine takes.

@@ -115,11 +115,22 @@ std::vector<ServingGroup> grouped(const std::map<Key, std::vector<Judged>>& by) 
   return groups;
 }
 
-void summarise(ServingReport& report) {
+Judged by_closed_form(const ServingOutcome& o) {
+  return {o.measured, o.predicted, o.plain, o.low50, o.high50, o.low90, o.high90};
+}
+
+// Beside it stands the closed form. Bands are the closed form's: none here.
+Judged by_simulation(const ServingOutcome& o) {
+  return {o.measured, o.simulated, o.predicted, 0, 0, 0, 0};
+}
+
+std::vector<ServingGroup> summed(const ServingReport& report,
+                                 Judged (*judge)(const ServingOutcome&)) {
   std::map<Key, std::vector<Judged>> by;
   for (const ServingOutcome& o : report.outcomes) {
     if (!o.refused.empty() || o.repeat) continue;
-    const Judged j{o.measured, o.predicted, o.plain, o.low50, o.high50, o.low90, o.high90};
+    const Judged j = judge(o);
+    if (!(j.predicted > 0)) continue;
     const std::pair<const char*, const std::string&> dimensions[] = {
         {"gpu", o.chip},  {"engine", o.stack},  {"model", o.model},
         {"kind", o.kind}, {"source", o.source},
@@ -129,7 +140,7 @@ void summarise(ServingReport& report) {
       by[{o.mode, o.metric, dimension, value}].push_back(j);
     }
   }
-  report.groups = grouped(by);
+  return grouped(by);
 }
 
 }  // namespace
@@ -194,7 +205,7 @@ ServingReport validate_serving(const ServingTable& table, const catalog::Catalog
       report.outcomes.push_back(std::move(o));
     }
   }
-  summarise(report);
+  report.groups = summed(report, by_closed_form);
   return report;
 }
 
@@ -284,6 +295,7 @@ void add_simulated(const ServingTable& table, const catalog::Catalog& catalog,
     if (o.metric == "tpot_ms") o.simulated = run.tpot.raw() * 1e3;
     if (o.metric == "output_tokens_per_s") o.simulated = run.output_rate.raw();
   }
+  report.simulated = summed(report, by_simulation);
 }
 
 std::vector<infer::ServingBand> bands_of(const ServingReport& report) {

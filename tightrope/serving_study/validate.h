@@ -53,6 +53,9 @@ struct ServingReport {
   int fitted_numbers = 0;
   std::vector<ServingOutcome> outcomes;
   std::vector<ServingGroup> groups;
+  /// Of rows that were run request by request; `plain_median` is the closed form's on the same
+  /// rows. Empty unless add_simulated() ran.
+  std::vector<ServingGroup> simulated;
   std::vector<ServingGroup> left_out;  ///< by dimension left out; empty unless add_left_out() ran
 };
 
@@ -80,7 +83,8 @@ void add_left_out(const ServingTable& table, const catalog::Catalog& catalog,
 
 [[nodiscard]] std::string to_text(const ServingReport& report);
 [[nodiscard]] std::string to_json(const ServingReport& report);
-/// id,metric,measured,predicted,lo50,hi50,lo90,hi90,refused
+/// id,metric,mode,gpu,engine,model,measured,predicted,lo50,hi50,lo90,hi90,plain_roofline,repeat,
+/// refused,simulated
 [[nodiscard]] std::string rows_csv(const ServingReport& report);
 [[nodiscard]] std::string to_markdown(const ServingReport& report);
 
