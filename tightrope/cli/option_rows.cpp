@@ -126,6 +126,9 @@ std::vector<OptionRow> option_rows(ValidateServingOptions& options) {
       {"--json", "FILE", "Write the report as JSON; - prints it", &options.json},
       {"--rows", "CSV", "Write one line a measured value, with its bands", &options.rows},
       {"--markdown", "FILE", "Write the report as a page", &options.markdown},
+      {"--simulate", "",
+       "Also run aggregated rows request by request, beside the closed form (a minute)",
+       &options.simulate},
       {"--leave-out", "", "Also fit without each model and chip, and judge by those rows (minutes)",
        &options.leave_out}};
 }
@@ -135,7 +138,8 @@ std::vector<OptionRow> option_rows(CalibrateServingOptions& options) {
       {"--data", "CSV", "CSVs of measured points", &options.data, true},
       {"--out", "TOML", "File to write; without it, errors are only reported", &options.out},
       {"--start", "TOML", "Engines, chips and what is not fitted; those in the program without it",
-       &options.start}};
+       &options.start},
+      {"--quick", "", "Without the fits that judge it: bands stay as they were", &options.quick}};
 }
 
 std::vector<OptionRow> option_rows(ValidateTrainingOptions& o) {

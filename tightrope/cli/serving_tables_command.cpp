@@ -30,6 +30,9 @@ Result<void> validate(const Session& session, const ValidateServingOptions& opti
   const formula::Calibration& kernels = formula::embedded_calibration();
   serving_study::ServingReport report =
       serving_study::validate_serving(table, catalog, kernels, tuning);
+  if (options.simulate) {
+    serving_study::add_simulated(table, catalog, kernels, tuning, report);
+  }
   if (options.leave_out) {
     serving_study::add_left_out(table, catalog, kernels, tuning, report);
   }
@@ -60,8 +63,10 @@ Result<void> calibrate(const Session& session, const CalibrateServingOptions& op
       serving_study::fitted_rows(table), serving_study::whole_sweeps);
   serving_study::ServingReport report =
       serving_study::validate_serving(table, catalog, kernels, fit.tuning);
-  serving_study::add_left_out(table, catalog, kernels, fit.tuning, report);
-  fit.tuning.bands = serving_study::bands_of(report);
+  if (!options.quick) {
+    serving_study::add_left_out(table, catalog, kernels, fit.tuning, report);
+    fit.tuning.bands = serving_study::bands_of(report);
+  }
   session.out << serving_study::to_text(report);
   if (options.out.empty()) return {};
   return write_file(options.out, serving_study::tuning_text(fit, table));

@@ -10,15 +10,17 @@ namespace tightrope::cli {
 
 struct ValidateServingOptions {
   std::vector<std::string> data;  ///< CSVs of measured points
-  std::string calibration;  ///< a serving calibration; empty: the one in the program
+  std::string calibration;        ///< a serving calibration; empty: the one in the program
   std::string json, rows, markdown;
   bool leave_out = false;
+  bool simulate = false;
 };
 
 struct CalibrateServingOptions {
   std::vector<std::string> data;  ///< CSVs of measured points
   std::string out;
-  std::string start;  ///< a serving calibration with engines and what is not fitted; empty: ours
+  std::string start;   ///< a serving calibration with engines and what is not fitted; empty: ours
+  bool quick = false;  ///< without the fits that judge: bands stay as `start` has them
 };
 
 /// Prints how far predictions are off. Errors: those of reading the files.

@@ -1,6 +1,7 @@
 #include "tightrope/formula/iteration_times.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tightrope::formula {
 namespace {
@@ -20,9 +21,14 @@ IterationCost IterationTimes::cost(const IterationWork& w) const noexcept {
   c += decode * w.decodes;
   c += decode_key * w.decode_keys;
   c += decode_window_key * w.decode_window_keys;
-  if (w.prefills > 0) c += prefill;
   c += prefill_score * w.prefill_scores;
   c += prefill_window_score * w.prefill_window_scores;
+  if (w.prefills > 0 && c.time < prefill.time) {
+    const double waited = static_cast<double>(prefill.time - c.time);
+    c.energy += std::llround(static_cast<double>(prefill.energy) * waited /
+                             static_cast<double>(prefill.time));
+    c.time = prefill.time;
+  }
   return c;
 }
 

@@ -50,9 +50,9 @@ struct IterationWork {
 };
 
 /// What: time and energy of one iteration of one replica.
-/// Formula: by_tokens[T] + by_yields[Y] + prefill where there are prefills + counts times the other
-///   costs below, T and Y clamped to the tables' last entries, beyond which the last difference
-///   goes on
+/// Formula: max(by_tokens[T] + by_yields[Y] + counts times the other costs below, prefill where
+///   there are prefills), T and Y clamped to the tables' last entries, beyond which the last
+///   difference goes on
 /// Source: attention is linear in keys and scores; all else depends on the tokens alone.
 /// Valid: tables hold at least two entries, entry 0 is an iteration without work; all costs >= 0,
 ///   tables rise.
@@ -61,7 +61,9 @@ struct IterationTimes {
   std::vector<IterationCost> by_tokens;                 ///< weights, products, experts, links, host
   std::vector<IterationCost> by_yields;                 ///< head, sampling, host work a sequence
   IterationCost decode, decode_key, decode_window_key;  ///< attention of decodes
-  IterationCost prefill;  ///< of an iteration that prefills: work of the host outside graphs
+  /// The least that an iteration which prefills takes: outside graphs the host issues every kernel
+  /// while the device works. Energy is that of waiting so long.
+  IterationCost prefill;
   IterationCost prefill_score, prefill_window_score;  ///< attention of prefills
   std::int64_t window = 0;  ///< of sliding-window layers, in tokens; 0: no such layers
   Watts idle{};             ///< drawn by the replica's machines while nothing runs

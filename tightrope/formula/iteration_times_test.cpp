@@ -29,10 +29,18 @@ TEST(IterationTimes, Laws) {
   EXPECT_EQ(base, (IterationCost{104 + 7 + 3 + 20, 12 + 1 + 1 + 10}));
   w.decode_keys += 4;
   EXPECT_EQ(t.cost(w), base + t.decode_key * 4);
-  // An iteration that prefills pays the host once, however many prompts it carries.
+  // An iteration that prefills takes what its host needs, however many prompts it carries, or what
+  // its device does, whichever is longer: they work at the same time.
   const IterationWork one{.prefills = 1}, three{.prefills = 3};
   EXPECT_EQ(t.cost(one), t.prefill);
   EXPECT_EQ(t.cost(three), t.prefill);
+  IterationWork device = w, both = w;
+  both.prefills = 1;
+  EXPECT_EQ(t.cost(both), t.cost(device));
+  // While it waits for the host it draws a share of what waiting all the time does.
+  const IterationWork little{.prefills = 1, .prefill_scores = 1};
+  EXPECT_EQ(t.cost(little).time, t.prefill.time);
+  EXPECT_EQ(t.cost(little).energy, t.prefill_score.energy + 2);
   // Beyond a table its last difference goes on.
   const IterationWork far{.tokens = 5};
   EXPECT_EQ(t.cost(far), (IterationCost{110 + 2 * 6, 15 + 2 * 3}));

@@ -23,6 +23,7 @@ const std::vector<ServingField<Engine>>& engine_fields() {
       {"request_ms", &Engine::request_ms, 0.0, 1e3},
       {"kernel_share", &Engine::kernel_share, 0.0, 5.0},
       {"prefill_kernel_us", &Engine::prefill_kernel_us, 0.0, 1e4},
+      {"dense_math", &Engine::dense_math, 0.2, 10.0},
       {"cast_share", &Engine::cast_share, 0.0, 3.0},
       {"expert_share", &Engine::expert_share, 0.2, 5.0},
       {"reserve_gib", &Engine::reserve_gib, 0.0, 64.0},
@@ -51,6 +52,7 @@ const std::vector<ServingField<ChipHabits>>& chip_habit_fields() {
       {"decode_head_ns", &ChipHabits::decode_head_ns, 0.0, 1e3},
       {"decode_kernel_us", &ChipHabits::decode_kernel_us, 0.0, 1e3},
       {"latent_read_share", &ChipHabits::latent_read_share, 0.05, 1.1},
+      {"issue_share", &ChipHabits::issue_share, 0.1, 10.0},
       {"reduce_us", &ChipHabits::reduce_us, 0.0, 1e3},
       {"peer_us", &ChipHabits::peer_us, 0.0, 1e3},
   };

@@ -22,15 +22,18 @@ struct Engine {
   double request_ms = 0;  ///< from a request's arrival to its first schedule, nothing else running
   double kernel_share = 1;  ///< of the kernels' fixed times that remain under graphs and fusion
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
-  double prefill_kernel_us =
-      0;                    ///< further host work a kernel of an iteration that prefills (no graph)
+  double prefill_kernel_us = 30;  ///< host work a kernel of an iteration that prefills (no graph)
+  /// Time of dense products where arithmetic bounds them, against the kernel tables.
+  double dense_math = 1;
   double cast_share = 1;    ///< of quantising passes before products with dynamic scales that stay
   double expert_share = 1;  ///< time of routed experts' products against the kernel tables
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
-  double reserve_gib = 2;           ///< device memory beside weights, cache and activations
-  double memory_share = 0.9;        ///< of the device's memory that the engine may fill
-  double token_budget = 8192;       ///< tokens of one iteration, at most
-  double poll_steps = 1;            ///< decoding steps between two looks at the queue, when told so
+  double reserve_gib = 2;      ///< device memory beside weights, cache and activations
+  double memory_share = 0.9;   ///< of the device's memory that the engine may fill
+  double token_budget = 8192;  ///< tokens of one iteration, at most
+  double poll_steps = 1;       ///< decoding steps between two looks at the queue, when told so
+  /// Decoding steps for which prompts wait until every attention group has one, when told so.
+  double balance_steps = 0;
   double most_sequences = 1e6;      ///< under way at once, a data-parallel group
   bool mixes_prefill = true;        ///< prefill chunks and decodes share an iteration
   bool shares_free_memory = false;  ///< memory_share is of what weights and activations leave
@@ -52,6 +55,8 @@ struct ChipHabits {
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double decode_kernel_us = 6;      ///< one decoding attention, whatever its size
   double latent_read_share = 0.75;  ///< of HBM bandwidth, MLA's latent attention
+  /// Time of a host that issues a kernel, against the engine's: such chips' servers differ.
+  double issue_share = 1;
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double reduce_us = 5;  ///< an all-reduce inside a node, whatever its size
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key

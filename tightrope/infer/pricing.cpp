@@ -44,7 +44,6 @@ bool folded(std::string_view name) { return name.ends_with("residual") || name.e
 // Passes inside the fused expert kernel: bytes, but no launch of their own.
 bool fused(Shard shard) { return shard == Shard::expert_tokens || shard == Shard::expert_tensor; }
 
-// Kernels of a layer that the host issues: products, passes of their own, attention, links.
 /// Heads a rank computes: where they do not divide, the fullest rank's.
 double rank_heads(int heads, int tp) {
   return std::max(1.0, std::ceil(static_cast<double>(heads) / tp));
@@ -62,9 +61,23 @@ double padding(const LayerPart& part, const Gemm& g, int tp) {
   return (queries + keys) / (a.heads + 2.0 * a.kv_heads);
 }
 
-double kernels_of(const LayerPart& part) {
-  double count = part.attention.heads > 0 ? 3.0 : 2.0;
-  for (const Gemm& g : part.work.gemms) count += g.name == "kv_down" ? 0.0 : 1.0;
+// What engines launch beside a layer's products and passes, as their sources have it (vLLM, SGLang,
+// TensorRT-LLM): rotation, cache write and attention; splits, joins and copies around the latent;
+// steps of a scan in chunks; scores, top-k, sort and offsets of routing.
+constexpr double attention_launches = 3, latent_launches = 12, scan_launches = 8,
+                 routing_launches = 6, other_launches = 2;
+
+double kernels_of(const LayerPart& part, const Numerics& numerics) {
+  const bool attends = part.attention.heads > 0;
+  double count = attends ? attention_launches : other_launches;
+  if (attends && part.attention.kind == workload::AttentionKind::latent) count += latent_launches;
+  if (part.mixer.heads > 0) count += scan_launches;
+  if (part.experts > 0) count += routing_launches;
+  for (const Gemm& g : part.work.gemms) {
+    if (g.name == "kv_down") continue;
+    const WeightFormat& f = is_feed(g.role) ? numerics.feed : numerics.attention;
+    count += f.scaling == formula::Scaling::block && g.role != GemmRole::router ? 2.0 : 1.0;
+  }
   for (const workload::Pass& p : part.work.passes) count += folded(p.name) ? 0.0 : 1.0;
   return count;
 }
@@ -114,7 +127,12 @@ Spent Pricing::products(const LayerPart& part, double rows, std::vector<PricedIt
       s.scaling = f.scaling;
       s.weight_element = f.weight_bytes;
     }
-    Spent t = spent(formula::gemm(s, kernels_), s.dtype);
+    const KernelTime kernel = formula::gemm(s, kernels_);
+    Spent t = spent(kernel, s.dtype);
+    if (narrow) {
+      t.time += max(kernel.math * context_.engine.dense_math, kernel.memory) -
+                max(kernel.math, kernel.memory);
+    }
     // The latents' two down projections are one product in every engine.
     if (g.name == "kv_down") t.time = max(t.time - kernels_.launch, Seconds(0.0));
     note(items, g.name, "gemm", t.time, part.layers);
@@ -346,8 +364,10 @@ void Pricing::price_attention() {
   }
   // Prefills run outside graphs: the host issues every kernel.
   double kernels = 0;
-  for (const LayerPart& part : context_.parts) kernels += part.layers * kernels_of(part);
-  attention_.prefill.time += Seconds(context_.engine.prefill_kernel_us * 1e-6 * kernels);
+  for (const LayerPart& part : context_.parts)
+    kernels += part.layers * kernels_of(part, context_.numerics);
+  const double issue_us = context_.engine.prefill_kernel_us * habits.issue_share;
+  attention_.prefill.time += Seconds(issue_us * 1e-6 * kernels);
 }
 
 void Pricing::tabulate(double max_tokens, double max_yields) {

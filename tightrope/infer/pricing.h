@@ -17,7 +17,7 @@ struct AttentionPrices {
   Spent decode;             ///< a decoding sequence
   Spent decode_key;         ///< a key it attends to, in layers that see all
   Spent decode_window_key;  ///< a key inside the window, in layers that see a window only
-  Spent prefill;            ///< an iteration that prefills at all
+  Spent prefill;            ///< the least an iteration that prefills takes: the host's work
   Spent prefill_score;      ///< a query-key pair, in layers that see all
   Spent prefill_window_score;
   int window = 0;  ///< tokens; 0: no such layers

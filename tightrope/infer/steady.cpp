@@ -38,8 +38,11 @@ class Iterations {
   /// One with a chunk of `tokens` prompt tokens of `prompts` requests beside them.
   [[nodiscard]] Spent mixed(double decodes, double tokens) const {
     const double prompts = tokens / uncached_;
-    return pricing_.tokens(decodes * pricing_.decode_tokens() + tokens) +
-           beside_tokens(decodes, decodes + std::max(prompts, 1.0)) + prefill(tokens);
+    Spent device = pricing_.tokens(decodes * pricing_.decode_tokens() + tokens) +
+                   beside_tokens(decodes, decodes + std::max(prompts, 1.0)) + scores(tokens);
+    // Outside graphs the host issues every kernel while the device works.
+    device.time = max(device.time, attention_.prefill.time);
+    return device;
   }
 
   /// One with such a chunk alone; the last answer is kept, since chunks rarely change.
@@ -70,9 +73,9 @@ class Iterations {
            attention_.decode_key * (decodes * keys_) +
            attention_.decode_window_key * (decodes * window_keys_);
   }
-  [[nodiscard]] Spent prefill(double tokens) const {
+  [[nodiscard]] Spent scores(double tokens) const {
     const double share = tokens / uncached_;
-    return attention_.prefill + attention_.prefill_score * (scores_ * share) +
+    return attention_.prefill_score * (scores_ * share) +
            attention_.prefill_window_score * (window_scores_ * share);
   }
 
@@ -126,6 +129,15 @@ struct Arrivals {
   }
 };
 
+// Steps between two starts of prompts where they wait until every group has one: as many as it
+// takes to find one for each (each comes to any group), or what they wait at most.
+double balance_turn(const SteadyLimits& limits, const Arrivals& at) {
+  if (!(limits.balance_steps > 0) || limits.groups < 2) return 0;
+  double draws = 0;
+  for (int left = static_cast<int>(limits.groups); left > 0; --left) draws += limits.groups / left;
+  return std::min(limits.balance_steps, draws / std::max(at.started(), 1e-9));
+}
+
 // Prompts share iterations with decodes, as many as the budget takes: one that comes meets as many
 // others in its iteration as come in one, or while the scheduler waits for more.
 void mix(Rhythm& r, const Iterations& work, const SteadyLimits& limits, const Arrivals& at) {
@@ -133,7 +145,8 @@ void mix(Rhythm& r, const Iterations& work, const SteadyLimits& limits, const Ar
   r.chunks = std::ceil(prompt / room);
   const double own = prompt / r.chunks, beside = at.started() * at.others() * prompt;
   // The first to come waits for all of these steps or until the budget is full, others for less.
-  const double held_steps = limits.poll_steps - 1.0;
+  const double turn = balance_turn(limits, at);
+  const double held_steps = limits.poll_steps - 1.0 + turn;
   const double hold = at.held > 1 ? std::min(held_steps, room / std::max(beside, 1e-9)) : 0.0;
   const double meet = at.started() * at.others() * hold;
   const double size = std::min(std::max(room, own), own + beside * (1.0 + hold));
@@ -141,7 +154,9 @@ void mix(Rhythm& r, const Iterations& work, const SteadyLimits& limits, const Ar
   const double carried = std::min(1.0, beside / size);
   r.iteration = plain * (1.0 - carried) + with * carried;
   r.first = with.time * r.chunks;
-  r.poll = plain.time * (hold * (1.0 + 0.5 * meet) / (1.0 + meet));
+  // A turn of the groups goes on whether prompts wait or not: half of it is waited for.
+  r.poll = turn > 0 ? plain.time * (0.5 * hold)
+                    : plain.time * (hold * (1.0 + 0.5 * meet) / (1.0 + meet));
   // Iterations are the clock and the budget the server: M/D/1 in them.
   const double share = prompt / room;
   r.load = std::min(0.95, at.started() * share);
@@ -183,14 +198,16 @@ Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, const Arrivals
   return r;
 }
 
-/// What clients that all start at once add to the mean: they queue for their prompts, of which an
-/// iteration takes as many as the budget does.
+/// What clients that all start at once add to the mean: their prompts fill iterations to the
+/// budget, and each is done at the end of its last, where later ones take `first`.
 Seconds first_wave(const Iterations& work, const Load& load, const SteadyLimits& limits,
-                   double held) {
+                   double held, Seconds first) {
   if (!(load.waves > 0)) return {};
   const double prompt = work.uncached();
   const double size = std::min(held * prompt, limits.token_budget);
-  return work.alone(size).time * ((held - 1.0) * prompt / size * 0.5 / load.waves);
+  const double iterations = held * prompt / size, own = std::max(1.0, prompt / size);
+  const Seconds done = work.alone(size).time * (0.5 * (iterations + own));
+  return max(done - first, Seconds(0.0)) * (1.0 / load.waves);
 }
 
 /// What the 99th percentile of first tokens waits beyond the mean. Of all arrivals a share as large
@@ -249,7 +266,7 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const Seconds residual = r.iteration.time * (load.waves > 0 ? 0.0 : 0.5);
   const Seconds service = residual + first;
   s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service +
-           first_wave(work, load, limits, held);
+           first_wave(work, load, limits, held, r.first);
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
   s.request_rate = held / in_place.raw();
   // Those that hold a place but wait for their turn in the budget: as Little's law has it.

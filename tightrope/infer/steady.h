@@ -31,6 +31,9 @@ struct SteadyLimits {
   bool reserves_output = false;  ///< a sequence needs room for all it will write when it starts
   double poll_steps = 1;         ///< decoding steps between two looks at the queue, where prefills
                                  ///< stop decodes (SGLang's scheduler_recv_interval)
+  double groups = 1;             ///< that split attention by sequences
+  double balance_steps = 0;      ///< decoding steps in which prompts wait, where they share
+                                 ///< iterations, until every group has one; 0: they do not
   bool buckets_cache = false;    ///< static_loop: attention reads to the next power of two
 };
 

@@ -115,6 +115,48 @@ TEST(Steady, ASchedulerThatLooksSeldomServesLater) {
   EXPECT_EQ(closed_loop(pricing, load, seldom).ttft, closed_loop(pricing, load, always).ttft);
 }
 
+// Where attention is split by sequences, prompts wait until every group has one: half of a turn,
+// which lasts no longer than the engine waits and no longer than finding one for each takes.
+TEST(Steady, PromptsThatWaitForOtherGroupsStartLater) {
+  const Context context = test_context("deepseek-v3", "b200", "fp8-block");
+  const Pricing pricing(context, {.dp = 8, .ep = 8});
+  Load load{.input = 1024, .output = 1024, .concurrency = 64, .spread = 0.2, .waves = 10};
+  const SteadyLimits always{.token_budget = 65536, .groups = 8};
+  SteadyLimits balanced = always;
+  balanced.balance_steps = 60;
+  const Steady at_once = closed_loop(pricing, load, always);
+  const Steady turned = closed_loop(pricing, load, balanced);
+  EXPECT_GT(turned.ttft - at_once.ttft, turned.tpot * 20.0);
+  EXPECT_LT(turned.ttft - at_once.ttft, turned.tpot * 45.0) << "half of 60, and a fuller prefill";
+  // With so many that each step brings a prompt for every group there is nothing to wait for.
+  load = {.input = 64, .output = 64, .concurrency = 16384, .spread = 0.2, .waves = 10};
+  const Seconds crowded = closed_loop(pricing, load, balanced).ttft;
+  EXPECT_LT(crowded / closed_loop(pricing, load, always).ttft, 1.1);
+  // One group has nobody to wait for.
+  balanced.groups = 1;
+  EXPECT_EQ(closed_loop(pricing, load, balanced).ttft, closed_loop(pricing, load, always).ttft);
+}
+
+// The host issues kernels while the device works: a short prompt takes the host's time, a long one
+// the device's.
+TEST(Steady, AShortPromptTakesWhatItsHostTakes) {
+  Context slow = test_context("deepseek-v3", "b200", "fp8-block");
+  slow.engine.prefill_kernel_us = 200;
+  Context quick = slow;
+  quick.engine.prefill_kernel_us = 0;
+  const Deployment mapping{.tp = 8, .ep = 8};
+  const Pricing hosted(slow, mapping), bare(quick, mapping);
+  const Seconds host = hosted.attention().prefill.time;
+  const auto alone = [](const Pricing& pricing, double input) {
+    const Load load{.input = input, .output = 64, .concurrency = 1};
+    return closed_loop(pricing, load, {.token_budget = 1e6}).prefill_alone;
+  };
+  EXPECT_EQ(alone(hosted, 64), host);
+  EXPECT_LT(alone(bare, 64), host);
+  EXPECT_EQ(alone(hosted, 65536), alone(bare, 65536));
+  EXPECT_GT(alone(bare, 65536), host);
+}
+
 // A request alone is never slowed by prompts of others.
 TEST(Steady, OneClientDecodesUndisturbed) {
   const Context context = test_context("llama3-70b", "h100", "fp8");

@@ -13,7 +13,7 @@ namespace tightrope::serving_study {
 namespace {
 
 // First tokens count less: they hang on how a benchmark starts, and on clients.
-constexpr double first_token_weight = 0.35;
+constexpr double first_token_weight = 0.45;
 constexpr std::size_t metrics = 3;  // time per output token, to the first, output tokens a second
 
 // Numbers that rows decide, and between what they must stay.
@@ -22,9 +22,9 @@ struct Knob {
   double low, high;
 };
 constexpr Knob engine_knobs[] = {
-    {"step_us", 0, 6000},          {"sequence_us", 0, 60}, {"kernel_share", 0.2, 4.0},
-    {"expert_share", 0.9, 3.0},    {"request_ms", 0, 400}, {"cast_share", 0, 2},
-    {"prefill_kernel_us", 0, 200},
+    {"step_us", 0, 6000},          {"sequence_us", 0, 60},   {"kernel_share", 0.2, 4.0},
+    {"expert_share", 0.9, 3.0},    {"request_ms", 0, 80},    {"cast_share", 0, 2},
+    {"prefill_kernel_us", 0, 200}, {"dense_math", 0.7, 2.5},
 };
 constexpr Knob shared_knobs[] = {{"draft_acceptance", 0.3, 0.95}, {"expert_skew", 0, 3}};
 constexpr Knob chip_knobs[] = {
@@ -36,6 +36,7 @@ constexpr Knob chip_knobs[] = {
     // TensorRT-LLM 10.6 to dispatch and 11.8 to combine, DeepEP 11.9 and 12.6, on two to eight).
     {"peer_us", 11, 80},
     {"decode_head_ns", 0, 40},
+    {"issue_share", 0.5, 3},
 };
 
 // How much a member of a family is drawn to it: in rows, and what counts as near zero.

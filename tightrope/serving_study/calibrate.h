@@ -28,7 +28,7 @@ struct ServingFit {
                                      const infer::ServingTuning& start,
                                      const std::vector<bool>& use, int sweeps);
 
-inline constexpr int whole_sweeps = 2, left_out_sweeps = 1;
+inline constexpr int whole_sweeps = 2;
 
 /// Rows that are fitted: aggregated runs, each once.
 [[nodiscard]] std::vector<bool> fitted_rows(const ServingTable& table);

@@ -35,6 +35,7 @@ infer::Load load_of(const ServingRow& row) {
 void tell(infer::Engine& engine, const ServingRow& row) {
   if (row.token_budget > 0) engine.token_budget = row.token_budget;
   if (row.poll_steps > 0) engine.poll_steps = row.poll_steps;
+  if (row.balance_steps > 0) engine.balance_steps = row.balance_steps;
   if (row.most_sequences > 0) engine.most_sequences = row.most_sequences;
   if (row.evicts) engine.reserves_output = false;
   if (row.decode_most > 0) {
@@ -168,7 +169,7 @@ void idealise(infer::Context& c) {
   }
   k.attention_forward = {.peak_share = 1.0, .q_half = 0, .softmax = Flops(0.0)};
   c.engine.step_us = c.engine.sequence_us = c.engine.request_ms = c.engine.prefill_kernel_us = 0;
-  c.engine.kernel_share = c.engine.expert_share = 1;
+  c.engine.kernel_share = c.engine.expert_share = c.engine.dense_math = 1;
   c.habits.decode_read_share = c.habits.latent_read_share = 1.0;
   c.habits.decode_head_ns = c.habits.decode_kernel_us = c.habits.reduce_us = c.habits.peer_us = 0;
   c.expert_skew = 0;

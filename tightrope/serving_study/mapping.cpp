@@ -35,6 +35,8 @@ infer::SteadyLimits limits_of(const infer::Context& c, const Deployment& d) {
   limits.mixes_prefill = c.engine.mixes_prefill;
   limits.reserves_output = c.engine.reserves_output;
   limits.poll_steps = c.engine.poll_steps;
+  limits.groups = d.dp;
+  limits.balance_steps = c.engine.balance_steps;
   limits.buckets_cache = c.engine.buckets_cache;
   const infer::ServingMemory memory = infer::serving_memory(c, d, limits.token_budget);
   limits.cache_tokens = std::max(1.0, memory.tokens);

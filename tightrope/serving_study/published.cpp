@@ -55,6 +55,7 @@ struct PublishedRun {
          waves = 0;
   bool balanced = false;
   std::string cache;
+  bool bare = false;  ///< tables of its time say nothing of experts and split attention
   bool operator==(const PublishedRun&) const = default;
 
   [[nodiscard]] int chips() const {
@@ -119,6 +120,7 @@ bool same_shape(const PublishedRun& run, const ServingRow& row, const PublishedC
   if (!run.prefill) {
     const bool split_said = row.deployment.dp > 1;
     const double ranks = run.decode.ranks;
+    if (run.bare) return columns.ranks == ranks && row.deployment.ep == 1;
     return (columns.ranks == ranks || columns.ranks == ranks * run.decode.ep) &&
            row.deployment.ep == run.decode.ep && (!split_said || run.decode.splits);
   }
@@ -160,7 +162,9 @@ std::vector<PublishedRun> candidates(const ServingRow& row, const PublishedColum
                         number_of(run, "output") == row.output &&
                         at_concurrency(run, row.concurrency);
       if (!here || (run.find("prefill") != nullptr) != row.disaggregated) continue;
-      const PublishedRun p = run_of(run);
+      PublishedRun p = run_of(run);
+      const TomlNode* bare = c.find("bare_columns");
+      p.bare = bare != nullptr && bare->flag;
       if (p.drafts > 0 && !drafts) continue;
       const bool fresh = std::find(all.begin(), all.end(), p) == all.end();
       if (fresh && same_shape(p, row, columns)) all.push_back(p);

@@ -87,7 +87,7 @@ class PointReader {
       r.decode_workers = std::max(1, static_cast<int>(d));
     }
     TR_TRY(r.concurrency, concurrency(at, from, r));
-    r.stack = fmt::format("{}-{}", r.engine, unsaid_year(r));
+    r.stack = fmt::format("{}-{}", r.engine, unsaid_release(r));
     if (!shown_as_one(r, at, from)) complete_published(r, columns(at, from, r));
     schedule(r);
     judge(r);
@@ -137,6 +137,7 @@ class PointReader {
     const UnsaidSchedule known = unsaid_schedule(r);
     r.token_budget = known.token_budget;
     r.poll_steps = known.poll_steps;
+    if (r.deployment.dp > 1) r.balance_steps = known.balance_steps;
     if (known.whole_prompts) {
       constexpr double margin = 64;  // that the launch scripts add
       const double whole = r.input + (1 + r.drafts) * r.concurrency + margin;

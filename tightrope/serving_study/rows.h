@@ -27,9 +27,10 @@ struct ServingRow {
   double frontends = 1;                            ///< that deal requests out, each for itself
   double waves = 0;  ///< requests a client, in all; 0: as public benchmarks usually send
   double input = 0, output = 0, concurrency = 0;
-  int drafts = 0;           ///< tokens guessed an iteration
-  double token_budget = 0;  ///< of an iteration; 0: the engine's usual one
-  double poll_steps = 0;    ///< decoding steps between looks at the queue; 0: the engine's usual
+  int drafts = 0;            ///< tokens guessed an iteration
+  double token_budget = 0;   ///< of an iteration; 0: the engine's usual one
+  double poll_steps = 0;     ///< decoding steps between looks at the queue; 0: the engine's usual
+  double balance_steps = 0;  ///< decoding steps for which prompts wait for those of other groups
   /// Lengths are spread evenly from (1 - spread) of what is named to all of it.
   double spread = 0;
   /// All requests wait from the start: as many run as the cache holds and the engine takes.

@@ -67,7 +67,7 @@ class MetricReader {
       row.source = catalog::folded(source.substr(0, source.find(' ')));
       row.engine = catalog::folded(cell(at, "engine"));
     }
-    if (row.stack.empty()) row.stack = fmt::format("{}-{}", row.engine, unsaid_year(row));
+    if (row.stack.empty()) row.stack = fmt::format("{}-{}", row.engine, unsaid_release(row));
     judge(row);
     return row;
   }

@@ -8,6 +8,7 @@
 #include "tightrope/catalog/names.h"
 #include "tightrope/core/unit_text.h"
 #include "tightrope/infer/pricing.h"
+#include "tightrope/serving_study/benchmark_run.h"
 #include "tightrope/serving_study/simulate.h"
 #include "tightrope/study/prices.h"
 
@@ -27,15 +28,7 @@ constexpr std::array<Rules, 6> all_rules = {
      {"neuron-static", serving::neuron_static}}};
 
 Result<serving::SchedulerOptions> rules_of(const PoolRequest& asked, const infer::Engine& engine) {
-  if (asked.scheduler.empty()) {
-    for (const Rules& rules : all_rules) {
-      if (!engine.name.starts_with(rules.name)) continue;
-      serving::SchedulerOptions options = rules.make();
-      options.mixed = engine.mixes_prefill;  // as its times were fitted
-      return options;
-    }
-    return serving::vllm_v1();
-  }
+  if (asked.scheduler.empty()) return engine_rules(engine);
   std::string names;
   for (const Rules& rules : all_rules) {
     if (asked.scheduler == rules.name) return rules.make();

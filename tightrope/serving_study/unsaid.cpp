@@ -1,7 +1,5 @@
 #include "tightrope/serving_study/unsaid.h"
 
-#include <cstdlib>
-
 #include "tightrope/catalog/toml_document.h"
 #include "tightrope/core/check.h"
 #include "tightrope/core/embedded.h"
@@ -62,7 +60,8 @@ bool matches(const TomlNode& entry, const ServingRow& row) {
          (to.empty() || row.date <= to) && (tp == 0 || tp == row.deployment.tp) &&
          row.source.find(source) != std::string::npos &&
          above("concurrency_above", row.concurrency) &&
-         row.drafts >= number_of(entry, "drafts_from") && above("input_above", row.input) &&
+         row.drafts >= number_of(entry, "drafts_from") &&
+         at_most("drafts_to", row.drafts) && above("input_above", row.input) &&
          at_most("input_to", row.input) && at_most("output_to", row.output) &&
          at_most("tp_to", row.deployment.tp);
 }
@@ -90,6 +89,8 @@ UnsaidSchedule unsaid_schedule(const ServingRow& row) {
       known.mapping = {.tp = part(0), .pp = part(1), .dp = part(2), .ep = part(3)};
       known.mapped = true;
     }
+    const double balance = number_of(entry, "balance_steps");
+    if (balance > 0) known.balance_steps = balance;
     const TomlNode* whole = entry.find("whole_prompts");
     if (whole != nullptr) known.whole_prompts = whole->flag;
     const std::string cache = text_of(entry, "cache");
@@ -98,22 +99,23 @@ UnsaidSchedule unsaid_schedule(const ServingRow& row) {
   return known;
 }
 
-int unsaid_year(const ServingRow& row) {
+std::string unsaid_release(const ServingRow& row) {
   const TomlNode* entries = published_runs().find("release");
-  int year = 0, first = 0;
+  std::string of, first;
   for (const TomlNode& entry : entries == nullptr ? std::vector<TomlNode>{} : entries->items) {
     if (text_of(entry, "engine") != row.engine) continue;
-    const int of = static_cast<int>(number_of(entry, "year"));
-    if (first == 0) first = of;
+    std::string name = text_of(entry, "label");
+    if (name.empty()) name = std::to_string(static_cast<int>(number_of(entry, "year")));
+    if (first.empty()) first = name;
     const TomlNode* begins = entry.find("begins");
     if (begins == nullptr) continue;
     for (const TomlNode& b : begins->items) {
-      if (!row.version.empty() && row.version.starts_with(b.text)) year = of;
+      if (!row.version.empty() && row.version.starts_with(b.text)) of = name;
     }
   }
-  if (year > 0) return year;
-  return !row.version.empty() || row.date.empty() ? first
-                                                  : std::atoi(row.date.substr(0, 4).c_str());
+  if (!of.empty()) return of;
+  constexpr std::size_t year = 4;
+  return !row.version.empty() || row.date.empty() ? first : row.date.substr(0, year);
 }
 
 double unsaid_requests(const ServingRow& row) {

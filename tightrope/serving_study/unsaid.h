@@ -10,6 +10,7 @@ namespace tightrope::serving_study {
 struct UnsaidSchedule {
   double token_budget = 0;     ///< tokens of an iteration
   double poll_steps = 0;       ///< decoding steps between two looks at the queue
+  double balance_steps = 0;    ///< decoding steps for which prompts wait for those of other groups
   bool whole_prompts = false;  ///< the budget grows with the prompt, which is never cut
   double most_sequences = 0;   ///< under way at once, a data-parallel group
   bool evicts = false;         ///< sequences start before their whole answer's room is there
@@ -22,8 +23,9 @@ struct UnsaidSchedule {
 /// calibration/serving_recipes.toml.
 [[nodiscard]] const catalog::TomlNode& published_recipes();
 
-/// The year of a row's software: of its release, else of its measurement.
-[[nodiscard]] int unsaid_year(const ServingRow& row);
+/// A row's software as calibration/serving.toml tells it apart: by the year of its release, else of
+/// its measurement, or by a label where releases of one year are unlike.
+[[nodiscard]] std::string unsaid_release(const ServingRow& row);
 
 /// Requests of a queued run in all, by its lengths; 0 when nothing is known.
 [[nodiscard]] double unsaid_requests(const ServingRow& row);

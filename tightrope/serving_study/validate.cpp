@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "tightrope/core/parallel.h"
+#include "tightrope/serving_study/benchmark_run.h"
 
 namespace tightrope::serving_study {
 namespace {
@@ -115,11 +116,22 @@ std::vector<ServingGroup> grouped(const std::map<Key, std::vector<Judged>>& by) 
   return groups;
 }
 
-void summarise(ServingReport& report) {
+Judged by_closed_form(const ServingOutcome& o) {
+  return {o.measured, o.predicted, o.plain, o.low50, o.high50, o.low90, o.high90};
+}
+
+// Beside it stands the closed form. Bands are the closed form's: none here.
+Judged by_simulation(const ServingOutcome& o) {
+  return {o.measured, o.simulated, o.predicted, 0, 0, 0, 0};
+}
+
+std::vector<ServingGroup> summed(const ServingReport& report,
+                                 Judged (*judge)(const ServingOutcome&)) {
   std::map<Key, std::vector<Judged>> by;
   for (const ServingOutcome& o : report.outcomes) {
     if (!o.counts()) continue;
-    const Judged j{o.measured, o.predicted, o.plain, o.low50, o.high50, o.low90, o.high90};
+    const Judged j = judge(o);
+    if (!(j.predicted > 0)) continue;
     const std::pair<const char*, const std::string&> dimensions[] = {
         {"gpu", o.chip},  {"engine", o.stack},  {"model", o.model},
         {"kind", o.kind}, {"source", o.source},
@@ -129,7 +141,7 @@ void summarise(ServingReport& report) {
       by[{o.slice(), o.metric, dimension, value}].push_back(j);
     }
   }
-  report.groups = grouped(by);
+  return grouped(by);
 }
 
 }  // namespace
@@ -181,6 +193,7 @@ ServingReport validate_serving(const ServingTable& table, const catalog::Catalog
     for (const Metric& m : metrics) {
       if (!(row.*m.measured > 0)) continue;
       ServingOutcome o = outcome_of(row, cases[i]);
+      o.row = i;
       o.metric = m.name;
       o.measured = row.*m.measured;
       o.repeat = repeats[i];
@@ -194,7 +207,7 @@ ServingReport validate_serving(const ServingTable& table, const catalog::Catalog
       report.outcomes.push_back(std::move(o));
     }
   }
-  summarise(report);
+  report.groups = summed(report, by_closed_form);
   return report;
 }
 
@@ -256,7 +269,7 @@ void add_left_out(const ServingTable& table, const catalog::Catalog& catalog,
             group == &ServingOutcome::model ? table.rows[i].model : cases[i].chip;
         if (of == name) use[i] = false;
       }
-      const ServingFit fit = fit_serving(table, cases, tuning, use, left_out_sweeps);
+      const ServingFit fit = fit_serving(table, cases, tuning, use, whole_sweeps);
       const ServingReport seen = validate_serving(table, catalog, calibration, fit.tuning);
       for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
         ServingOutcome& o = report.outcomes[i];
@@ -268,6 +281,23 @@ void add_left_out(const ServingTable& table, const catalog::Catalog& catalog,
   };
   leave("model", &ServingOutcome::model);
   leave("gpu", &ServingOutcome::chip);
+}
+
+void add_simulated(const ServingTable& table, const catalog::Catalog& catalog,
+                   const formula::Calibration& calibration, const infer::ServingTuning& tuning,
+                   ServingReport& report) {
+  const std::vector<ServingCase> cases = make_cases(table, catalog, calibration, tuning);
+  std::vector<BenchmarkRun> runs(cases.size());
+  for_each_index(cases.size(),
+                 [&](std::size_t i) { runs[i] = run_benchmark(cases[i], table.rows[i]); });
+  for (ServingOutcome& o : report.outcomes) {
+    const BenchmarkRun& run = runs[o.row];
+    if (!run.ran) continue;
+    if (o.metric == "ttft_ms") o.simulated = run.ttft.raw() * 1e3;
+    if (o.metric == "tpot_ms") o.simulated = run.tpot.raw() * 1e3;
+    if (o.metric == "output_tokens_per_s") o.simulated = run.output_rate.raw();
+  }
+  report.simulated = summed(report, by_simulation);
 }
 
 std::vector<infer::ServingBand> bands_of(const ServingReport& report) {

@@ -25,7 +25,9 @@ struct ServingOutcome {
   std::string refused;
   std::string guessed;  ///< what of the recipe was; such rows make a slice of their own
   double measured = 0, predicted = 0, plain = 0;
+  double simulated = 0;  ///< by the request-level simulator; 0: not run
   double low50 = 0, high50 = 0, low90 = 0, high90 = 0;
+  std::size_t row = 0;  ///< of the table
   bool repeat = false;  ///< the same run stands in the table already
   std::vector<ServingLeftOut> left_out;
   /// What bands are kept for: "agg tpot_ms".
@@ -59,6 +61,9 @@ struct ServingReport {
   int fitted_numbers = 0;
   std::vector<ServingOutcome> outcomes;
   std::vector<ServingGroup> groups;
+  /// Of rows that were run request by request; `plain_median` is the closed form's on the same
+  /// rows. Empty unless add_simulated() ran.
+  std::vector<ServingGroup> simulated;
   std::vector<ServingGroup> left_out;  ///< by dimension left out; empty unless add_left_out() ran
 };
 
@@ -66,6 +71,11 @@ struct ServingReport {
                                              const catalog::Catalog& catalog,
                                              const formula::Calibration& calibration,
                                              const infer::ServingTuning& tuning);
+
+/// Runs aggregated rows request by request beside the closed form, so that both can be judged.
+void add_simulated(const ServingTable& table, const catalog::Catalog& catalog,
+                   const formula::Calibration& calibration, const infer::ServingTuning& tuning,
+                   ServingReport& report);
 
 /// Fits again without each model and each chip, and judges those rows; bands of each come from
 /// the errors of the others.
@@ -81,7 +91,8 @@ void add_left_out(const ServingTable& table, const catalog::Catalog& catalog,
 
 [[nodiscard]] std::string to_text(const ServingReport& report);
 [[nodiscard]] std::string to_json(const ServingReport& report);
-/// id,metric,mode,...,measured,predicted,lo50,hi50,lo90,hi90,plain_roofline,repeat,refused,guessed
+/// id,metric,mode,gpu,engine,model,measured,predicted,lo50,hi50,lo90,hi90,plain_roofline,repeat,
+/// refused,simulated,guessed
 [[nodiscard]] std::string rows_csv(const ServingReport& report);
 [[nodiscard]] std::string to_markdown(const ServingReport& report);
 

@@ -53,6 +53,25 @@ std::string group_title(const ServingGroup& g) {
   return g.dimension == "all" ? "all" : fmt::format("{} {}", g.dimension, g.value);
 }
 
+std::string simulated_tables(const ServingReport& report) {
+  std::string out, heading;
+  for (const ServingGroup& g : report.simulated) {
+    const std::string now = fmt::format("{} {}, request by request", g.mode, g.metric);
+    if (now != heading) {
+      out += fmt::format(
+          "\n## {}\n\n| | rows | median | mean | p90 | bias | closed form, median |\n"
+          "|---|---:|---:|---:|---:|---:|---:|\n",
+          now);
+      heading = now;
+    }
+    const ServingFigures& f = g.figures;
+    out += fmt::format("| {} | {} | {:.1f} | {:.1f} | {:.1f} | {:+.1f} | {:.1f} |\n",
+                       g.dimension == "all" ? "**all**" : group_title(g), f.n, f.median_ape, f.mape,
+                       f.p90_ape, f.bias, f.plain_median);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string to_text(const ServingReport& report) {
@@ -74,6 +93,13 @@ std::string to_text(const ServingReport& report) {
     out += fmt::format("  {:<34} {}", group_title(g), figures_line(g.figures));
     if (g.dimension == "all") out += fmt::format("  plain roofline {:.1f}", g.figures.plain_median);
     out += "\n";
+  }
+  for (const ServingGroup& g : report.simulated) {
+    const std::string now = fmt::format("request by request: {} {}", g.mode, g.metric);
+    if (now != heading) out += fmt::format("\n{}\n", now);
+    heading = now;
+    out += fmt::format("  {:<34} {}  closed form {:.1f}\n", group_title(g), figures_line(g.figures),
+                       g.figures.plain_median);
   }
   for (const ServingGroup& g : report.left_out) {
     const std::string now = fmt::format("left out by {}: {} {}", g.dimension, g.mode, g.metric);
@@ -99,19 +125,31 @@ std::string to_json(const ServingReport& report) {
     json[name] = nlohmann::ordered_json::array();
     for (const ServingGroup& g : *groups) json[name].push_back(figures_json(g));
   }
+  if (!report.simulated.empty()) {
+    json["request_by_request"] = nlohmann::ordered_json::array();
+    for (const ServingGroup& g : report.simulated) {
+      nlohmann::ordered_json one = figures_json(g);
+      for (const char* bands : {"plain_roofline_median_ape", "in_50_band", "in_90_band"}) {
+        one.erase(bands);
+      }
+      one["closed_form_median_ape"] = g.figures.plain_median;
+      json["request_by_request"].push_back(std::move(one));
+    }
+  }
   return json.dump(2) + "\n";
 }
 
 std::string rows_csv(const ServingReport& report) {
   std::string out =
       "id,metric,mode,gpu,engine,model,measured,predicted,lo50,hi50,lo90,hi90,plain_roofline,"
-      "repeat,refused,guessed\n";
+      "repeat,refused,simulated,guessed\n";
   for (const ServingOutcome& o : report.outcomes) {
-    out +=
-        fmt::format("{},{},{},{},{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{},{},{}\n",
-                    csv_cell(o.id), o.metric, o.mode, o.chip, o.stack, o.model, o.measured,
-                    o.predicted, o.low50, o.high50, o.low90, o.high90, o.plain, o.repeat ? 1 : 0,
-                    csv_cell(o.refused), csv_cell(o.guessed));
+    out += fmt::format(
+        "{},{},{},{},{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{},{},{},{}\n",
+        csv_cell(o.id), o.metric, o.mode, o.chip, o.stack, o.model, o.measured, o.predicted,
+        o.low50, o.high50, o.low90, o.high90, o.plain, o.repeat ? 1 : 0, csv_cell(o.refused),
+        o.simulated > 0 ? fmt::format("{:.6g}", o.simulated) : std::string(),
+        csv_cell(o.guessed));
   }
   return out;
 }
@@ -166,6 +204,8 @@ std::string to_markdown(const ServingReport& report) {
     }
   };
   rows(report.groups, false);
+  out += simulated_tables(report);
+  heading.clear();
   rows(report.left_out, true);
   for (const std::string mode : {"agg", "disagg"}) {
     for (const std::string metric : {"tpot_ms", "ttft_ms"}) {
