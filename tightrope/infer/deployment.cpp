@@ -16,7 +16,7 @@ constexpr WeightFormat fp8{DType::fp8, Scaling::tensor, 1.0, ExpertFormat::fp8};
 constexpr WeightFormat fp8_block{DType::fp8, Scaling::block, 1.0 + 4.0 / 16384,
                                  ExpertFormat::fp8_block};
 constexpr WeightFormat nvfp4{DType::fp4, Scaling::tensor, 0.5 + 1.0 / 16, ExpertFormat::fp4};
-// Activations stay in 16 bits, as the kernel tables have it (w4a16).
+// Activations stay in 16 bits (w4a16) where on_chip() finds no units for 4-bit numbers.
 constexpr WeightFormat mxfp4{DType::bf16, Scaling::tensor, 0.5 + 1.0 / 32, ExpertFormat::mxfp4};
 constexpr WeightFormat int8{DType::bf16, Scaling::tensor, 1.0 + 2.0 / 4096, ExpertFormat::bf16};
 constexpr WeightFormat int4{DType::bf16, Scaling::tensor, 0.5 + 2.0 / 128, ExpertFormat::int4};
@@ -87,6 +87,11 @@ Result<Numerics> on_chip(const Numerics& numerics, const formula::RankKernels& k
   Numerics out = numerics;
   const auto runs = [&](DType t) { return kernels.peak[t].raw() > 0; };
   for (WeightFormat* f : {&out.attention, &out.attention_out, &out.feed}) {
+    // Units that take 4-bit numbers take mxfp8 beside them, at the rate of 8 bits.
+    if (f->experts == ExpertFormat::mxfp4 && runs(DType::fp4)) {
+      f->experts = ExpertFormat::fp8;
+      f->product = DType::fp8;
+    }
     if (runs(f->product)) continue;
     f->scaling = Scaling::tensor;
     // Narrow weights are widened by kernels made for it.

@@ -96,7 +96,8 @@ TEST(Numerics, ChipsWithoutAFormatWidenProductsAndKeepWeightsNarrow) {
   EXPECT_LT(hopper.numerics.feed.weight_bytes, 0.6);
   EXPECT_EQ(hopper.numerics.feed.experts, formula::ExpertFormat::mxfp4);
   const Context blackwell = test_context("gpt-oss-120b", "b200", "mxfp4");
-  EXPECT_EQ(blackwell.numerics.feed.product, DType::bf16) << "activations keep 16 bits";
+  EXPECT_EQ(blackwell.numerics.feed.product, DType::fp8) << "activations in mxfp8";
+  EXPECT_LT(blackwell.numerics.feed.weight_bytes, 0.6);
   const Context narrow = test_context("deepseek-v3", "b200", "nvfp4");
   EXPECT_EQ(narrow.numerics.feed.product, DType::fp4);
   const Context widened = test_context("deepseek-v3", "h200", "nvfp4");
