@@ -38,7 +38,7 @@ constexpr BadScenario bad_scenarios[] = {
      "s.toml:6:8: goal \"served\" needs budget_usd: without one everything is served",
      "hint: add: budget_usd = [1e9, 1e9, 1e9]"},
     {"quarters = 4", "quarters = 4\ngoal = \"cheapest\"",
-     "s.toml:6:8: goal \"cheapest\" is not known", "hint: one of: cost, carbon, served"},
+     "s.toml:6:8: goal \"cheapest\" is not known", "hint: one of: cost, carbon, served, independence"},
     {"quarters = 4", "quarters = 4\nown_share = 0.5\nown_share_from = 2029-01-01",
      "s.toml:7:18: own_share_from 2029-01-01 lies after the plan's last quarter",
      "hint: the plan has 4 quarters from 2027-01-01"},
