@@ -174,13 +174,18 @@ void stop(Rhythm& r, const Iterations& work, const SteadyLimits& limits, const A
   const double together = std::min(at.held, 1.0 + came);
   const double tokens = together * prompt, size = std::min(tokens, budget);
   const Spent burst = work.alone(size) * (tokens / size);
+  // A request comes in a larger burst than the mean one: came / (1 - e^-came) where it sees 1 +
+  // came.
+  const double mean = std::min(at.held, came > 1e-6 ? came / -std::expm1(-came) : 1.0);
+  const double mean_tokens = mean * prompt, mean_size = std::min(mean_tokens, budget);
+  const Spent others = work.mixed(0, mean_size) * (mean_tokens / mean_size);
   // A sequence waits for the bursts of others, and for the rest of its own.
   const double rest = 0.5 * (1.0 - size / tokens);
-  const double bursts = (at.held / together - 1.0 + rest) / std::max(1.0, at.steps);
-  r.iteration = plain + burst * bursts;
+  const double bursts = (at.held / mean - 1.0 + rest) / std::max(1.0, at.steps);
+  r.iteration = plain + others * bursts;
   r.first = burst.time * (1.0 - rest);
   r.poll = plain.time * (0.5 * (limits.poll_steps - 1.0) * std::min(1.0, at.held - 1.0));
-  r.load = std::min(0.95, bursts * burst.time.raw() / r.iteration.time.raw());
+  r.load = std::min(0.95, bursts * others.time.raw() / r.iteration.time.raw());
 }
 
 // `last` is the rhythm of the round before: what does not change is kept.
