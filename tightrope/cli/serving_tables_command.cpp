@@ -60,7 +60,7 @@ Result<void> calibrate(const Session& session, const CalibrateServingOptions& op
   const formula::Calibration& kernels = formula::embedded_calibration();
   serving_study::ServingFit fit = serving_study::fit_serving(
       table, serving_study::make_cases(table, catalog, kernels, start), start,
-      serving_study::fitted_rows(table), serving_study::whole_sweeps);
+      serving_study::fitted_rows(table));
   serving_study::ServingReport report =
       serving_study::validate_serving(table, catalog, kernels, fit.tuning);
   if (!options.quick) {

@@ -32,6 +32,9 @@ struct Engine {
   double memory_share = 0.9;   ///< of the device's memory that the engine may fill
   double token_budget = 8192;  ///< tokens of one iteration, at most
   double poll_steps = 1;       ///< decoding steps between two looks at the queue, when told so
+  /// Iterations that start before one that takes in a request that comes as one ends: engines
+  /// launch an iteration before they read what the last one yielded.
+  double ahead_steps = 0;
   /// Decoding steps for which prompts wait until every attention group has one, when told so.
   double balance_steps = 0;
   double most_sequences = 1e6;      ///< under way at once, a data-parallel group

@@ -215,6 +215,12 @@ Seconds first_wave(const Iterations& work, const Load& load, const SteadyLimits&
   return max(done - first, Seconds(0.0)) * (1.0 / load.waves);
 }
 
+/// Iterations that have been launched when a request comes, as long as others run.
+Seconds ahead(const Rhythm& r, const Load& load, const SteadyLimits& limits, double held) {
+  const double steps = limits.ahead_steps - (load.waves > 0 ? 0.0 : 0.5);
+  return r.iteration.time * (std::max(0.0, steps) * std::clamp(held - 1.0, 0.0, 1.0));
+}
+
 /// What the 99th percentile of first tokens waits beyond the mean. Of all arrivals a share as large
 /// as the prompts' load waits; those wait exponentially. Lengths that vary add to both.
 Seconds lateness(const Rhythm& r, const Load& load) {
@@ -243,7 +249,7 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   double low = 0, high = held, before = 0, gap_before = 0;
   for (int i = 0; i < rounds; ++i) {
     r = rhythm(work, limits, {held, decodes, steps, load.spread, load.waves}, r);
-    first = r.poll + r.queue + r.first;
+    first = r.poll + r.queue + r.first + ahead(r, load, limits, held);
     const double decoding = steps * r.iteration.time.raw();
     const double free = held * decoding / (decoding + first.raw());
     const double target = std::max(std::min(free, most), 1e-3);
@@ -268,7 +274,8 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   s.prefill_share = r.load;
   // A benchmark's client sends when its last request ends, as an iteration does; others come while
   // one runs.
-  const Seconds residual = r.iteration.time * (load.waves > 0 ? 0.0 : 0.5);
+  const bool random = !(load.waves > 0) && !(limits.ahead_steps > 0);
+  const Seconds residual = r.iteration.time * (random ? 0.5 : 0.0);
   const Seconds service = residual + first;
   s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service +
            first_wave(work, load, limits, held, r.first);

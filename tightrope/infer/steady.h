@@ -29,6 +29,7 @@ struct SteadyLimits {
   double token_budget = 8192;  ///< of one iteration, over the replica
   bool mixes_prefill = true;
   bool reserves_output = false;  ///< a sequence needs room for all it will write when it starts
+  double ahead_steps = 0;        ///< iterations that start before one that takes in a request
   double poll_steps = 1;         ///< decoding steps between two looks at the queue, where prefills
                                  ///< stop decodes (SGLang's scheduler_recv_interval)
   double groups = 1;             ///< that split attention by sequences

@@ -157,6 +157,21 @@ TEST(Steady, AShortPromptTakesWhatItsHostTakes) {
   EXPECT_GT(alone(bare, 65536), host);
 }
 
+// Iterations launched ahead are waited for, each as long as one lasts, unless nobody else runs.
+TEST(Steady, WhatWasLaunchedAheadIsWaitedFor) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  Load load{.input = 512, .output = 512, .concurrency = 16};
+  load.waves = 10;
+  const Steady none = closed_loop(pricing, load, {});
+  const Steady two = closed_loop(pricing, load, {.ahead_steps = 2});
+  EXPECT_NEAR((two.ttft - none.ttft) / (two.iteration * 2.0), 1.0, 0.1);
+  EXPECT_LE(two.request_rate, none.request_rate);
+  load.concurrency = 1;
+  EXPECT_EQ(closed_loop(pricing, load, {.ahead_steps = 2}).ttft,
+            closed_loop(pricing, load, {}).ttft);
+}
+
 // A request alone is never slowed by prompts of others.
 TEST(Steady, OneClientDecodesUndisturbed) {
   const Context context = test_context("llama3-70b", "h100", "fp8");

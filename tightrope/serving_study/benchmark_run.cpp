@@ -87,8 +87,11 @@ BenchmarkRun run_benchmark(const ServingCase& c, const ServingRow& row) {
   if (!result || result->finished < requests) return {};
   BenchmarkRun run;
   run.ran = true;
-  run.ttft = result->ttft.mean + Seconds(c.context.engine.request_ms * 1e-3);
   run.tpot = result->tpot.mean;
+  // Its requests join the next iteration; engines that launch ahead make them wait for more.
+  const double others = std::clamp(c.load.concurrency - 1.0, 0.0, 1.0);
+  run.ttft = result->ttft.mean + Seconds(c.context.engine.request_ms * 1e-3) +
+             run.tpot * (c.context.engine.ahead_steps * others);
   run.output_rate = result->output_rate * static_cast<double>(c.replicas);
   return run;
 }

@@ -1,7 +1,7 @@
 // Fitting what serving adds to kernels: an engine's host work, a chip's decoding attention.
 #pragma once
 
-#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,26 +9,17 @@
 
 namespace tightrope::serving_study {
 
-/// How a fit went, number by number.
-struct FittedKnob {
-  std::string owner, name;  ///< an engine or architecture, and its key in calibration/serving.toml
-  double value = 0;
-  int rows = 0;
-};
-
 struct ServingFit {
   infer::ServingTuning tuning;
-  std::vector<FittedKnob> knobs;
+  std::map<std::string, int> rows;  ///< behind an engine's or an architecture's numbers
 };
 
-/// Fits engines' and chips' numbers to rows (those that `use` admits; all when empty), block by
-/// block and in `sweeps` rounds: an engine over all its years, then each year drawn to it; chips
-/// alike; what all share. `start` gives the engines, chips and what is not fitted. Deterministic.
+/// Fits engines' and chips' numbers to rows (those that `use` admits; all when empty), all at once,
+/// each drawn to what is believed of it beforehand (fit_numbers.h). `start` gives the engines,
+/// chips and what is not fitted or not measured. Deterministic.
 [[nodiscard]] ServingFit fit_serving(const ServingTable& table, std::vector<ServingCase> cases,
                                      const infer::ServingTuning& start,
-                                     const std::vector<bool>& use, int sweeps);
-
-inline constexpr int whole_sweeps = 2;
+                                     const std::vector<bool>& use);
 
 /// Rows that are fitted: aggregated runs, each once.
 [[nodiscard]] std::vector<bool> fitted_rows(const ServingTable& table);

@@ -34,6 +34,7 @@ infer::SteadyLimits limits_of(const infer::Context& c, const Deployment& d) {
   limits.sequences = c.engine.most_sequences * d.dp;
   limits.mixes_prefill = c.engine.mixes_prefill;
   limits.reserves_output = c.engine.reserves_output;
+  limits.ahead_steps = c.engine.ahead_steps;
   limits.poll_steps = c.engine.poll_steps;
   limits.groups = d.dp;
   limits.balance_steps = c.engine.balance_steps;

@@ -269,7 +269,7 @@ void add_left_out(const ServingTable& table, const catalog::Catalog& catalog,
             group == &ServingOutcome::model ? table.rows[i].model : cases[i].chip;
         if (of == name) use[i] = false;
       }
-      const ServingFit fit = fit_serving(table, cases, tuning, use, whole_sweeps);
+      const ServingFit fit = fit_serving(table, cases, tuning, use);
       const ServingReport seen = validate_serving(table, catalog, calibration, fit.tuning);
       for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
         ServingOutcome& o = report.outcomes[i];

@@ -25,6 +25,7 @@ Room room_of(const infer::Context& context, const infer::Deployment& d, const Se
   room.limits.sequences = room.sequences;
   room.limits.token_budget = room.token_budget;
   room.limits.mixes_prefill = context.engine.mixes_prefill;
+  room.limits.ahead_steps = context.engine.ahead_steps;
   room.limits.buckets_cache = context.engine.buckets_cache;
   return room;
 }

@@ -167,6 +167,7 @@ TEST(Sizing, WinnersAreExact) {
       infer::SteadyLimits limits;
       limits.token_budget = f.pool.token_budget;
       limits.mixes_prefill = context->engine.mixes_prefill;
+      limits.ahead_steps = context->engine.ahead_steps;
       const infer::Steady exact =
           infer::closed_loop(pricing, load_at(s.demand, f.concurrency), limits);
       EXPECT_EQ(exact.ttft.raw(), f.mean.ttft.raw());

@@ -13,10 +13,7 @@
 namespace tightrope::study {
 namespace {
 
-using training_fit::Column;
 using training_fit::FitRows;
-
-constexpr int rounds = 14;  // of linearising and solving
 
 // A source of n rows weighs as much as sqrt(n) single ones: between "every row counts" and "every
 // source counts". Re-measurements of one configuration share its weight.
@@ -73,48 +70,13 @@ FitRows gather(const CalibrateTrainingInput& input, const catalog::Catalog& cata
   return out;
 }
 
-struct Optimum {
-  std::vector<double> z, residual;
-  std::vector<Column> columns;  ///< slopes near the optimum
-};
-
-// Linearises and solves until the loss no longer falls.
-Optimum descend(FitRows& rows, const KnobSet& set, const std::vector<double>& weights,
-                Optimum best) {
-  double reach = 1.5;
-  double least = training_fit::loss(best.residual, weights, best.z);
-  for (int round = 0; round < rounds && reach > 0.02; ++round) {
-    const std::vector<double> z =
-        training_fit::solve({set, best.columns, best.residual, weights, best.z, reach});
-    std::vector<double> residual = training_fit::residuals(rows, table_at(set, z));
-    const double now = training_fit::loss(residual, weights, z);
-    if (!(now < least)) {
-      reach *= 0.3;
-      continue;
-    }
-    const bool done = least - now < 1e-4 * least;
-    best.z = z;
-    best.residual = std::move(residual);
-    least = now;
-    if (done) break;
-    best.columns = training_fit::slopes(rows, set, z, best.residual);
-  }
-  return best;
-}
-
-Optimum fit_all(FitRows& rows, const KnobSet& set) {
-  Optimum start;
-  start.z.assign(set.knobs.size(), 0.0);
-  start.residual = training_fit::residuals(rows, table_at(set, start.z));
-  start.columns = training_fit::slopes(rows, set, start.z, start.residual);
-  return descend(rows, set, rows.weights, std::move(start));
-}
+using Optimum = RobustOptimum;
 
 // Predicts the rows of one group from a fit that never saw them, carried to its own optimum.
 LeftOut leave_out(FitRows& rows, const KnobSet& set, const Optimum& optimum, LeftOut group) {
   std::vector<double> weights = rows.weights;
   for (const std::size_t i : group.rows) weights[i] = 0;
-  const Optimum own = descend(rows, set, weights, optimum);
+  const Optimum own = robust_descend(training_fit::problem_of(rows, set, weights), optimum);
   for (const std::size_t i : group.rows) group.log_errors.push_back(own.residual[i]);
   return group;
 }
@@ -168,7 +130,7 @@ Result<CalibrationReport> calibrate_training(const CalibrateTrainingInput& input
   }
   report.before =
       training_fit::residuals(rows, table_at(set, std::vector<double>(set.knobs.size(), 0.0)));
-  const Optimum optimum = fit_all(rows, set);
+  const Optimum optimum = robust_fit(training_fit::problem_of(rows, set, rows.weights));
   report.table = table_at(set, optimum.z);
   report.after = optimum.residual;
   report.rows = static_cast<int>(rows.size());

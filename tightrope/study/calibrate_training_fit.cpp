@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <nlopt.hpp>
-
 #include "tightrope/core/check.h"
 #include "tightrope/core/parallel.h"
 #include "tightrope/study/calibrate_training_internal.h"
@@ -29,40 +27,6 @@ bool touches(const Knob& k, const RowCase& row) {
     case Knob::Kind::stack: return row.stack == k.owner;
   }
   return true;
-}
-
-double robust(double residual) {
-  const double u = residual / noise;
-  return std::sqrt(1 + u * u) - 1;
-}
-
-double robust_slope(double residual) {
-  const double u = residual / noise;
-  return u / std::sqrt(1 + u * u) / noise;
-}
-
-// The linear model's loss and its gradient, for NLopt.
-double linear_loss(const std::vector<double>& z, std::vector<double>& gradient, void* data) {
-  const LinearStep& s = *static_cast<const LinearStep*>(data);
-  std::vector<double> r = s.residual;
-  for (std::size_t k = 0; k < z.size(); ++k) {
-    const double dz = z[k] - s.z[k];
-    const Column& c = s.columns[k];
-    for (std::size_t j = 0; j < c.rows.size(); ++j) r[c.rows[j]] += c.slopes[j] * dz;
-  }
-  double sum = 0;
-  for (std::size_t i = 0; i < r.size(); ++i) {
-    sum += s.weights[i] * robust(r[i]);
-    r[i] = s.weights[i] * robust_slope(r[i]);
-  }
-  for (std::size_t k = 0; k < z.size(); ++k) {
-    sum += 0.5 * z[k] * z[k];
-    if (gradient.empty()) continue;
-    gradient[k] = z[k];
-    const Column& c = s.columns[k];
-    for (std::size_t j = 0; j < c.rows.size(); ++j) gradient[k] += c.slopes[j] * r[c.rows[j]];
-  }
-  return sum;
 }
 
 // Range of z that keeps a knob's value inside its own range (about, for chips).
@@ -106,41 +70,24 @@ std::vector<Column> slopes(FitRows& rows, const KnobSet& set, const std::vector<
   return columns;
 }
 
-double curvature(double residual) {
-  const double u = residual / noise, root = std::sqrt(1 + u * u);
-  return 1 / (noise * noise * root * root * root);
-}
+double curvature(double residual) { return robust_curvature(residual, noise); }
 
-double loss(const std::vector<double>& residual, const std::vector<double>& weights,
-            const std::vector<double>& z) {
-  double sum = 0;
-  for (std::size_t i = 0; i < residual.size(); ++i) sum += weights[i] * robust(residual[i]);
-  for (const double x : z) sum += 0.5 * x * x;
-  return sum;
-}
-
-std::vector<double> solve(const LinearStep& step) {
-  const auto n = static_cast<unsigned>(step.z.size());
-  nlopt::opt search(nlopt::LD_LBFGS, n);
-  LinearStep copy = step;
-  search.set_min_objective(linear_loss, &copy);
-  std::vector<double> low(n), high(n), z = step.z;
-  for (unsigned k = 0; k < n; ++k) {
-    const auto [least, most] = z_range(step.set.knobs[k]);
-    low[k] = std::min(z[k], std::max(least, z[k] - step.reach));
-    high[k] = std::max(z[k], std::min(most, z[k] + step.reach));
+RobustProblem problem_of(FitRows& rows, const KnobSet& set, const std::vector<double>& weights) {
+  RobustProblem problem;
+  problem.noise = noise;
+  problem.weights = weights;
+  for (const Knob& k : set.knobs) {
+    const auto [low, high] = z_range(k);
+    problem.low.push_back(low);
+    problem.high.push_back(high);
   }
-  search.set_lower_bounds(low);
-  search.set_upper_bounds(high);
-  search.set_ftol_rel(1e-9);
-  search.set_maxeval(500);
-  double reached = 0;
-  try {
-    search.optimize(z, reached);
-  } catch (const std::exception&) {
-    return z;  // rounding stopped the search; the best point so far
-  }
-  return z;
+  problem.residuals = [&rows, &set](const std::vector<double>& z) {
+    return residuals(rows, table_at(set, z));
+  };
+  problem.slopes = [&rows, &set](const std::vector<double>& z, const std::vector<double>& at_z) {
+    return slopes(rows, set, z, at_z);
+  };
+  return problem;
 }
 
 }  // namespace tightrope::study::training_fit

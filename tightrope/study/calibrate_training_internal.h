@@ -1,9 +1,10 @@
-// The fit's machinery: residuals of all rows, their slopes, and one step on the linear model.
+// The fit's machinery: residuals of all rows, their slopes, and the problem they make.
 #pragma once
 
 #include <vector>
 
 #include "tightrope/study/calibrate_training.h"
+#include "tightrope/study/robust_fit.h"
 
 namespace tightrope::study::training_fit {
 
@@ -23,18 +24,13 @@ struct FitRows {
 /// log(predicted / measured) of a throughput, so > 0 means predicted too fast in either form.
 [[nodiscard]] std::vector<double> residuals(FitRows& rows, const step::TuningTable& table);
 
-/// Slope of one knob: d residual / d z for the rows it touches.
-struct Column {
-  std::vector<std::size_t> rows;
-  std::vector<double> slopes;
-};
 [[nodiscard]] std::vector<Column> slopes(FitRows& rows, const KnobSet& set,
                                          const std::vector<double>& z,
                                          const std::vector<double>& at_z);
 
-/// sum_i w_i (sqrt(1 + (r_i / scale)^2) - 1) + sum_k z_k^2 / 2.
-[[nodiscard]] double loss(const std::vector<double>& residual, const std::vector<double>& weights,
-                          const std::vector<double>& z);
+/// The fit's problem with these weights; `rows` and `set` must outlive it.
+[[nodiscard]] RobustProblem problem_of(FitRows& rows, const KnobSet& set,
+                                       const std::vector<double>& weights);
 
 /// Second derivative of a row's part of the loss, at weight 1.
 [[nodiscard]] double curvature(double residual);
@@ -54,16 +50,5 @@ struct Column {
 /// `base`, whose bands stand, also by what it has seen.
 void add_bands(const std::vector<std::string>& keys, const step::Evidence* base,
                CalibrationReport& report);
-
-/// The z that minimises the loss of the linear model, no knob moving more than `reach`.
-struct LinearStep {
-  const KnobSet& set;
-  const std::vector<Column>& columns;
-  const std::vector<double>& residual;  ///< at z
-  const std::vector<double>& weights;
-  const std::vector<double>& z;
-  double reach = 1;
-};
-[[nodiscard]] std::vector<double> solve(const LinearStep& step);
 
 }  // namespace tightrope::study::training_fit
