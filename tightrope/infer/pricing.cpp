@@ -63,8 +63,9 @@ double padding(const LayerPart& part, const Gemm& g, int tp) {
 
 // What engines launch beside a layer's products and passes, as their sources have it (vLLM, SGLang,
 // TensorRT-LLM): rotation, cache write and attention; splits, joins and copies around the latent;
-// steps of a scan in chunks; scores, top-k, sort and offsets of routing.
-constexpr double attention_launches = 3, latent_launches = 12, scan_launches = 8,
+// the convolution, gates, norms and eight steps of a scan in chunks, its state in and out; scores,
+// top-k, sort and offsets of routing.
+constexpr double attention_launches = 3, latent_launches = 12, scan_launches = 18,
                  routing_launches = 6, other_launches = 2;
 
 double kernels_of(const LayerPart& part, const Numerics& numerics) {
