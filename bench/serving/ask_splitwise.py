@@ -112,5 +112,5 @@ else:
             raise NotImplementedError
 
         def get_iteration_duration(self, batch, instance, *args, **kwargs):
-            tokens = sum(t.request.prompt_size if isinstance(t, PromptTask) else 1 for t in batch)
+            tokens = sum(t.request.prompt_size for t in batch if isinstance(t, PromptTask))
             return iteration_seconds(self.costs, tokens, len(batch), 0)

@@ -43,7 +43,7 @@ def told_costs(base, execution_time, costs):
 
     def seconds(batch):
         keys = sum(r.num_processed_tokens for r in batch.requests if r.is_prefill_complete)
-        return iteration_seconds(costs, batch.total_num_tokens, batch.size, keys)
+        return iteration_seconds(costs, batch.num_prefill_tokens, batch.size, keys)
 
     def get_execution_time(_self, batch, _stage):
         # All of it as time of the host, in milliseconds; layers take none.

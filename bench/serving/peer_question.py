@@ -13,10 +13,10 @@ def read_question():
     return question, requests[:question["requests"]]
 
 
-def iteration_seconds(costs, tokens, sequences, keys):
-    """Of `tokens` scheduled for `sequences`, of which those that decode read `keys`."""
-    return 1e-6 * (costs["step"] + costs["prefill_token"] * tokens + costs["sequence"] * sequences
-                   + costs["decode_key"] * keys)
+def iteration_seconds(costs, prompt_tokens, sequences, keys):
+    """Of `sequences`: some prefill so many tokens of prompts, the others read `keys`."""
+    return 1e-6 * (costs["step"] + costs["prefill_token"] * prompt_tokens
+                   + costs["sequence"] * sequences + costs["decode_key"] * keys)
 
 
 def percentile(values, share):
