@@ -2,8 +2,9 @@
 // 8-GPU replica, and ten million generated requests on a thousand replicas. Times are printed only
 // after skipping and stepping gave the same answers on a prefix of each.
 //
-// bench_serving [TRACE.csv [REQUESTS]]; without a trace, one of the same shape is generated. With
-// BLIS=<checkout> in the environment that simulator runs beside us on the trace's beginning.
+// bench_serving [TRACE.csv [REQUESTS]]; without a trace, one of the same shape is generated. Where
+// BLIS, VIDUR or SPLITWISE in the environment name a checkout, that simulator runs beside us on the
+// trace's beginning.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -182,11 +183,9 @@ int main(int argc, char** argv) {
   } else {
     time_case("Azure conversation trace, 1 replica", fleet, 2000,
               [&] { return serving::trace_source(trace); });
-    if (const char* blis = std::getenv("BLIS"); blis != nullptr) {
-      if (const auto beside = run_beside_peer(trace, blis); !beside) {
-        fmt::print(stderr, "{}\n", to_string(beside.error()));
-        return 1;
-      }
+    if (const auto beside = run_beside_peers(trace); !beside) {
+      fmt::print(stderr, "{}\n", to_string(beside.error()));
+      return 1;
     }
   }
   const std::int64_t requests = argc > 2 ? std::atoll(argv[2]) : 10'000'000;

@@ -23,16 +23,30 @@ using serving::IterationCost;
 constexpr std::size_t peer_requests = 2000;  // BLIS needs most of a minute for them
 
 // An iteration in microseconds: a step, each token of a prompt, each sequence in it, each key that
-// a decoding one reads. BLIS knows such costs too, and is given the same.
+// a decoding one reads. A peer is given the same.
 struct Costs {
   double step = 14'000, prefill_token = 45, sequence = 53, decode_key = 0.014;
 };
+
+struct Peer {
+  const char* name;
+  const char* variable;  // of the environment: its checkout
+  const char* script;
+  const char* rules;
+  bool chunks;     // prompts are split at the token budget; if not, whole ones of any length join
+  bool keys_cost;  // an iteration's time depends on the keys that are read
+};
+constexpr std::array<Peer, 3> peers = {
+    {{"BLIS", "BLIS", "blis.py", "vLLM v1's", true, true},
+     {"Vidur", "VIDUR", "ask_vidur.py", "Sarathi's, which are vLLM v1's", true, true},
+     {"splitwise-sim", "SPLITWISE", "ask_splitwise.py", "ORCA's, keys free", false, false}}};
 
 IterationCost cost(double microseconds) {
   return {serving::ticks_of(Seconds(microseconds * 1e-6)), 0};
 }
 
-serving::ReplicaKind replica_of(const Costs& c) {
+serving::ReplicaKind replica_of(const Costs& c, const Peer& peer) {
+  constexpr std::int64_t unbounded = 1 << 20;
   serving::ReplicaKind kind;
   kind.name = "replica";
   kind.scheduler = serving::vllm_v1();
@@ -45,6 +59,8 @@ serving::ReplicaKind replica_of(const Costs& c) {
   kind.times.prefill = cost(c.sequence);
   kind.times.decode_key = cost(c.decode_key);
   kind.limits.kv_tokens = 1'400'000;
+  kind.scheduler.chunked_prefill = peer.chunks;
+  if (!peer.chunks) kind.scheduler.token_budget = unbounded;  // the table's last slope goes on
   return kind;
 }
 
@@ -63,8 +79,9 @@ json question_of(const serving::ReplicaKind& kind, const Costs& c, const std::st
 }
 
 Result<json> ask(const serving::ReplicaKind& kind, const Costs& c, const traffic::Trace& trace,
-                 const std::string& checkout) {
+                 const Peer& peer) {
   namespace fs = std::filesystem;
+  const std::string checkout = std::getenv(peer.variable);
   const fs::path folder = fs::temp_directory_path() / "tightrope_bench_serving";
   fs::create_directories(folder);
   const std::string rows = folder / "trace.csv", in = folder / "question.json",
@@ -72,12 +89,14 @@ Result<json> ask(const serving::ReplicaKind& kind, const Costs& c, const traffic
   TR_TRY_VOID(write_file(rows, traffic::trace_text(trace, traffic::TraceFormat::own_csv)));
   TR_TRY_VOID(write_file(in, question_of(kind, c, rows).dump()));
   const char* python = std::getenv("PYTHON");
-  const std::string command = fmt::format("'{}' '{}/bench/serving/blis.py' '{}' <'{}' >'{}'",
-                                          python == nullptr ? "/usr/bin/python3" : python,
-                                          TIGHTROPE_SOURCE_DIR, checkout, in, out);
+  const std::string command =
+      fmt::format("'{}' '{}/bench/serving/{}' '{}' <'{}' >'{}' 2>'{}/errors'",
+                  python == nullptr ? "/usr/bin/python3" : python, TIGHTROPE_SOURCE_DIR,
+                  peer.script, checkout, in, out, folder.string());
   if (std::system(command.c_str()) != 0) {
-    return fail(ErrorCode::io, fmt::format("BLIS at {} did not run", checkout), {},
-                "its program is looked for as CHECKOUT/blis");
+    return fail(ErrorCode::io, fmt::format("{} at {} did not run", peer.name, checkout), {},
+                fmt::format("see {}/errors, and what {} needs; PYTHON names the interpreter",
+                            folder.string(), peer.script));
   }
   TR_TRY(const std::string answer, read_file(out));
   return json::parse(answer);
@@ -89,14 +108,11 @@ double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-}  // namespace
-
-Result<void> run_beside_peer(const traffic::Trace& trace, const std::string& checkout) {
-  traffic::Trace first = trace;
-  first.requests.resize(std::min(first.requests.size(), peer_requests));
-  const Costs costs;
+Result<void> run_beside(const Peer& peer, const traffic::Trace& first) {
+  Costs costs;
+  if (!peer.keys_cost) costs.decode_key = 0;
   serving::Fleet fleet;
-  fleet.kinds.push_back(replica_of(costs));
+  fleet.kinds.push_back(replica_of(costs, peer));
   const double begin = cpu_seconds();
   constexpr int times = 20;
   serving::ServingResult ours;
@@ -104,7 +120,7 @@ Result<void> run_beside_peer(const traffic::Trace& trace, const std::string& che
     TR_TRY(ours, serving::simulate(fleet, {.source = serving::trace_source(first)}));
   }
   const double spent = (cpu_seconds() - begin) / times;
-  TR_TRY(const json answer, ask(fleet.kinds[0], costs, first, checkout));
+  TR_TRY(const json answer, ask(fleet.kinds[0], costs, first, peer));
   struct Line {
     const char* name;
     double ours, theirs, within;
@@ -115,8 +131,8 @@ Result<void> run_beside_peer(const traffic::Trace& trace, const std::string& che
        {"TTFT, p99", ours.ttft.p99.value.raw(), answer.at("ttft_p99_s"), 0.05},
        {"ITL, mean", ours.itl.mean.raw(), answer.at("itl_mean_s"), 0.02},
        {"E2E, mean", ours.e2e.mean.raw(), answer.at("e2e_mean_s"), 0.02}}};
-  fmt::print("BLIS beside us, first {} requests of the trace, the same costs and rules\n",
-             first.size());
+  fmt::print("{} beside us, first {} requests of the trace, the same costs and rules ({})\n",
+             peer.name, first.size(), peer.rules);
   bool agree = answer.at("finished") == ours.finished;
   for (const Line& line : lines) {
     const double off = line.theirs / line.ours - 1.0;
@@ -130,6 +146,21 @@ Result<void> run_beside_peer(const traffic::Trace& trace, const std::string& che
   fmt::print("  here {:.0f} requests a CPU second; there {:.0f}, {:.0f} MB: {:.0f} times as fast\n",
              count / spent, count / theirs, answer.at("peak_megabytes").get<double>(),
              theirs / spent);
+  return {};
+}
+
+}  // namespace
+
+Result<void> run_beside_peers(const traffic::Trace& trace) {
+  traffic::Trace first = trace;
+  first.requests.resize(std::min(first.requests.size(), peer_requests));
+  for (const Peer& peer : peers) {
+    if (std::getenv(peer.variable) == nullptr) {
+      fmt::print("{} is not run: {} names no checkout\n", peer.name, peer.variable);
+      continue;
+    }
+    TR_TRY_VOID(run_beside(peer, first));
+  }
   return {};
 }
 

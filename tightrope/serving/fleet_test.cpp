@@ -183,6 +183,7 @@ TEST(Fleet, IsDeterministic) {
 }
 
 // Prefilled requests move over one link, one after the other, and decode elsewhere.
+// Who tells of the first token decides to which latency the transfer counts, and nothing else.
 TEST(Disaggregated, TransfersAreSerialised) {
   Fleet fleet = fleet_of(1);
   fleet.kinds.push_back(fleet.kinds[0]);
@@ -191,17 +192,27 @@ TEST(Disaggregated, TransfersAreSerialised) {
   fleet.kinds[0].limits.transfer = BytesPerSecond(1e8);  // 0.1 s for a prompt of 100 tokens
   traffic::Trace trace;
   for (int i = 0; i < 3; ++i) trace.requests.push_back({.input = 100, .output = 2});
-  std::vector<RequestRecord> records;
+  std::vector<RequestRecord> records, early;
   RunOptions options;
   options.on_finish = [&](const RequestRecord& r) { records.push_back(r); };
   const ServingResult r = run(fleet, open_load(trace), options);
   ASSERT_EQ(records.size(), 3U);
   EXPECT_EQ(r.transfers, 3);
   EXPECT_EQ(r.blocks_left, 0);
-  EXPECT_EQ(records[0].ttft, records[2].ttft);
+  fleet.kinds[1].scheduler.prefiller_tells = true;
+  options.on_finish = [&](const RequestRecord& done) { early.push_back(done); };
+  static_cast<void>(run(fleet, open_load(trace), options));
+  ASSERT_EQ(early.size(), 3U);
+  EXPECT_EQ(early[0].ttft, early[2].ttft);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(records[i].e2e, early[i].e2e);
+    const double sent = 0.1 * static_cast<double>(i + 1);
+    EXPECT_NEAR((records[i].ttft - early[i].ttft).raw(), sent, 0.012);
+    EXPECT_NEAR((records[i].e2e - records[i].ttft).raw(), 0.010, 2e-3);
+  }
   EXPECT_NEAR((records[1].e2e - records[0].e2e).raw(), 0.1, 1e-6);
   EXPECT_NEAR((records[2].e2e - records[1].e2e).raw(), 0.1, 1e-6);
-  EXPECT_NEAR((records[0].e2e - records[0].ttft).raw(), 0.1 + 1e-4 + 0.010, 2e-3);
+  EXPECT_NEAR((early[0].e2e - early[0].ttft).raw(), 0.1 + 1e-4 + 0.010, 2e-3);
 }
 
 // What only decodes computes no prompt: its budget of tokens bounds none, even where prompts are

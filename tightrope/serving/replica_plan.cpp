@@ -199,6 +199,7 @@ bool Replica::admit_ready(Flight& f) {
 void Replica::join_received() {
   for (const std::uint32_t at : received_) {
     Flight& f = flights_[at];
+    if (!rules_.prefiller_tells) f.first_token = f.last_token = now_;
     link(at);
     join(at);
     pool_.give(f.blocks - blocks_of(f, paged_until_));

@@ -57,6 +57,10 @@ struct SchedulerOptions {
   /// `max_sequences`, or who is there once the first has waited so long.
   bool static_batches = false;
   Seconds batch_wait{0.1};
+  /// Of what only decodes: the first token reaches the client when its prompt is done. Otherwise it
+  /// comes with the decoding replica's stream, once the request decodes there: so do vLLM's proxy
+  /// (disagg_prefill_proxy_server.py: the prefill's answer is dropped) and SGLang's decode worker.
+  bool prefiller_tells = false;
   TokenRatio ratio;
 };
 

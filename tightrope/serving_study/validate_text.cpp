@@ -146,9 +146,9 @@ std::string rows_csv(const ServingReport& report) {
   for (const ServingOutcome& o : report.outcomes) {
     out += fmt::format(
         "{},{},{},{},{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{},{},{},{}\n",
-        csv_cell(o.id), o.metric, o.mode, o.chip, o.stack, o.model, o.measured, o.predicted,
-        o.low50, o.high50, o.low90, o.high90, o.plain, o.repeat ? 1 : 0, csv_cell(o.refused),
-        o.simulated > 0 ? fmt::format("{:.6g}", o.simulated) : std::string(),
+        csv_cell(o.id), o.metric, o.mode, csv_cell(o.chip), csv_cell(o.stack), csv_cell(o.model),
+        o.measured, o.predicted, o.low50, o.high50, o.low90, o.high90, o.plain, o.repeat ? 1 : 0,
+        csv_cell(o.refused), o.simulated > 0 ? fmt::format("{:.6g}", o.simulated) : std::string(),
         csv_cell(o.guessed));
   }
   return out;

@@ -79,7 +79,8 @@ Result<std::int64_t> tokens(const Line& line, const char* what, Names names, Nam
     return fail(ErrorCode::unsupported,
                 fmt::format("\"{}\" holds text, expected {} as a number of tokens", text, what),
                 line.where,
-                "count with the model's tokenizer first and write input_tokens and output_tokens");
+                "write input_tokens and output_tokens, a request a line, as the model's tokenizer "
+                "counts them: len(tokenizer.encode(text)) in transformers");
   }
   return fail(ErrorCode::unknown_key, fmt::format("the {} is missing", what), line.where,
               fmt::format("one of {}", fmt::join(names, ", ")));
