@@ -306,6 +306,13 @@ class Checks {
                          l.term_quarters, l.system, of->life_quarters),
              "give a shorter term, or the system a longer life_quarters");
     }
+    const bool priced = of != file_.systems.end() && of->can_buy;
+    if (of != file_.systems.end() && !priced && (l.purchase_share.known || !l.serviced)) {
+      refuse(ErrorCode::conflict, l.where,
+             fmt::format("lease \"{}\" needs the price of \"{}\", which cannot be bought", l.name,
+                         l.system),
+             "write serviced = true and leave purchase_share out, or let the system be bought");
+    }
   }
 
   void region(const std::string& name, const Where& where) {
