@@ -69,6 +69,7 @@ Result<void> regret(const Session& session, const ProcureOptions& options,
   const procure::Scenario& b = other.scenario;
   if (ids(a.systems) != ids(b.systems) || ids(a.workloads) != ids(b.workloads) ||
       ids(a.sites) != ids(b.sites) || ids(a.rentals) != ids(b.rentals) ||
+      ids(a.leases) != ids(b.leases) ||
       a.calendar.quarters != b.calendar.quarters) {
     return fail(ErrorCode::conflict,
                 fmt::format("--regret {}: other quarters, systems, workloads, sites or rentals",

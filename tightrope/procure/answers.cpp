@@ -21,6 +21,7 @@ double amount_of(const Terms& t, const ScarceRow& row, double wafer_lot) {
     case ScarceKind::route: return t.s.systems[z(row.subject)].chips_per_lot;
     case ScarceKind::rental:
       return t.s.systems[z(t.s.rentals[z(row.subject)].system)].chips_per_lot;
+    case ScarceKind::lease: return t.s.systems[z(t.s.leases[z(row.subject)].system)].chips_per_lot;
     case ScarceKind::resource: return wafer_lot;
     case ScarceKind::budget: return 1e6;
     case ScarceKind::power:

@@ -83,9 +83,9 @@ class Search {
         if (!port.variables.empty()) decisions_.push_back(std::move(port));
       }
     }
-    std::map<std::pair<int, double>, Decision> steps;
+    std::map<std::pair<int, double>, Decision> steps;  // by offer and start
     for (const OpenStep& open : p_.opens) {
-      steps[{open.system, open.from}].variables.push_back(open.variable);
+      steps[{open.offer, open.from}].variables.push_back(open.variable);
     }
     for (auto& [step, decision] : steps) decisions_.push_back(std::move(decision));
     for (const AnyOrder& any : p_.any_orders) decisions_.push_back({{any.variable}, -1});

@@ -22,6 +22,7 @@ class Checker {
     for (const SharedResource& r : s_.resources) by_quarter(r.supply, "supply of " + r.id);
     for (const System& system : s_.systems) check(system);
     for (const Rental& rental : s_.rentals) check(rental);
+    for (const Lease& lease : s_.leases) check(lease);
     for (const Workload& workload : s_.workloads) check(workload);
     throughput();
     goal();
@@ -114,6 +115,32 @@ class Checker {
     share(rental.interruption_share, "interruptions of rental " + rental.id);
   }
 
+  void check(const Lease& lease) {
+    const std::string of = " of lease " + lease.id;
+    const bool some = lease.system >= 0 && lease.system < static_cast<int>(s_.systems.size());
+    need(some, "lease " + lease.id + " is of no system");
+    by_quarter(lease.price, "price" + of);
+    if (!lease.chips_ceiling.empty()) by_quarter(lease.chips_ceiling, "ceiling" + of);
+    if (!lease.new_chips_ceiling.empty()) by_quarter(lease.new_chips_ceiling, "new machines" + of);
+    need(lease.term_quarters >= 1, "term" + of + " is shorter than a quarter");
+    need(lease.lead_quarters >= 0 && lease.first_quarter >= 0, "a date" + of + " is negative");
+    need(lease.least_lots >= 1, "least lots" + of + " are fewer than 1");
+    need(lease.hand_back_cost.raw() >= 0.0, "handing back" + of + " costs less than nothing");
+    need(lease.purchase_share >= 0.0, "purchase" + of + " costs less than nothing");
+    if (!some) return;
+    const System& system = s_.systems[static_cast<std::size_t>(lease.system)];
+    need(lease.term_quarters <= system.life_quarters,
+         fmt::format("term{} is {} quarters, the life of {} {}", of, lease.term_quarters, system.id,
+                     system.life_quarters));
+    double from = -1.0, multiplier = 1.0;
+    for (const PriceStep& step : lease.price_steps) {
+      need(step.from_chips > from && step.multiplier > 0.0 && step.multiplier <= multiplier,
+           "price steps" + of + " do not fall");
+      from = step.from_chips;
+      multiplier = step.multiplier;
+    }
+  }
+
   void check(const Workload& workload) {
     by_quarter(workload.demand, "demand of " + workload.id);
     share(workload.insist_share, "share of " + workload.id + " that insists");
@@ -144,6 +171,7 @@ class Checker {
     need(s_.cvar_level > 0.0 && s_.cvar_level < 1.0, "level of CVaR is not in (0, 1)");
     need(s_.own_share_from_quarter >= 0, "own silicon counts from a negative quarter");
     need(s_.porting_teams >= 0, "porting teams are negative");
+    share(s_.remainder_worth, "worth of what is left of contracts");
   }
 
   template <class T>

@@ -132,6 +132,14 @@ Plan plan_of(const Terms& t, const Program& p, const std::vector<double>& values
       plan.reserved.back()[z(q)] = value_at(values, p.rent(0, r, q));
     }
   }
+  for (int l = 0; l < t.leases; ++l) {
+    plan.leased.emplace_back();
+    plan.bought_out.emplace_back();
+    for (int q = 0; q < t.quarters; ++q) {
+      plan.leased.back().push_back(value_at(values, p.lease(l, q)));
+      plan.bought_out.back().push_back(value_at(values, p.buy_out(l, q)));
+    }
+  }
   for (const auto& ports : p.start) {
     plan.port_start.emplace_back();
     for (const auto& by_quarter : ports) {
@@ -169,6 +177,7 @@ void decode(const Terms& t, const Program& p, const std::vector<double>& values,
   answer.own_of_asked = asked > 0.0 ? mean.own / asked : 0.0;
   answer.mix = mix_of(t, p, values);
   answer.rented = rented_of(t, p, values);
+  answer.leased = leased_of(t, p, values);
   answer.workloads = workloads_of(t, p, values);
   answer.values = values;
 }

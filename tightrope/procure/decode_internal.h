@@ -17,6 +17,8 @@ void decode(const Terms& t, const Program& p, const std::vector<double>& values,
                                          const std::vector<double>& values);
 [[nodiscard]] std::vector<std::vector<double>> rented_of(const Terms& t, const Program& p,
                                                          const std::vector<double>& values);
+[[nodiscard]] std::vector<std::vector<double>> leased_of(const Terms& t, const Program& p,
+                                                         const std::vector<double>& values);
 [[nodiscard]] std::vector<WorkloadRow> workloads_of(const Terms& t, const Program& p,
                                                     const std::vector<double>& values);
 /// Binding limits from the duals of the program's rows.

@@ -30,16 +30,30 @@ double rented_lots(const Terms& t, const Program& p, int i, int q,
   return lots;
 }
 
+/// Lots under a lease in a quarter.
+double leased_lots(const Terms& t, const Program& p, int l, int q,
+                   const std::vector<double>& values) {
+  std::vector<milp::Term> terms;
+  add_leased(t, p, l, q, 0, 1.0, terms);
+  double lots = 0.0;
+  for (const milp::Term& term : terms) lots += value_at(values, term.variable);
+  return lots;
+}
+
 void stock_of(const Terms& t, const Program& p, const std::vector<double>& values, MixRow& row) {
   const int i = row.system, q = row.quarter;
   const int life = t.s.systems[z(i)].life_quarters;
   for (std::size_t v = 0; v < p.vintages[z(i)].size(); ++v) {
     const Vintage& vintage = p.vintages[z(i)][v];
     double left = value_at(values, vintage.variable);
-    if (vintage.arrival == q && v >= t.s.systems[z(i)].owned.size()) row.arrived += left;
+    const bool bought_out = vintage.lease >= 0;
+    if (bought_out && vintage.from == q) row.bought_out += left;
+    if (!bought_out && vintage.arrival == q && v >= t.s.systems[z(i)].owned.size()) {
+      row.arrived += left;
+    }
     for (int e = 0; e <= q; ++e) left -= value_at(values, p.retire[z(i)][v][z(e)]);
     row.retired += value_at(values, p.retire[z(i)][v][z(q)]);
-    if (q >= vintage.arrival && q < vintage.arrival + life) row.in_service += left;
+    if (q >= vintage.from && q < vintage.arrival + life) row.in_service += left;
     if (q == vintage.arrival + life) row.expired += left;
   }
 }
@@ -58,7 +72,7 @@ std::vector<double> pool_costs(const Terms& t, const Program& p, int k,
   for (const Entry& e : p.cash) {
     if (e.future >= 0 && e.future != k) continue;
     if (e.kind == CostKind::unserved || e.kind == CostKind::porting) continue;
-    const bool rented = e.kind == CostKind::rental;
+    const bool rented = e.driver == Driver::rental;
     for (std::size_t c = 0; c < t.pools.size(); ++c) {
       if (t.pools[c].system != e.index || t.pools[c].rented != rented) continue;
       costs[c] += driven(t, e, k) * value_at(values, e.variable) * t.discount[z(e.quarter)];
@@ -160,6 +174,7 @@ Named name_of(const Terms& t, const ScarceRow& row) {
     case ScarceKind::route: return {t.s.systems[at].id, "chips"};
     case ScarceKind::resource: return {t.s.resources[at].id, t.s.resources[at].unit};
     case ScarceKind::rental: return {t.s.rentals[at].id, "chips"};
+    case ScarceKind::lease: return {t.s.leases[at].id, "chips"};
     case ScarceKind::budget: return {"year " + std::to_string(row.subject + 1), "USD"};
     case ScarceKind::own_share: return {"own silicon", "percent"};
     case ScarceKind::teams: return {"porting teams", "teams"};
@@ -176,6 +191,9 @@ std::vector<MixRow> mix_of(const Terms& t, const Program& p, const std::vector<d
       stock_of(t, p, values, row);
       for (int x = 0; x < t.sites; ++x) row.placed += value_at(values, p.place(i, x, q));
       row.rented = rented_lots(t, p, i, q, values);
+      for (int l = 0; l < t.leases; ++l) {
+        if (t.s.leases[z(l)].system == i) row.leased += leased_lots(t, p, l, q, values);
+      }
       for (int c = 0; c < static_cast<int>(t.pools.size()); ++c) {
         if (t.pools[z(c)].system != i) continue;
         for (int k = 0; k < t.futures; ++k) {
@@ -197,6 +215,15 @@ std::vector<std::vector<double>> rented_of(const Terms& t, const Program& p,
     for (int q = 0; q < t.quarters; ++q) rented[z(r)].push_back(in_force(t, p, r, q, values));
   }
   return rented;
+}
+
+std::vector<std::vector<double>> leased_of(const Terms& t, const Program& p,
+                                           const std::vector<double>& values) {
+  std::vector<std::vector<double>> leased(z(t.leases));
+  for (int l = 0; l < t.leases; ++l) {
+    for (int q = 0; q < t.quarters; ++q) leased[z(l)].push_back(leased_lots(t, p, l, q, values));
+  }
+  return leased;
 }
 
 std::vector<WorkloadRow> workloads_of(const Terms& t, const Program& p,

@@ -47,7 +47,8 @@ void hold_steps(const Terms& t, const Program& p, const std::vector<double>& val
   for (const OpenStep& open : p.opens) {
     double lots = 0.0;
     for (int q = 0; q <= open.quarter && q < t.quarters; ++q) {
-      if (p.buy(open.system, q) >= 0) lots += values[z(p.buy(open.system, q))];
+      const int v = p.offers[z(open.offer)][z(q)];
+      if (v >= 0) lots += values[z(v)];
     }
     worker.hold(open.variable, lots >= open.from - 1e-6 ? 1.0 : 0.0);
   }
@@ -124,9 +125,7 @@ Result<milp::Solution> round_lots(const Terms& t, const Program& p, Worker& work
   // Quarter by quarter: what comes later makes up for what was rounded.
   milp::Solution best = fixed;
   for (int q = 0; q < t.quarters && !best.values.empty(); ++q) {
-    for (int i = 0; i < t.systems; ++i) {
-      const int v = p.buy(i, q);
-      if (v < 0 || lots[z(v)] == 0) continue;
+    for (int v : p.whole[z(q)]) {
       const milp::Variable& buy = p.model.variables()[z(v)];
       worker.hold(v, std::clamp(std::round(best.values[z(v)]), buy.lower, buy.upper));
     }

@@ -15,6 +15,11 @@ std::size_t z(int i) { return static_cast<std::size_t>(i); }
 
 constexpr double tolerance = 1e-6;  ///< of what was promised: below it nothing is broken
 
+/// Of which order, or (lease >= 0) of which lease; quarter -1: of none.
+struct Lots {
+  int system = -1, lease = -1, quarter = -1;
+};
+
 enum class Breakable { budget, own_share, demand, power, supply, resource };
 
 /// One thing that a plan promises, and where its breach is read.
@@ -46,17 +51,24 @@ struct Evaluator::State {
     }
   }
 
-  /// Which order's lots a variable counts: its own, those of it that are sold.
+  /// Which order's or lease's lots a variable counts: its own, those of it that are sold.
   void mark_orders() {
-    order_of.assign(values.size(), -1);
+    order_of.assign(values.size(), Lots{});
     for (int i = 0; i < t.systems; ++i) {
       const std::size_t owned = t.s.systems[z(i)].owned.size();
       for (std::size_t v = owned; v < p.vintages[z(i)].size(); ++v) {
         const Vintage& vintage = p.vintages[z(i)][v];
-        order_of[z(vintage.variable)] = vintage.price_quarter;
+        const Lots lots{i, vintage.lease, vintage.price_quarter};
+        order_of[z(vintage.variable)] = lots;
         for (int retire : p.retire[z(i)][v]) {
-          if (retire >= 0) order_of[z(retire)] = vintage.price_quarter;
+          if (retire >= 0) order_of[z(retire)] = lots;
         }
+      }
+    }
+    for (int l = 0; l < t.leases; ++l) {
+      for (int q = 0; q < t.quarters; ++q) {
+        const int v = p.lease(l, q);
+        if (v >= 0) order_of[z(v)] = {t.s.leases[z(l)].system, l, q};
       }
     }
   }
@@ -106,13 +118,21 @@ struct Evaluator::State {
     double sum = 0.0;
     for (int i = 0; i < t.systems; ++i) {
       const System& system = t.s.systems[z(i)];
-      const int q = arrival - system.lead_quarters;
-      for (std::size_t r = 0; q >= 0 && r < system.routes.size(); ++r) {
-        sum += value_at(values, p.part[z(i)][r][z(q)]) * chip_use(system.routes[r], x, arrival) *
+      for (int r = 0; r < static_cast<int>(system.routes.size()); ++r) {
+        sum += arriving(i, r, arrival) * chip_use(system.routes[z(r)], x, arrival) *
                system.chips_per_lot;
       }
     }
     return sum;
+  }
+
+  /// Lots of a system, of one route or (-1) of all, that the plan takes of its supply in a quarter.
+  [[nodiscard]] double arriving(int i, int route, int arrival) const {
+    double lots = 0.0;
+    for (const milp::Term& term : arriving_lots(t, p, i, route, arrival)) {
+      lots += value_at(values, term.variable);
+    }
+    return lots;
   }
 
   static double chip_use(const Route& route, int x, int arrival) {
@@ -143,30 +163,44 @@ struct Evaluator::State {
     for (int i = 0; i < t.systems; ++i) {
       d.of_order.emplace_back(z(t.quarters), 1.0);
       for (int q = 0; q < t.quarters; ++q) {
-        const double share = delivered(i, q, f, d);
+        const int arrival = q + t.s.systems[z(i)].lead_quarters;
+        const double share = delivered(i, p.buy(i, q), arrival, p.part[z(i)], q, f, d);
         d.of_order.back()[z(q)] = share;
+        d.cut = d.cut || share < 1.0;
+      }
+    }
+    for (int l = 0; l < t.leases; ++l) {
+      const Lease& lease = t.s.leases[z(l)];
+      d.of_lease.emplace_back(z(t.quarters), 1.0);
+      for (int q = 0; q < t.quarters && !lease.lessors_supply; ++q) {
+        const double share = delivered(lease.system, p.lease(l, q), t.lease_arrival(l, q),
+                                       p.leased_part[z(l)], q, f, d);
+        d.of_lease.back()[z(q)] = share;
         d.cut = d.cut || share < 1.0;
       }
     }
     return d;
   }
 
-  [[nodiscard]] double delivered(int i, int q, const Future& f, const Deliveries& d) const {
+  /// The share that comes of the lots of a variable, whose makers stand in `parts` at `q`.
+  [[nodiscard]] double delivered(int i, int variable, int arrival, const Table<int>& parts, int q,
+                                 const Future& f, const Deliveries& d) const {
     const System& system = t.s.systems[z(i)];
-    const double lots = value_at(values, p.buy(i, q)), part = factor(f, Scales::supply, i);
-    const int arrival = q + system.lead_quarters;
+    const double lots = value_at(values, variable), part = factor(f, Scales::supply, i);
     if (lots <= 0.0 || arrival >= t.quarters) return 1.0;
     double share = 1.0;
     if (!system.chips_ceiling.empty() && part < 1.0) {
-      share = within(system.chips_ceiling[z(arrival)] * part, lots * system.chips_per_lot);
+      share = within(system.chips_ceiling[z(arrival)] * part,
+                     arriving(i, -1, arrival) * system.chips_per_lot);
     }
     double come = 0.0;
-    for (std::size_t r = 0; r < system.routes.size(); ++r) {
-      const Route& route = system.routes[r];
-      const double of_route = value_at(values, p.part[z(i)][r][z(q)]);
+    for (int r = 0; r < static_cast<int>(system.routes.size()); ++r) {
+      const Route& route = system.routes[z(r)];
+      const double of_route = value_at(values, parts[z(r)][z(q)]);
       double here = 1.0;
       if (!route.chips_ceiling.empty() && part < 1.0) {
-        here = within(route.chips_ceiling[z(arrival)] * part, of_route * system.chips_per_lot);
+        here = within(route.chips_ceiling[z(arrival)] * part,
+                      arriving(i, r, arrival) * system.chips_per_lot);
       }
       for (int x = 0; x < static_cast<int>(t.s.resources.size()); ++x) {
         if (chip_use(route, x, arrival) > 0.0)
@@ -202,14 +236,20 @@ struct Evaluator::State {
   /// 1: first stage; a probability: a long block of that future; 0: chosen anew.
   [[nodiscard]] double share_of(const Entry& e) const {
     if (e.future < 0) return 1.0;
-    if (e.kind != CostKind::rental || !long_block[z(e.variable)]) return 0.0;
+    const bool contract = e.kind == CostKind::rental || e.kind == CostKind::remainder;
+    if (!contract || !long_block[z(e.variable)]) return 0.0;
     return t.all_futures[z(e.future)].probability;
   }
 
   /// The share of an entry's lots that were delivered; what does not come is not paid.
   [[nodiscard]] double came(const Entry& e, const Deliveries& d) const {
     if (!d.cut) return 1.0;
-    const int q = e.kind == CostKind::purchase ? e.quarter : order_of[z(e.variable)];
+    if (e.source >= 0 && e.driver == Driver::lease && order_of[z(e.variable)].quarter < 0) {
+      return d.of_lease[z(e.source)][z(e.signed_in)];  // a step of its price
+    }
+    const Lots& lots = order_of[z(e.variable)];
+    if (lots.lease >= 0) return d.of_lease[z(lots.lease)][z(lots.quarter)];
+    const int q = e.kind == CostKind::purchase ? e.quarter : lots.quarter;
     return q < 0 ? 1.0 : d.of_order[z(e.index)][z(q)];
   }
 
@@ -241,6 +281,13 @@ struct Evaluator::State {
           chips += value_at(values, p.buy(w.index, q)) * (1.0 - d.of_order[z(w.index)][z(q)]) *
                    t.s.systems[z(w.index)].chips_per_lot;
         }
+        for (int l = 0; d.cut && l < t.leases; ++l) {
+          if (t.s.leases[z(l)].system != w.index) continue;
+          for (int q = 0; q < t.quarters; ++q) {
+            chips += value_at(values, p.lease(l, q)) * (1.0 - d.of_lease[z(l)][z(q)]) *
+                     t.s.systems[z(w.index)].chips_per_lot;
+          }
+        }
         return chips;
       }
       case Breakable::resource: {
@@ -261,7 +308,7 @@ struct Evaluator::State {
   std::vector<double> values;
   std::vector<QuarterLp> quarters;
   std::vector<char> long_block;
-  std::vector<int> order_of;
+  std::vector<Lots> order_of;
   std::vector<Watched> watched;
   std::vector<Promise> promises;
 };

@@ -229,7 +229,9 @@ Result<std::vector<TornadoBar>> tornado(const Scenario& s, const Answer& answer)
                      band_of(s, i)));
     Future late = middle;
     late.slip_quarters[i] = 1;
-    if (s.systems[i].can_buy) {
+    const bool leased = std::ranges::any_of(
+        s.leases, [&](const Lease& l) { return l.system == static_cast<int>(i); });
+    if (s.systems[i].can_buy || leased) {
       TR_TRY_VOID(bar("a quarter's slip of " + s.systems[i].id, middle, late));
     }
   }

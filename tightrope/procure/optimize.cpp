@@ -92,6 +92,12 @@ void hold_plan(const Terms& t, const Plan& plan, Program& p) {
     if (t.s.rentals[z(r)].kind != RentalKind::reserved) continue;
     for (int q = 0; q < t.quarters; ++q) holder.hold(p.rent(0, r, q), plan.reserved[z(r)][z(q)]);
   }
+  for (int l = 0; l < t.leases; ++l) {
+    for (int q = 0; q < t.quarters; ++q) {
+      holder.hold(p.lease(l, q), plan.leased[z(l)][z(q)]);
+      holder.hold(p.buy_out(l, q), plan.bought_out[z(l)][z(q)]);
+    }
+  }
   for (std::size_t w = 0; w < p.start.size(); ++w) {
     for (std::size_t o = 0; o < p.start[w].size(); ++o) {
       for (int q = 0; q < t.quarters; ++q) {
@@ -104,7 +110,8 @@ void hold_plan(const Terms& t, const Plan& plan, Program& p) {
 bool same_shape(const Terms& t, const Plan& plan, const Program& p) {
   bool same = plan.ordered.size() == z(t.systems) && plan.placed.size() == z(t.systems) &&
               plan.reserved.size() == z(t.rentals) && plan.port_start.size() == z(t.workloads) &&
-              plan.by_route.size() == z(t.systems);
+              plan.by_route.size() == z(t.systems) && plan.leased.size() == z(t.leases) &&
+              plan.bought_out.size() == z(t.leases);
   for (std::size_t i = 0; same && i < z(t.systems); ++i) {
     same = plan.ordered[i].size() == z(t.quarters) && plan.placed[i].size() == z(t.sites) &&
            plan.by_route[i].size() == p.part[i].size();
@@ -162,8 +169,9 @@ Result<Answer> follow(const Scenario& scenario, const Plan& plan, const Options&
   const Terms t(scenario);
   Program p = build(t);
   if (!same_shape(t, plan, p)) {
-    return fail(ErrorCode::conflict, "the plan is of a scenario of another shape", {},
-                "systems, routes, sites, rentals, workloads, ports and quarters must agree");
+    return fail(
+        ErrorCode::conflict, "the plan is of a scenario of another shape", {},
+        "systems, routes, sites, rentals, leases, workloads, ports and quarters must agree");
   }
   hold_plan(t, plan, p);
   TR_TRY(Answer answer, answer_with(t, p, options));
@@ -192,6 +200,8 @@ const char* to_string(CostKind kind) {
     case CostKind::porting: return "porting";
     case CostKind::unserved: return "unserved";
     case CostKind::resale: return "resale";
+    case CostKind::lease: return "lease";
+    case CostKind::remainder: return "remainder";
   }
   return "?";
 }
@@ -204,6 +214,7 @@ const char* to_string(ScarceKind kind) {
     case ScarceKind::route: return "route";
     case ScarceKind::resource: return "resource";
     case ScarceKind::rental: return "rental";
+    case ScarceKind::lease: return "lease";
     case ScarceKind::budget: return "budget";
     case ScarceKind::own_share: return "own_share";
     case ScarceKind::teams: return "teams";

@@ -19,9 +19,13 @@ struct Plan {
   std::vector<std::vector<std::vector<double>>> by_route;  ///< [system][route][quarter], lots
   std::vector<std::vector<std::vector<double>>> placed;    ///< [system][site][quarter], lots
   std::vector<std::vector<std::vector<double>>> retired;   ///< [system][vintage][quarter]: owned
-                                                           ///< lots first, then order quarters
+                                                           ///< lots first, then order quarters,
+                                                           ///< then leases that are bought
   std::vector<std::vector<double>> reserved;               ///< [rental][quarter of signing], lots
-  std::vector<std::vector<int>> port_start;                ///< [workload][port], quarter or -1
+  std::vector<std::vector<double>> leased;                 ///< [lease][quarter of signing], lots
+  std::vector<std::vector<double>> bought_out;  ///< [lease][quarter of signing], lots of it that
+                                                ///< are bought at the end of the term
+  std::vector<std::vector<int>> port_start;  ///< [workload][port], quarter or -1
 };
 
 enum class CostKind {
@@ -34,10 +38,12 @@ enum class CostKind {
   rental,
   porting,
   unserved,
-  resale
+  resale,
+  lease,
+  remainder,  ///< what contracts that run on beyond the plan cost more than they are worth
 };
 [[nodiscard]] const char* to_string(CostKind kind);
-inline constexpr int cost_kinds = 10;
+inline constexpr int cost_kinds = 12;
 
 /// One system in one quarter, means over the futures. All in lots of the system.
 struct MixRow {
@@ -48,9 +54,11 @@ struct MixRow {
   double in_service = 0.0;  ///< arrived and not retired
   double retired = 0.0;     ///< sold in this quarter
   double expired = 0.0;     ///< came to the end of their life in this quarter
-  double placed = 0.0;      ///< at sites
+  double leased = 0.0;      ///< arrived, within their term
+  double bought_out = 0.0;  ///< leased before, in service as own ones from this quarter on
+  double placed = 0.0;      ///< at sites, own and leased
   double rented = 0.0;
-  double computing = 0.0;  ///< busy, own and rented
+  double computing = 0.0;  ///< busy: own, leased and rented
 };
 
 struct WorkloadQuarter {
@@ -87,6 +95,7 @@ enum class ScarceKind {
   route,
   resource,
   rental,
+  lease,
   budget,
   own_share,
   teams
@@ -97,7 +106,7 @@ enum class ScarceKind {
 /// as they are and lots taken as divisible. Its sign: positive saves.
 struct Scarcity {
   ScarceKind kind = ScarceKind::power;
-  std::string subject;         ///< the user's id of the site, system, route, resource, rental
+  std::string subject;         ///< the user's id of the site, system, resource, rental, lease
   std::string unit;            ///< "MW", "chips", "wafers", "USD", "percent"
   int quarter = -1;            ///< -1: the whole plan; of a budget, the first quarter of its year
   Dollars value;               ///< of one unit (goal carbon, served: see `value_of_goal`)
@@ -138,6 +147,7 @@ struct Answer {
   std::vector<Outcome> outcomes;
   std::vector<MixRow> mix;
   std::vector<std::vector<double>> rented;  ///< [rental][quarter], lots in force, mean over futures
+  std::vector<std::vector<double>> leased;  ///< [lease][quarter], lots within their term
   std::vector<WorkloadRow> workloads;
   std::vector<Scarcity> scarcities;
   std::vector<std::string>
@@ -153,8 +163,8 @@ struct Answer {
 /// Infeasible is an answer with `conflict`. Error: what check_scenario says, or the solver's.
 [[nodiscard]] Result<Answer> optimize(const Scenario& scenario, const Options& options = {});
 
-/// The outcome of following a plan in a scenario with the same systems, sites, workloads, rentals
-/// and quarters: only what comes after the future is known is chosen anew. Where must-serve
+/// The outcome of following a plan in a scenario with the same systems, sites, workloads, rentals,
+/// leases and quarters: only what comes after the future is known is chosen anew. Where must-serve
 /// workloads cannot be served the answer is infeasible.
 [[nodiscard]] Result<Answer> follow(const Scenario& scenario, const Plan& plan,
                                     const Options& options = {});

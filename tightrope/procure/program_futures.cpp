@@ -32,6 +32,11 @@ class FutureBuilder {
           p_.cash.push_back({v, e, CostKind::rental, t_.rent_of_quarter(r, q), shared ? -1 : k_,
                              Driver::rental, rental.system, r});
         }
+        const double left = t_.rental_remainder(r, q);
+        if (left > 0.0) {
+          p_.cash.push_back({v, t_.quarters, CostKind::remainder, left, shared ? -1 : k_,
+                             Driver::rental, rental.system, r});
+        }
       }
       if (!shared || k_ == 0) rental_ceiling(r);
     }
@@ -85,9 +90,10 @@ class FutureBuilder {
       for (int c = 0; c < static_cast<int>(t_.pools.size()); ++c) {
         const Pool& pool = t_.pools[z(c)];
         if (!t_.runs(w, pool.system) || demanded(w, q) <= 0.0) continue;
-        if (!pool.rented && p_.vintages[z(pool.system)].empty()) continue;
+        if (!pool.rented && !has_own(t_, p_, pool.system)) continue;
         const std::string who = t_.s.workloads[z(w)].id + "," + t_.s.systems[z(pool.system)].id;
-        const int v = p_.model.add_variable({.name = name(pool.rented ? "lease" : "use", who, q)});
+        const int v =
+            p_.model.add_variable({.name = name(pool.rented ? "use_rented" : "use", who, q)});
         p_.use(k_, w, c, q) = v;
         if (pool.rented) rented_carbon(v, w, pool.system, q);
         if (!pool.rented) energy(v, w, pool.system, q);
@@ -144,12 +150,15 @@ class FutureBuilder {
     for (std::size_t v = 0; v < p_.vintages[z(i)].size(); ++v) {
       const Vintage& vintage = p_.vintages[z(i)][v];
       const bool owned = v < t_.s.systems[z(i)].owned.size();
-      const int arrival = owned ? vintage.arrival : vintage.arrival + slip;
-      if (arrival > q || q >= vintage.arrival + t_.s.systems[z(i)].life_quarters) continue;
+      const int there = owned ? vintage.from : std::max(vintage.from, vintage.arrival + slip);
+      if (there > q || q >= vintage.arrival + t_.s.systems[z(i)].life_quarters) continue;
       terms.push_back({vintage.variable, -factor});
       for (int e = 0; e <= q; ++e) {
         if (p_.retire[z(i)][v][z(e)] >= 0) terms.push_back({p_.retire[z(i)][v][z(e)], factor});
       }
+    }
+    for (int l = 0; l < t_.leases; ++l) {
+      if (t_.s.leases[z(l)].system == i) add_leased(t_, p_, l, q, slip, -factor, terms);
     }
     p_.model.add_row(
         {.name = name("late", t_.s.systems[z(i)].id, q), .upper = 0.0, .terms = std::move(terms)});

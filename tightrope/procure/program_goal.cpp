@@ -195,6 +195,16 @@ double driven(const Terms& t, const Entry& e, const Future& f) {
     case Driver::rental:
       return e.amount * multiplier(f.rental_price, e.index) *
              factor(f, Scales::rental_price, e.source);
+    case Driver::lease: {
+      const int slip = f.slip_quarters.empty() ? 0 : f.slip_quarters[z(e.index)];
+      if (e.quarter < e.since + slip) return 0.0;
+      return e.amount * multiplier(f.rental_price, e.index) *
+             factor(f, Scales::lease_price, e.source);
+    }
+    case Driver::hand_back: return e.amount * factor(f, Scales::hand_back, e.source);
+    case Driver::buy_out:
+      return e.amount * multiplier(f.purchase_price, e.index) *
+             factor(f, Scales::buy_out, e.source);
     case Driver::energy: return e.amount * t.least_energy_cost(e.index, e.quarter, &f);
     case Driver::carbon: return e.amount * t.least_energy_carbon(e.index, e.quarter, &f);
     case Driver::place: {
@@ -249,6 +259,7 @@ Program build(const Terms& t) {
   Program p;
   add_supply(t, p);
   add_prices(t, p);
+  add_lease_prices(t, p);
   add_sites(t, p);
   add_ports(t, p);
   add_futures(t, p);

@@ -17,7 +17,7 @@ std::string label(const Terms& t, const char* what, const std::string& who, int 
 
 void place_variables(const Terms& t, Program& p, int i) {
   const System& system = t.s.systems[z(i)];
-  if (p.vintages[z(i)].empty()) return;
+  if (!has_own(t, p, i)) return;
   for (int q = 0; q < t.quarters; ++q) {
     milp::Row stock{.name = label(t, "stock", system.id, q), .upper = 0.0};
     for (int x = 0; x < t.sites; ++x) {
@@ -35,11 +35,14 @@ void place_variables(const Terms& t, Program& p, int i) {
     if (stock.terms.empty()) continue;
     for (std::size_t v = 0; v < p.vintages[z(i)].size(); ++v) {
       const Vintage& vintage = p.vintages[z(i)][v];
-      if (vintage.arrival > q || q >= vintage.arrival + system.life_quarters) continue;
+      if (vintage.from > q || q >= vintage.arrival + system.life_quarters) continue;
       stock.terms.push_back({vintage.variable, -1.0});
       for (int e = 0; e <= q; ++e) {
         if (p.retire[z(i)][v][z(e)] >= 0) stock.terms.push_back({p.retire[z(i)][v][z(e)], 1.0});
       }
+    }
+    for (int l = 0; l < t.leases; ++l) {
+      if (t.s.leases[z(l)].system == i) add_leased(t, p, l, q, 0, -1.0, stock.terms);
     }
     p.model.add_row(std::move(stock));
   }

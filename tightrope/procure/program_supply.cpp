@@ -23,7 +23,7 @@ void order_variables(const Terms& t, Program& p, int i) {
     const double lots = owned.lots;
     const int v = p.model.add_variable(
         {.name = fmt::format("owned[{},{}]", system.id, b), .lower = lots, .upper = lots});
-    p.vintages[z(i)].push_back({v, -owned.age_quarters, 0});
+    p.vintages[z(i)].push_back({v, -owned.age_quarters, 0, 0});
   }
   for (int q = 0; q < t.quarters; ++q) {
     const int arrival = q + system.lead_quarters;
@@ -32,7 +32,8 @@ void order_variables(const Terms& t, Program& p, int i) {
         {.name = label(t, "buy", system.id, q), .upper = t.order_bound(i, q), .integer = true});
     p.buy(i, q) = v;
     p.first_stage.push_back(v);
-    p.vintages[z(i)].push_back({v, arrival, q});
+    p.whole[z(q)].push_back(v);
+    p.vintages[z(i)].push_back({v, arrival, q, arrival});
     if (system.least_lots <= 1) continue;
     const int any = p.model.add_variable(
         {.name = label(t, "order", system.id, q), .upper = 1.0, .integer = true});
@@ -95,26 +96,23 @@ void route_variables(const Terms& t, Program& p, int i) {
 void ceilings(const Terms& t, Program& p, int i) {
   const System& system = t.s.systems[z(i)];
   const double chips = system.chips_per_lot;
-  for (int q = 0; q < t.quarters; ++q) {
-    const int arrival = q + system.lead_quarters;
-    if (p.buy(i, q) < 0) continue;
-    const auto limit = [&](int variable, double ceiling, ScarceKind kind, int subject,
-                           const std::string& group) {
-      if (variable < 0 || ceiling == unlimited) return;
-      const int row = p.model.add_row({.name = label(t, "supply", system.id, q),
-                                       .group = group,
-                                       .upper = ceiling / chips,
-                                       .terms = {{variable, 1.0}}});
-      p.scarce.push_back({row, kind, subject, arrival, chips});
+  for (int arrival = 0; arrival < t.quarters; ++arrival) {
+    const auto limit = [&](int route, double ceiling, ScarceKind kind, const std::string& group) {
+      if (ceiling == unlimited) return;
+      milp::Row row{.name = label(t, "supply", system.id, arrival),
+                    .group = group,
+                    .upper = ceiling / chips,
+                    .terms = arriving_lots(t, p, i, route, arrival)};
+      if (row.terms.empty()) return;
+      p.scarce.push_back({p.model.add_row(std::move(row)), kind, i, arrival, chips});
     };
     if (!system.chips_ceiling.empty()) {
-      limit(p.buy(i, q), system.chips_ceiling[z(arrival)], ScarceKind::supply, i,
-            "supply of " + system.id);
+      limit(-1, system.chips_ceiling[z(arrival)], ScarceKind::supply, "supply of " + system.id);
     }
     for (int r = 0; r < static_cast<int>(system.routes.size()); ++r) {
       const Route& route = system.routes[z(r)];
       if (route.chips_ceiling.empty()) continue;
-      limit(p.part[z(i)][z(r)][z(q)], route.chips_ceiling[z(arrival)], ScarceKind::route, i,
+      limit(r, route.chips_ceiling[z(arrival)], ScarceKind::route,
             fmt::format("supply of {} from {}", system.id, route.id));
     }
   }
@@ -129,16 +127,14 @@ void resources(const Terms& t, Program& p) {
                     .upper = resource.supply[z(arrival)]};
       for (int i = 0; i < t.systems; ++i) {
         const System& system = t.s.systems[z(i)];
-        const int q = arrival - system.lead_quarters;
-        if (q < 0) continue;
-        for (std::size_t r = 0; r < system.routes.size(); ++r) {
-          const int part = p.part[z(i)][r][z(q)];
-          if (part < 0) continue;
-          for (const ResourceUse& use : system.routes[r].uses) {
-            if (use.resource != x || arrival < use.from_quarter || arrival >= use.until_quarter) {
-              continue;
+        for (int r = 0; r < static_cast<int>(system.routes.size()); ++r) {
+          for (const milp::Term& part : arriving_lots(t, p, i, r, arrival)) {
+            for (const ResourceUse& use : system.routes[z(r)].uses) {
+              if (use.resource != x || arrival < use.from_quarter || arrival >= use.until_quarter) {
+                continue;
+              }
+              row.terms.push_back({part.variable, use.a_chip * system.chips_per_lot});
             }
-            row.terms.push_back({part, use.a_chip * system.chips_per_lot});
           }
         }
       }
@@ -165,11 +161,17 @@ void retirement(const Terms& t, Program& p, int i) {
     milp::Row row{.name = fmt::format("retire_most[{},{}]", system.id, vintage.arrival),
                   .upper = 0.0,
                   .terms = {{vintage.variable, -1.0}}};
+    if (vintage.lease >= 0) row.name += "," + t.s.leases[z(vintage.lease)].id;
     const bool owned = p.retire[z(i)].size() < system.owned.size();
-    for (int q = std::max(0, vintage.arrival + (owned ? 0 : slip)); q < t.quarters; ++q) {
+    // What was leased is sold as soon as it is bought, if that pays; an order a quarter later.
+    const bool bought = vintage.lease >= 0;
+    const int first = bought ? std::max(vintage.from, vintage.arrival + slip)
+                             : std::max(0, vintage.arrival + (owned ? 0 : slip));
+    for (int q = first; q < t.quarters; ++q) {
       if (q <= vintage.arrival || t.resale(i, q - vintage.arrival) <= 0.0) continue;
-      const int v = p.model.add_variable(
-          {.name = label(t, "retire", fmt::format("{},{}", system.id, vintage.arrival), q)});
+      std::string who = fmt::format("{},{}", system.id, vintage.arrival);
+      if (bought) who += "," + t.s.leases[z(vintage.lease)].id;
+      const int v = p.model.add_variable({.name = label(t, "retire", who, q)});
       by_quarter[z(q)] = v;
       p.first_stage.push_back(v);
       row.terms.push_back({v, 1.0});
@@ -181,15 +183,36 @@ void retirement(const Terms& t, Program& p, int i) {
 
 }  // namespace
 
+std::vector<milp::Term> arriving_lots(const Terms& t, const Program& p, int i, int route,
+                                      int arrival) {
+  std::vector<milp::Term> terms;
+  const int q = arrival - t.s.systems[z(i)].lead_quarters;
+  const int bought = q < 0 ? -1 : route < 0 ? p.buy(i, q) : p.part[z(i)][z(route)][z(q)];
+  if (bought >= 0) terms.push_back({bought, 1.0});
+  for (int l = 0; l < t.leases; ++l) {
+    const Lease& lease = t.s.leases[z(l)];
+    const int e = arrival - lease.lead_quarters;
+    if (lease.system != i || lease.lessors_supply || e < 0) continue;
+    const int v = route < 0 ? p.lease(l, e) : p.leased_part[z(l)][z(route)][z(e)];
+    if (v >= 0) terms.push_back({v, 1.0});
+  }
+  return terms;
+}
+
 void add_supply(const Terms& t, Program& p) {
   p.buy = Grid<int>({t.systems, t.quarters}, -1);
   p.part.resize(z(t.systems));
   p.qualified.resize(z(t.systems));
   p.vintages.resize(z(t.systems));
   p.retire.resize(z(t.systems));
+  p.whole.resize(z(t.quarters));
+  p.lease = Grid<int>({t.leases, t.quarters}, -1);
+  p.buy_out = p.lease;
+  p.leased_part.resize(z(t.leases));
   for (int i = 0; i < t.systems; ++i) {
     order_variables(t, p, i);
     route_variables(t, p, i);
+    add_leases_of(t, p, i);
     ceilings(t, p, i);
     retirement(t, p, i);
   }

@@ -125,14 +125,30 @@ double QuarterLp::lots(int c, const Future& f, const Deliveries& d) const {
   for (std::size_t v = 0; v < p_.vintages[z(i)].size(); ++v) {
     const Vintage& vintage = p_.vintages[z(i)][v];
     const bool owned = v < system.owned.size();
-    const int late = owned ? 0 : slip;
-    if (vintage.arrival + late > q_ || q_ >= vintage.arrival + system.life_quarters) continue;
+    const int from = owned ? vintage.from : std::max(vintage.from, vintage.arrival + slip);
+    if (from > q_ || q_ >= vintage.arrival + system.life_quarters) continue;
     double left = value_at(values_, vintage.variable);
     for (int e = 0; e <= q_; ++e) left -= value_at(values_, p_.retire[z(i)][v][z(e)]);
-    there += owned || !d.cut ? left : left * d.of_order[z(i)][z(vintage.price_quarter)];
+    const Table<double>& share = vintage.lease < 0 ? d.of_order : d.of_lease;
+    const int of = vintage.lease < 0 ? i : vintage.lease;
+    there += owned || !d.cut ? left : left * share[z(of)][z(vintage.price_quarter)];
   }
+  there += leased(i, slip, d);
   const double standing = placed > 0.0 ? std::min(1.0, std::max(0.0, there) / placed) : 0.0;
   return std::max(0.0, fed * standing * t_.computing(i));
+}
+
+/// Lots under leases that have come.
+double QuarterLp::leased(int i, int slip, const Deliveries& d) const {
+  double sum = 0.0;
+  for (int l = 0; l < t_.leases; ++l) {
+    if (t_.s.leases[z(l)].system != i) continue;
+    for (int e = 0; e <= q_; ++e) {
+      if (t_.lease_arrival(l, e) + slip > q_ || q_ >= t_.lease_end(l, e)) continue;
+      sum += value_at(values_, p_.lease(l, e)) * (d.cut ? d.of_lease[z(l)][z(e)] : 1.0);
+    }
+  }
+  return sum;
 }
 
 double QuarterLp::rented(int i) const {

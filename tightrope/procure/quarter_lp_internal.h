@@ -12,6 +12,7 @@ namespace tightrope::procure {
 struct Deliveries {
   bool cut = false;           ///< anything below 1
   Table<double> of_order;     ///< [system][order quarter], share of the lots that come
+  Table<double> of_lease;     ///< [lease][quarter of signing], the same
   Table<double> of_resource;  ///< [resource][quarter of arrival], share of its use that is there
 };
 
@@ -56,6 +57,7 @@ class QuarterLp {
   [[nodiscard]] double lots(int c, const Future& f, const Deliveries& d) const;
   [[nodiscard]] double lit(int x, const Future& f) const;
   [[nodiscard]] double powered(int x) const;
+  [[nodiscard]] double leased(int i, int slip, const Deliveries& d) const;
   [[nodiscard]] double rented(int i) const;
   [[nodiscard]] double planned(int r) const;
   [[nodiscard]] double rent(int r, const Future& f) const;

@@ -122,6 +122,30 @@ struct Rental {
   GramsPerJoule carbon = {};                 ///< of the landlord's power, his PUE included
 };
 
+/// Machines of a system leased into our own sites: they take its places, power and supply as owned
+/// ones do. Signed before the future is known, in whole lots; paid from the quarter in which they
+/// arrive to the end of the term, used or not. At its end they are bought or handed back; a renewal
+/// is a new lease.
+struct Lease {
+  std::string id;  ///< for example "landlord-3y"
+  int system = 0;
+  std::vector<DollarsPerSecond> price = {};    ///< of one chip, by quarter of signing; >= 0
+  std::vector<PriceStep> price_steps = {};     ///< by chips leased in all under this offer
+  int term_quarters = 12;                      ///< from the arrival on; 1 to the system's life
+  int lead_quarters = 0;                       ///< from signing to arrival
+  int first_quarter = 0;                       ///< in which it can be signed, and
+  int until_quarter = 1 << 20;                 ///< the last + 1
+  int least_lots = 1;                          ///< a lease is nothing or at least this many lots
+  std::vector<double> chips_ceiling = {};      ///< leased at one time, by quarter; empty: none
+  std::vector<double> new_chips_ceiling = {};  ///< signed in a quarter; empty: none
+  bool serviced = false;        ///< the lessor maintains and repairs; else the system's upkeep and
+                                ///< repair are ours
+  bool lessors_supply = false;  ///< they take nothing of what limits the system's supply
+  Dollars hand_back_cost = {};  ///< of one lot that is handed back; >= 0
+  double purchase_share = unlimited;  ///< of the list price at signing, for a lot that is bought at
+                                      ///< the end of the term; unlimited: cannot be bought
+};
+
 enum class WorkloadClass { training, serving };
 
 /// Software may be ported to another architecture: takes time and money.
@@ -166,6 +190,9 @@ enum class Scales {
   performance,     ///< [system] on every workload
   purchase_price,  ///< [system] with all that follows from it: upkeep, repair, resale
   rental_price,    ///< [rental]
+  lease_price,     ///< [lease]
+  hand_back,       ///< [lease] cost of handing back
+  buy_out,         ///< [lease] price of buying at the end of the term
   electricity,     ///< [site] price
   carbon,          ///< [site] intensity
   penalty,         ///< [workload] of unserved demand
@@ -178,7 +205,7 @@ enum class Scales {
   supply,          ///< [system] what can arrive; orders above it are cut; there too
   resource,        ///< [resource] what there is of it; orders above it are cut; there too
 };
-inline constexpr int scales_count = 15;
+inline constexpr int scales_count = 18;
 
 /// A number of the scenario that is known only between two ends. Drawn from a triangle with its top
 /// at the scenario's value, independent of every other number.
@@ -196,7 +223,7 @@ struct Future {
   std::vector<double> demand = {};          ///< by workload
   std::vector<int> slip_quarters = {};      ///< by system: arrivals come so much later; >= 0
   std::vector<double> purchase_price = {};  ///< by system
-  std::vector<double> rental_price = {};    ///< by system
+  std::vector<double> rental_price = {};    ///< by system; of rentals and of leases
   std::vector<double> performance = {};     ///< by system
   double electricity = 1.0;
   std::vector<std::vector<double>> factors = {};  ///< by [Scales][index]; empty, also inside: 1
@@ -218,9 +245,14 @@ struct Scenario {
   std::vector<SharedResource> resources;
   std::vector<System> systems;
   std::vector<Rental> rentals;
+  std::vector<Lease> leases;
   std::vector<Workload> workloads;
   std::vector<std::vector<Throughput>> throughput;  ///< [workload][system]
   std::vector<Dollars> budget;  ///< by year, all cash not discounted; empty: none
+  /// Of contracts that run on beyond the plan, in [0, 1]: what a quarter that is left is worth, of
+  /// what the same contract costs when it is signed in the last quarter (never above its own
+  /// price). The rest of what must be paid for it is a loss of the plan. 0: all of it is.
+  double remainder_worth = 1.0;
   int porting_teams = 1 << 20;  ///< ports that may be worked on at one time
 
   Goal goal = Goal::cost;

@@ -136,6 +136,9 @@ std::size_t things_of(const Scenario& s, Scales scales) {
     case Scales::penalty:
     case Scales::port_cost: return s.workloads.size();
     case Scales::rental_price: return s.rentals.size();
+    case Scales::lease_price:
+    case Scales::hand_back:
+    case Scales::buy_out: return s.leases.size();
     case Scales::electricity:
     case Scales::carbon:
     case Scales::power: return s.sites.size();
@@ -179,10 +182,11 @@ Terms::Terms(const Scenario& scenario)
       sites(static_cast<int>(s.sites.size())),
       workloads(static_cast<int>(s.workloads.size())),
       rentals(static_cast<int>(s.rentals.size())),
+      leases(static_cast<int>(s.leases.size())),
       all_futures(s.futures) {
   if (all_futures.empty()) all_futures.resize(1);
   futures = static_cast<int>(all_futures.size());
-  const double step = std::pow(1.0 + s.calendar.discount_rate, -1.0 / s.calendar.quarters_in_year);
+  step = std::pow(1.0 + s.calendar.discount_rate, -1.0 / s.calendar.quarters_in_year);
   for (int q = 0; q <= quarters; ++q) discount.push_back(std::pow(step, q));
   for (const System& system : s.systems) {
     idle.push_back(system.lot_power.raw() * system.idle_power_share / million);
@@ -311,12 +315,6 @@ double Terms::rented_carbon(int workload, int system) const {
   if (count <= 0.0) return 0.0;
   return heat[static_cast<std::size_t>(workload)][static_cast<std::size_t>(system)] *
          s.calendar.length.raw() * sum / count * million / kilotonne;
-}
-
-double Terms::rent_of_quarter(int rental, int quarter) const {
-  const Rental& r = s.rentals[static_cast<std::size_t>(rental)];
-  return r.price[static_cast<std::size_t>(quarter)].raw() * s.calendar.length.raw() *
-         s.systems[static_cast<std::size_t>(r.system)].chips_per_lot / million;
 }
 
 double Terms::resale(int system, int age) const {

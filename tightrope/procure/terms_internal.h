@@ -53,9 +53,10 @@ struct Terms {
   explicit Terms(const Scenario& scenario);
 
   const Scenario& s;
-  int quarters, systems, sites, workloads, rentals, futures;
+  int quarters, systems, sites, workloads, rentals, leases, futures;
   std::vector<Future> all_futures;  ///< at least one
   std::vector<double> discount;     ///< by quarter, and one more for the end
+  double step = 1.0;                ///< discount of one quarter
   std::vector<Pool> pools;
   Table<double> demand;  ///< [workload][quarter], reference chips
   Table<double> work;    ///< [workload][system], reference chips one computing lot does; 0: none
@@ -102,6 +103,21 @@ struct Terms {
   [[nodiscard]] double rented_carbon(int workload, int system) const;
   /// M$ of one lot rented for its term from `quarter` on, each quarter of it.
   [[nodiscard]] double rent_of_quarter(int rental, int quarter) const;
+  /// M$ of one leased lot, signed in `quarter`, each quarter of its term.
+  [[nodiscard]] double lease_of_quarter(int lease, int quarter) const;
+  [[nodiscard]] int lease_arrival(int lease, int quarter) const;
+  /// The first quarter after the term of what is signed in `quarter`; may lie beyond the plan.
+  [[nodiscard]] int lease_end(int lease, int quarter) const;
+  /// Whether it is offered then, arrives within the plan and can be of use.
+  [[nodiscard]] bool can_sign(int lease, int quarter) const;
+  /// The most lots of a lease signed in a quarter.
+  [[nodiscard]] double lease_bound(int lease, int quarter) const;
+  /// At the plan's end: what is paid each quarter from then to `end` above what it is worth, when
+  /// the same contract signed last costs `last`.
+  [[nodiscard]] double remainder(double payment, double last, int end) const;
+  /// M$ at the plan's end of one lot's contract that ends after it.
+  [[nodiscard]] double rental_remainder(int rental, int quarter) const;
+  [[nodiscard]] double lease_remainder(int lease, int quarter) const;
   [[nodiscard]] double resale(int system, int age) const;  ///< share of the price
 };
 

@@ -32,10 +32,12 @@ class Checks {
     names(file_.supplies, "supply");
     names(file_.systems, "system");
     names(file_.rentals, "rental");
+    names(file_.leases, "lease");
     names(file_.sites, "site");
     for (const WorkloadLine& w : file_.workloads) workload(w);
     for (const SystemLine& s : file_.systems) system(s);
     for (const RentalLine& r : file_.rentals) rental(r);
+    for (const LeaseLine& l : file_.leases) lease(l);
     for (const SiteLine& s : file_.sites) region(s.region, place_of(s, "region"));
   }
 
@@ -94,8 +96,10 @@ class Checks {
     };
     some(!file_.workloads.empty(), "workload");
     some(!file_.systems.empty(), "system");
-    const bool stands = std::ranges::any_of(
-        file_.systems, [](const SystemLine& s) { return s.can_buy || !s.owned.empty(); });
+    const bool stands =
+        std::ranges::any_of(file_.systems,
+                            [](const SystemLine& s) { return s.can_buy || !s.owned.empty(); }) ||
+        !file_.leases.empty();
     if (stands && file_.sites.empty()) {
       refuse(ErrorCode::not_found, h.where, "what is bought or owned has no [[site]] to stand at",
              "add a [[site]], or can_buy = false to what is only rented");
@@ -290,6 +294,24 @@ class Checks {
       refuse(ErrorCode::not_found, place_of(r, "term"),
              fmt::format("rental \"{}\": the catalog's price of which region?", r.name),
              "add: region = \"us-east-1\" (`tightrope catalog list prices` shows them)");
+    }
+  }
+
+  void lease(const LeaseLine& l) {
+    known(l.system, names_of(file_.systems), "system", place_of(l, "system"));
+    const auto of = std::ranges::find(file_.systems, l.system, &SystemLine::name);
+    if (of != file_.systems.end() && l.term_quarters > of->life_quarters) {
+      refuse(ErrorCode::range, place_of(l, "term_quarters"),
+             fmt::format("lease \"{}\" runs {} quarters, the life of \"{}\" is {}", l.name,
+                         l.term_quarters, l.system, of->life_quarters),
+             "give a shorter term, or the system a longer life_quarters");
+    }
+    const bool priced = of != file_.systems.end() && of->can_buy;
+    if (of != file_.systems.end() && !priced && (l.purchase_share.known || !l.serviced)) {
+      refuse(ErrorCode::conflict, l.where,
+             fmt::format("lease \"{}\" needs the price of \"{}\", which cannot be bought", l.name,
+                         l.system),
+             "write serviced = true and leave purchase_share out, or let the system be bought");
     }
   }
 

@@ -114,6 +114,9 @@ constexpr Field<Header> header_fields[] = {
         "least cost or carbon, most served demand, or most compute on own silicon; cost without it",
         goal_words),
     number("discount_rate", &Header::discount_rate, optional, share, "a year, of later money"),
+    number("remainder_worth", &Header::remainder_worth, optional, share,
+           "what a quarter of a contract left at the plan's end is worth, of its price then; 1 "
+           "without it"),
     series("budget_usd", &Header::budget_usd, optional, money, "by year of the plan, all cash"),
     count("porting_teams", &Header::porting_teams, optional, {1, 1000},
           "ports that can be worked on at one time; no bound without it"),
@@ -300,6 +303,31 @@ constexpr Field<RentalLine> rental_fields[] = {
            "of the time, lost to interruptions"),
 };
 
+constexpr Field<LeaseLine> lease_fields[] = {
+    text("name", &LeaseLine::name, required, "how reports call it"),
+    text("system", &LeaseLine::system, required, "name of a [[system]]"),
+    series("usd_per_chip_month", &LeaseLine::usd_per_chip_month, required, money,
+           "by quarter of signing; paid from arrival to the end of the term, used or not"),
+    number("change_a_quarter", &LeaseLine::change_a_quarter, optional, {-0.9, 5},
+           "of the price, after the last number given"),
+    count("term_quarters", &LeaseLine::term_quarters, required, {1, 40}, "from arrival on"),
+    count("lead_quarters", &LeaseLine::lead_quarters, optional, {0, 20}, "from signing to arrival"),
+    date("from", &LeaseLine::from, optional, "first day it can be signed"),
+    date("until", &LeaseLine::until, optional, "first day it can be signed no more"),
+    count("least_lots", &LeaseLine::least_lots, optional, {1, 1e5},
+          "a lease is nothing or at least these"),
+    series("most_chips", &LeaseLine::most_chips, optional, amount, "leased at one time"),
+    series("most_new_chips", &LeaseLine::most_new_chips, optional, amount, "signed in a quarter"),
+    flag("serviced", &LeaseLine::serviced, "upkeep and repair are in the price"),
+    flag("lessors_supply", &LeaseLine::lessors_supply,
+         "they take nothing of what limits the system's supply"),
+    number("hand_back_usd", &LeaseLine::hand_back_usd, optional, money,
+           "of one lot that goes back at the end of the term"),
+    number(
+        "purchase_share", &LeaseLine::purchase_share, optional, share,
+        "of the list price at signing, to buy a lot at the end of the term; no option without it"),
+};
+
 constexpr Field<SiteLine> site_fields[] = {
     text("name", &SiteLine::name, required, "how reports call it"),
     text("region", &SiteLine::region, optional,
@@ -359,6 +387,10 @@ std::span<const Field<OwnedLine>> fields<OwnedLine>() {
 template <>
 std::span<const Field<RentalLine>> fields<RentalLine>() {
   return rental_fields;
+}
+template <>
+std::span<const Field<LeaseLine>> fields<LeaseLine>() {
+  return lease_fields;
 }
 template <>
 std::span<const Field<SiteLine>> fields<SiteLine>() {

@@ -68,6 +68,8 @@ std::span<const Field<OwnedLine>> fields<OwnedLine>();
 template <>
 std::span<const Field<RentalLine>> fields<RentalLine>();
 template <>
+std::span<const Field<LeaseLine>> fields<LeaseLine>();
+template <>
 std::span<const Field<SiteLine>> fields<SiteLine>();
 
 /// A sound example of a key, to copy.

@@ -38,6 +38,9 @@ constexpr Reach reaches[] = {
     {"system", "install_usd", Scales::install},
     {"system", "resale_by_age", Scales::resale},
     {"rental", "usd_per_chip_hour", Scales::rental_price},
+    {"lease", "usd_per_chip_month", Scales::lease_price},
+    {"lease", "hand_back_usd", Scales::hand_back},
+    {"lease", "purchase_share", Scales::buy_out},
     {"site", "power_mw", Scales::power},
     {"site", "usd_per_kwh", Scales::electricity},
     {"site", "carbon_g_per_kwh", Scales::carbon},
@@ -87,6 +90,7 @@ class Tour {
     lines(file_.supplies, "supply");
     for (std::size_t s = 0; s < file_.systems.size(); ++s) system(s);
     lines(file_.rentals, "rental");
+    lines(file_.leases, "lease");
     lines(file_.sites, "site");
     record(file_.header, {"", "", 0, 1});
   }

@@ -43,6 +43,7 @@ std::string home_of(std::string_view key) {
   look(has_key<RouteLine>(key), "[[system.route]]");
   look(has_key<UseLine>(key), "[[system.route.use]]");
   look(has_key<RentalLine>(key), "[[rental]]");
+  look(has_key<LeaseLine>(key), "[[lease]]");
   look(has_key<SiteLine>(key), "[[site]]");
   return homes.empty() ? "" : fmt::format("{} is a key of {}", key, joined(homes));
 }
@@ -337,8 +338,8 @@ SystemLine read_system(const TomlNode& node, Reader& reader) {
 
 File read_root(const TomlNode& root, Reader& reader) {
   File out;
-  out.header = reader.record<Header>(root, "a scenario",
-                                     {"fact", "workload", "supply", "system", "rental", "site"});
+  out.header = reader.record<Header>(
+      root, "a scenario", {"fact", "workload", "supply", "system", "rental", "lease", "site"});
   out.header.where = reader.where({});
   for (const TomlNode* one : reader.tables(root, "fact")) {
     out.facts.push_back(reader.record<FactLine>(*one, "a fact", {}));
@@ -361,6 +362,12 @@ File read_root(const TomlNode& root, Reader& reader) {
   }
   for (const TomlNode* one : reader.tables(root, "rental")) {
     out.rentals.push_back(reader.record<RentalLine>(*one, "a rental", {}));
+  }
+  for (const TomlNode* one : reader.tables(root, "lease")) {
+    out.leases.push_back(reader.record<LeaseLine>(*one, "a lease", {"break"}));
+    for (const TomlNode* step : reader.tables(*one, "break")) {
+      out.leases.back().breaks.push_back(reader.record<BreakLine>(*step, "a price break", {}));
+    }
   }
   for (const TomlNode* one : reader.tables(root, "site")) {
     out.sites.push_back(reader.record<SiteLine>(*one, "a site", {}));

@@ -132,6 +132,18 @@ struct RentalLine {
   Places places;
 };
 
+/// Machines of a lessor for our own sites.
+struct LeaseLine {
+  std::string name, system, from, until;
+  Series usd_per_chip_month, most_chips, most_new_chips;
+  Given change_a_quarter, hand_back_usd, purchase_share;
+  int term_quarters = 0, lead_quarters = 0, least_lots = 1;
+  bool serviced = false, lessors_supply = false;
+  std::vector<BreakLine> breaks;
+  Where where;
+  Places places;
+};
+
 struct SiteLine {
   std::string name, region;
   Series power_mw, usd_per_kwh, carbon_g_per_kwh;
@@ -143,7 +155,7 @@ struct SiteLine {
 struct Header {
   std::string title, about, start, goal = "cost";
   int version = 0, quarters = 0, porting_teams = 0;
-  Given discount_rate, own_share, cvar_weight, cvar_level;
+  Given discount_rate, remainder_worth, own_share, cvar_weight, cvar_level;
   std::string own_share_from;
   Given spread_purchase, spread_rental, spread_electricity, slip_probability;
   Series budget_usd;
@@ -160,6 +172,7 @@ struct File {
   std::vector<SupplyLine> supplies;
   std::vector<SystemLine> systems;
   std::vector<RentalLine> rentals;
+  std::vector<LeaseLine> leases;
   std::vector<SiteLine> sites;
 };
 

@@ -42,6 +42,8 @@ class Resolver {
       TR_TRY(procure::Rental one, rental(line, notes));
       out.rentals.push_back(std::move(one));
     }
+    for (const LeaseLine& line : file_.leases) out.leases.push_back(lease(line));
+    out.remainder_worth = file_.header.remainder_worth.value_or(1);
     for (std::size_t w = 0; w < file_.workloads.size(); ++w) {
       out.throughput.push_back(throughput(w, out.systems));
       TR_TRY(procure::Workload one, workload(w, out.calendar.length));
@@ -263,6 +265,31 @@ class Resolver {
     out.repair_cost_share = line.repair_share.value_or(1);
     out.install_cost = Dollars(line.install_usd.value_or(0));
     for (const OwnedLine& one : line.owned) out.owned.push_back({one.lots, one.age_quarters});
+    return out;
+  }
+
+  [[nodiscard]] procure::Lease lease(const LeaseLine& line) const {
+    procure::Lease out;
+    out.id = line.name;
+    const auto of = std::ranges::find(file_.systems, line.system, &SystemLine::name);
+    out.system = static_cast<int>(of - file_.systems.begin());
+    for (const double usd : growing(line.usd_per_chip_month, line.change_a_quarter.value_or(0))) {
+      out.price.emplace_back(usd / (year / 12));
+    }
+    for (const BreakLine& step : line.breaks) {
+      out.price_steps.push_back({step.from_chips.value, step.price_multiplier.value});
+    }
+    out.term_quarters = line.term_quarters;
+    out.lead_quarters = line.lead_quarters;
+    out.first_quarter = quarter(line.from);
+    if (!line.until.empty()) out.until_quarter = quarter(line.until);
+    out.least_lots = line.least_lots;
+    out.chips_ceiling = ceiling(line.most_chips);
+    out.new_chips_ceiling = ceiling(line.most_new_chips);
+    out.serviced = line.serviced;
+    out.lessors_supply = line.lessors_supply;
+    out.hand_back_cost = Dollars(line.hand_back_usd.value_or(0));
+    out.purchase_share = line.purchase_share.value_or(procure::unlimited);
     return out;
   }
 

@@ -101,6 +101,7 @@ std::string schema_json() {
                               {"break", table_of<BreakLine>()},
                               {"owned", table_of<OwnedLine>()}})},
        {"rental", table_of<RentalLine>()},
+       {"lease", table_of<LeaseLine>({{"break", table_of<BreakLine>()}})},
        {"site", table_of<SiteLine>()}});
   json out = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
               {"title", "A procurement scenario of Tightrope, version 1"},
@@ -123,6 +124,7 @@ std::string schema_text() {
   list<BreakLine>("[[system.break]]", out);
   list<OwnedLine>("[[system.owned]]", out);
   list<RentalLine>("[[rental]]", out);
+  list<LeaseLine>("[[lease]] (and [[lease.break]])", out);
   list<SiteLine>("[[site]]", out);
   out.pop_back();
   return out;

@@ -83,6 +83,8 @@ json mix_of(const Scenario& s, const Answer& answer) {
                    {"expired_chips", m.expired * lot},
                    {"placed_chips", m.placed * lot},
                    {"rented_chips", m.rented * lot},
+                   {"leased_chips", m.leased * lot},
+                   {"bought_out_chips", m.bought_out * lot},
                    {"computing_chips", m.computing * lot}});
   }
   return out;

@@ -53,6 +53,36 @@ ProcureSection power(const Resolved& study, const Answer& answer) {
   return out;
 }
 
+ProcureSection leases(const Resolved& study, const Answer& answer) {
+  const Scenario& s = study.scenario;
+  ProcureSection out{"Chips leased, by contract",
+                     {},
+                     by_quarter(s, {{"lease"}, {"system"}}),
+                     {},
+                     {"leases",
+                      {"lease", "system", "quarter", "signed_chips", "leased_chips",
+                       "bought_out_of_these_chips", "usd_per_chip_month"},
+                      {}}};
+  constexpr double month = 365.25 * 86400 / 12;
+  for (std::size_t l = 0; l < s.leases.size() && l < answer.leased.size(); ++l) {
+    const procure::Lease& lease = s.leases[l];
+    const procure::System& system = s.systems[static_cast<std::size_t>(lease.system)];
+    const double lot = system.chips_per_lot;
+    std::vector<std::string> row = {lease.id, system.id};
+    double most = 0;
+    for (std::size_t q = 0; q < answer.leased[l].size(); ++q) {
+      const double chips = answer.leased[l][q] * lot;
+      most = std::max(most, chips);
+      row.push_back(chips_text(chips));
+      out.data.rows.push_back({lease.id, system.id, s.calendar.quarters[q],
+                               answer.plan.leased[l][q] * lot, chips,
+                               answer.plan.bought_out[l][q] * lot, lease.price[q].raw() * month});
+    }
+    if (most >= 0.5) out.rows.push_back(std::move(row));
+  }
+  return out;
+}
+
 ProcureSection contracts(const Resolved& study, const Answer& answer) {
   const Scenario& s = study.scenario;
   ProcureSection out{
@@ -145,9 +175,9 @@ ProcureSection leans(const Resolved& study, const Answer& answer) {
 
 std::vector<ProcureSection> procure_places(const Resolved& study, const Answer& answer) {
   std::vector<ProcureSection> out;
-  for (ProcureSection& one :
-       std::vector<ProcureSection>{contracts(study, answer), chips_at_sites(study, answer),
-                                   power(study, answer), leans(study, answer)}) {
+  for (ProcureSection& one : std::vector<ProcureSection>{
+           leases(study, answer), contracts(study, answer), chips_at_sites(study, answer),
+           power(study, answer), leans(study, answer)}) {
     if (!one.rows.empty()) out.push_back(std::move(one));
   }
   return out;
