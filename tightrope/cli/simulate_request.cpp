@@ -145,7 +145,7 @@ Result<void> read_load(const SimulateServingOptions& o, serving_study::LoadReque
 
 Result<void> read_autoscale(const SimulateServingOptions& o, SimulateRequest& r) {
   if (o.autoscale.empty()) return {};
-  serving::Autoscaling& a = r.autoscaling;
+  serving::Autoscaling& a = r.pools.front().autoscaling;
   const char* begin = o.autoscale.data();
   const char* end = begin + o.autoscale.size();
   const auto least = std::from_chars(begin, end, a.least);

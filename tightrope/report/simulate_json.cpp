@@ -249,14 +249,13 @@ std::string simulate_json(const SimulateRequest& request, const SimulateResult& 
 
 std::string simulate_timeline(const SimulateResult& result,
                               const std::vector<serving::WorkRecord>& work, std::int64_t left_out) {
-  // Replicas are counted over pools; the first pool may grow to what scaling allows.
+  // Replicas are counted over pools; a pool may grow to what scaling allows.
   std::vector<std::int64_t> first;
   std::int64_t count = 0;
   const serving::Fleet& fleet = result.fleet.fleet;
   for (std::size_t k = 0; k < fleet.kinds.size(); ++k) {
     first.push_back(count);
-    const bool scales = k == 0 && fleet.autoscaling.is_on;
-    count += scales ? fleet.autoscaling.most : fleet.kinds[k].count;
+    count += fleet.kinds[k].most_replicas();
   }
   const auto pool_of = [&](std::int64_t replica) {
     return static_cast<std::size_t>(std::ranges::upper_bound(first, replica) - first.begin()) - 1;

@@ -112,14 +112,16 @@ std::string replicas(const SimulateRequest& request, const SimulateResult& r) {
   const serving::ServingResult& s = r.served;
   std::string text;
   const double span = s.duration.raw();
-  if (request.autoscaling.is_on && span > 0) {
-    const SimulatedPool& pool = r.fleet.pools.front();
-    text = fmt::format(
-        "replicas: {} to {} of {} as requests come, {} for each; {} paid for on average, {} took "
-        "requests at most",
-        whole(request.autoscaling.least), whole(request.autoscaling.most), pool.asked.name,
-        short_number(request.autoscaling.target),
-        short_number(s.kinds.front().provisioned.raw() / span), whole(cache_use(s).replicas));
+  for (std::size_t k = 0; k < r.fleet.pools.size() && span > 0; ++k) {
+    const serving::Autoscaling& rules = r.fleet.pools[k].asked.autoscaling;
+    if (!rules.is_on) continue;
+    text += fmt::format("{}: {} to {} of {} as requests come, {} for each; {} paid for on average",
+                        text.empty() ? "replicas" : "; replicas", whole(rules.least),
+                        whole(rules.most), r.fleet.pools[k].asked.name, short_number(rules.target),
+                        short_number(s.kinds[k].provisioned.raw() / span));
+  }
+  if (!text.empty()) {
+    text += fmt::format(", {} took requests at most", whole(cache_use(s).replicas));
   }
   if (s.failures > 0) {
     text += fmt::format(

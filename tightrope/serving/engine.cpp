@@ -9,10 +9,7 @@ namespace {
 
 std::size_t slot_count(const Fleet& fleet) {
   std::int64_t count = 0;
-  for (std::size_t i = 0; i < fleet.kinds.size(); ++i) {
-    const bool scales = i == 0 && fleet.autoscaling.is_on;
-    count += scales ? fleet.autoscaling.most : fleet.kinds[i].count;
-  }
+  for (const ReplicaKind& kind : fleet.kinds) count += kind.most_replicas();
   return static_cast<std::size_t>(count);
 }
 
@@ -45,8 +42,7 @@ void Engine::build() {
     keeps_content_ = keeps_content_ || rules.prefix_cache;
   }
   for (std::uint32_t k = 0; k < models_.size(); ++k) {
-    const bool scales = k == 0 && fleet_.autoscaling.is_on;
-    const std::int64_t count = scales ? fleet_.autoscaling.most : fleet_.kinds[k].count;
+    const std::int64_t count = fleet_.kinds[k].most_replicas();
     for (std::int64_t i = 0; i < count; ++i) {
       const auto index = static_cast<std::uint32_t>(slots_.size());
       slots_.emplace_back(models_[k], index, flights_, recorder_, options_.stepping);
@@ -63,8 +59,7 @@ Router& Engine::router_of(const Slot& slot) {
 void Engine::start() {
   std::uint32_t slot = 0;
   for (std::size_t k = 0; k < fleet_.kinds.size(); ++k) {
-    const bool scales = k == 0 && fleet_.autoscaling.is_on;
-    const std::int64_t slots = scales ? fleet_.autoscaling.most : fleet_.kinds[k].count;
+    const std::int64_t slots = fleet_.kinds[k].most_replicas();
     for (std::int64_t i = 0; i < slots; ++i, ++slot) {
       if (i < fleet_.kinds[k].count) open(slot, 0);
     }
@@ -74,8 +69,10 @@ void Engine::start() {
                         .slot = static_cast<std::uint32_t>(f.replica),
                         .span = ticks_of(f.repair)});
   }
-  if (fleet_.autoscaling.is_on) {
-    at(ticks_of(fleet_.autoscaling.interval), {.kind = TimerKind::scale});
+  grown_at_.assign(fleet_.kinds.size(), 0);
+  for (std::uint32_t k = 0; k < fleet_.kinds.size(); ++k) {
+    const Autoscaling& rules = fleet_.kinds[k].autoscaling;
+    if (rules.is_on) at(ticks_of(rules.interval), {.kind = TimerKind::scale, .pool = k});
   }
   at(sample_every_, {.kind = TimerKind::sample});
   clients_ready_ = load_.concurrency;
@@ -94,9 +91,10 @@ bool Engine::is_done() const { return !has_next_ && flights_.in_flight() == 0; }
 /// Only housekeeping is left, and it will not help those that wait.
 bool Engine::is_stuck() const {
   if (ends_.best_key() != never || next_time_ != never || vital_timers_ > 0) return false;
-  if (parked_.empty() || !fleet_.autoscaling.is_on) return true;
-  return std::none_of(slots_.begin(), slots_.end(),
-                      [](const Slot& slot) { return slot.kind == 0 && slot.state == State::off; });
+  if (parked_.empty()) return true;
+  return std::none_of(slots_.begin(), slots_.end(), [this](const Slot& slot) {
+    return kind_of(slot).autoscaling.is_on && slot.state == State::off;
+  });
 }
 
 bool Engine::is_vital(TimerKind kind) {

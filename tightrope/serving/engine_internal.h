@@ -39,7 +39,8 @@ class Engine {
     std::int64_t order = 0;
     TimerKind kind = TimerKind::sample;
     std::uint32_t slot = 0, flight = 0, incarnation = 0;
-    Ticks span = 0;  ///< a failure's repair
+    std::uint32_t pool = 0;  ///< that a timer scales
+    Ticks span = 0;          ///< a failure's repair
     friend bool operator>(const Timer& a, const Timer& b) {
       return a.time != b.time ? a.time > b.time : a.order > b.order;
     }
@@ -104,7 +105,8 @@ class Engine {
   void fail(const Timer& timer);
   void lose(std::uint32_t flight, Ticks now);
   void next_failure(std::uint32_t slot, Ticks now);
-  void scale(Ticks now);
+  [[nodiscard]] std::int64_t wanted(std::uint32_t kind) const;
+  void scale(std::uint32_t kind, Ticks now);
   void sample(Ticks now);
   void call_parked(Ticks now);
 
@@ -135,7 +137,8 @@ class Engine {
   std::int64_t clients_ready_ = 0;
   Tally tally_;
   std::vector<SeriesPoint> series_;
-  Ticks sample_every_ = Ticks{1} << 36, grown_at_ = 0;
+  Ticks sample_every_ = Ticks{1} << 36;
+  std::vector<Ticks> grown_at_;  ///< by kind, when it last grew
 };
 
 }  // namespace tightrope::serving

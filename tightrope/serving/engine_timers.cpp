@@ -35,7 +35,7 @@ void Engine::fire(const Timer& timer) {
     case TimerKind::repair:
       if (slot.state == State::down) open(timer.slot, now);
       break;
-    case TimerKind::scale: scale(now); break;
+    case TimerKind::scale: scale(timer.pool, now); break;
     case TimerKind::warm:
       if (slot.state == State::warming && timer.incarnation == slot.incarnation) {
         open(timer.slot, now);
@@ -176,36 +176,45 @@ void Engine::next_failure(std::uint32_t index, Ticks now) {
       .span = ticks_of(failures.repair)});
 }
 
-void Engine::scale(Ticks now) {
-  const Autoscaling& rules = fleet_.autoscaling;
-  std::int64_t outstanding = static_cast<std::int64_t>(parked_.size()), up = 0;
+std::int64_t Engine::wanted(std::uint32_t kind) const {
+  const ReplicaKind& of = fleet_.kinds[kind];
+  const bool takes_over = of.role == Role::decode;
+  // Who waits for a replica counts for all kinds that could take him.
+  std::int64_t outstanding = std::count_if(parked_.begin(), parked_.end(), [&](std::uint32_t f) {
+    return flights_[f].ready == takes_over;
+  });
   for (const Slot& slot : slots_) {
-    if (slot.kind != 0) continue;
-    outstanding += slot.replica.outstanding();
-    if (slot.state == State::active || slot.state == State::warming) ++up;
+    if (slot.kind == kind) outstanding += slot.replica.outstanding();
   }
-  const auto wanted =
-      static_cast<std::int64_t>(std::ceil(static_cast<double>(outstanding) / rules.target));
-  const std::int64_t target = std::clamp(wanted, rules.least, rules.most);
+  const double replicas = std::ceil(static_cast<double>(outstanding) / of.autoscaling.target);
+  return std::clamp(static_cast<std::int64_t>(replicas), of.autoscaling.least, of.autoscaling.most);
+}
+
+void Engine::scale(std::uint32_t kind, Ticks now) {
+  const Autoscaling& rules = fleet_.kinds[kind].autoscaling;
+  const std::int64_t target = wanted(kind);
+  std::int64_t up = std::count_if(slots_.begin(), slots_.end(), [kind](const Slot& slot) {
+    return slot.kind == kind && (slot.state == State::active || slot.state == State::warming);
+  });
   for (std::uint32_t i = 0; i < slots_.size() && up < target; ++i) {
     Slot& slot = slots_[i];
-    if (slot.kind != 0 || slot.state != State::off) continue;
+    if (slot.kind != kind || slot.state != State::off) continue;
     slot.state = State::warming;
     slot.up_since = now;
     at(now + ticks_of(rules.warm_up),
        {.kind = TimerKind::warm, .slot = i, .incarnation = slot.incarnation});
-    grown_at_ = now;
+    grown_at_[kind] = now;
     ++up;
   }
-  const bool may_shrink = now - grown_at_ >= ticks_of(rules.cool_down);
+  const bool may_shrink = now - grown_at_[kind] >= ticks_of(rules.cool_down);
   for (std::size_t i = slots_.size(); may_shrink && i-- > 0 && up > target;) {
-    if (slots_[i].kind != 0 || slots_[i].state != State::active) continue;
+    if (slots_[i].kind != kind || slots_[i].state != State::active) continue;
     const auto index = static_cast<std::uint32_t>(i);
     close(index, now, State::draining);
     turn_off_if_drained(index, now);
     --up;
   }
-  at(now + ticks_of(rules.interval), {.kind = TimerKind::scale});
+  at(now + ticks_of(rules.interval), {.kind = TimerKind::scale, .pool = kind});
 }
 
 void Engine::sample(Ticks now) {

@@ -18,6 +18,17 @@ enum class Role {
   decode,   ///< takes them over
 };
 
+/// Every `interval` the number of a kind's replicas is set so that each has `target` requests:
+/// those that it holds, and those that wait for one of its role to take them.
+struct Autoscaling {
+  bool is_on = false;
+  Seconds interval{30.0};
+  double target = 32.0;  ///< requests outstanding a replica
+  std::int64_t least = 1, most = 1;
+  Seconds warm_up{120.0};    ///< from the order to the first request; paid for
+  Seconds cool_down{300.0};  ///< after growing, before shrinking
+};
+
 struct ReplicaKind {
   std::string name;
   formula::IterationTimes times;
@@ -26,6 +37,10 @@ struct ReplicaKind {
   std::int64_t count = 1;
   Role role = Role::whole;
   double weight = 1.0;  ///< least_load compares outstanding requests divided by it
+  Autoscaling autoscaling;
+  [[nodiscard]] std::int64_t most_replicas() const {
+    return autoscaling.is_on ? autoscaling.most : count;
+  }
 };
 
 enum class Routing {
@@ -43,16 +58,6 @@ struct PrefixRouting {
   std::int64_t imbalance = 64;
   double imbalance_ratio = 1.5;
   std::int64_t memory = 1 << 20;  ///< blocks of content it remembers, about
-};
-
-/// Every `interval` the number of replicas of kind 0 is set so that each has `target` requests.
-struct Autoscaling {
-  bool is_on = false;
-  Seconds interval{30.0};
-  double target = 32.0;  ///< requests outstanding a replica
-  std::int64_t least = 1, most = 1;
-  Seconds warm_up{120.0};    ///< from the order to the first request; paid for
-  Seconds cool_down{300.0};  ///< after growing, before shrinking
 };
 
 struct ReplicaFailure {
@@ -74,7 +79,6 @@ struct Fleet {
   std::vector<ReplicaKind> kinds;
   Routing routing = Routing::least_load;
   PrefixRouting prefix;
-  Autoscaling autoscaling;
   Failures failures;
 };
 

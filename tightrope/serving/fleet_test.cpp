@@ -275,7 +275,7 @@ TEST(Failures, RequestsAreSentAgain) {
 // Replicas come when load comes, after warming up, and go when it goes; only those are paid for.
 TEST(Autoscaling, FollowsTheLoad) {
   Fleet fleet = fleet_of(1);
-  fleet.autoscaling = {true, Seconds(5.0), 8.0, 1, 8, Seconds(10.0), Seconds(20.0)};
+  fleet.kinds[0].autoscaling = {true, Seconds(5.0), 8.0, 1, 8, Seconds(10.0), Seconds(20.0)};
   const ServingResult r = serve(fleet, 20.0, 4000);
   std::int64_t most = 0;
   for (const SeriesPoint& p : r.series) most = std::max(most, p.replicas);
@@ -285,6 +285,25 @@ TEST(Autoscaling, FollowsTheLoad) {
   EXPECT_LT(r.provisioned, 8.0 * r.duration);
   const double rent = fleet.kinds[0].limits.rent.raw();
   EXPECT_NEAR(r.cost.raw(), rent * r.provisioned.raw(), 1e-9 * r.cost.raw());
+}
+
+// Pools scale each by what it holds: long answers make the decoding pool grow, not the other.
+TEST(Autoscaling, IsEachPoolsOwn) {
+  Fleet fleet = fleet_of(1);
+  fleet.kinds[0].role = Role::prefill;
+  fleet.kinds.push_back(fleet.kinds[0]);
+  fleet.kinds[1].role = Role::decode;
+  for (ReplicaKind& kind : fleet.kinds) {
+    kind.autoscaling = {true, Seconds(5.0), 8.0, 1, 8, Seconds(10.0), Seconds(20.0)};
+  }
+  const ServingResult r = serve(fleet, 20.0, 4000);
+  EXPECT_EQ(r.finished, 4000);
+  EXPECT_GT(r.kinds[1].provisioned, 1.5 * r.duration);
+  EXPECT_LT(r.kinds[0].provisioned, r.kinds[1].provisioned);
+  fleet.kinds[1].autoscaling.is_on = false;
+  const ServingResult fixed = serve(fleet, 20.0, 4000);
+  EXPECT_NEAR(fixed.kinds[1].provisioned / fixed.duration, 1.0, 1e-3);
+  EXPECT_GT(fixed.e2e.mean, r.e2e.mean) << "who grows serves sooner";
 }
 
 /// Conversations of eight turns; each turn's prompt begins with the last one's.

@@ -76,20 +76,19 @@ Result<void> check_fleet(const Fleet& fleet, const Load& load) {
     prefills = prefills || kind.role == Role::prefill;
     decodes = decodes || kind.role == Role::decode;
     takes_requests = takes_requests || kind.role != Role::decode;
-    replicas += kind.count;
+    const Autoscaling& a = kind.autoscaling;
+    if (a.is_on && (a.least < 1 || a.most < a.least || a.target <= 0.0 || a.interval.raw() <= 0.0 ||
+                    kind.count > a.most)) {
+      return fail(ErrorCode::range,
+                  "autoscaling needs 1 <= least <= most, count <= most, "
+                  "a target and an interval above 0");
+    }
+    replicas += kind.most_replicas();
   }
   if (!takes_requests) return fail(ErrorCode::conflict, "no replica takes requests");
   if (prefills != decodes) {
     return fail(ErrorCode::conflict, "replicas that prefill and that decode need each other");
   }
-  const Autoscaling& a = fleet.autoscaling;
-  if (a.is_on && (a.least < 1 || a.most < a.least || a.target <= 0.0 || a.interval.raw() <= 0.0 ||
-                  fleet.kinds[0].count > a.most)) {
-    return fail(ErrorCode::range,
-                "autoscaling needs 1 <= least <= most, count <= most, "
-                "a target and an interval above 0");
-  }
-  if (a.is_on) replicas += a.most - fleet.kinds[0].count;
   for (const ReplicaFailure& f : fleet.failures.listed) {
     if (f.replica >= 0 && f.replica < replicas) continue;
     return fail(ErrorCode::range, "failure of a replica that is not there");

@@ -109,7 +109,9 @@ Fleet random_fleet(Chance& chance) {
     fleet.failures.most_retries = chance.in(0, 2);
   }
   if (chance.in(0, 3) == 0) {
-    fleet.autoscaling = {true, Seconds(0.1), 4.0, 1, 4, Seconds(0.05), Seconds(0.2)};
+    ReplicaKind& scaled = fleet.kinds[static_cast<std::size_t>(
+        chance.in(0, static_cast<std::int64_t>(fleet.kinds.size()) - 1))];
+    scaled.autoscaling = {true, Seconds(0.1), 4.0, 1, 4, Seconds(0.05), Seconds(0.2)};
   }
   return fleet;
 }

@@ -40,6 +40,7 @@ struct PoolRequest {
   std::optional<Seconds> batch_wait;  ///< of a static scheduler; else its own
   std::int64_t poll_steps = 0;        ///< decode steps between looks at the queue; 0: the engine's
   std::optional<serving::Preemption> preemption;  ///< else the scheduler's own
+  serving::Autoscaling autoscaling;
 };
 
 /// Who asks: a trace, a generator's spec from a file, or one made up on the command line.
@@ -58,7 +59,6 @@ struct SimulateRequest {
   study::PlannedModel model;
   std::vector<PoolRequest> pools;
   serving::Routing routing = serving::Routing::least_load;
-  serving::Autoscaling autoscaling;
   serving::Failures failures;
   serving::Slo slo;
   LoadRequest load;

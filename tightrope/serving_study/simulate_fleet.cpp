@@ -193,7 +193,7 @@ Tables tables_of(const serving::SchedulerOptions& s) {
   return t;
 }
 
-Result<void> add_pool(const SimulateRequest& request, const PoolRequest& asked, bool scales,
+Result<void> add_pool(const SimulateRequest& request, const PoolRequest& asked,
                       const catalog::Catalog& catalog, SimulatedFleet& out) {
   TR_TRY(const catalog::System* system, find_system(asked, catalog));
   TR_TRY(const infer::Context context, context_of(request, asked, *system, catalog));
@@ -221,9 +221,10 @@ Result<void> add_pool(const SimulateRequest& request, const PoolRequest& asked, 
   kind.count = asked.count;
   kind.role = asked.role;
   kind.weight = asked.weight;
+  kind.autoscaling = asked.autoscaling;
   pool.request_delay = Seconds(context.engine.request_ms * 1e-3);
   pool.chips = kind.limits.chips;
-  pool.rented_chips = rented_chips(*system, pool.chips, asked.count, scales);
+  pool.rented_chips = rented_chips(*system, pool.chips, asked.count, asked.autoscaling.is_on);
   add_price(request, *system, catalog, pool);
   if (pool.price) kind.limits.rent = pool.price->per_chip * pool.rented_chips;
   pool.borrowed = borrowed(context, pool.scheduler);
@@ -255,8 +256,7 @@ Result<SimulatedFleet> make_fleet(const SimulateRequest& request, const catalog:
   SimulatedFleet out;
   double takers = 0;
   for (const PoolRequest& asked : request.pools) {
-    const bool scales = out.pools.empty() && request.autoscaling.is_on;
-    TR_TRY_VOID(add_pool(request, asked, scales, catalog, out));
+    TR_TRY_VOID(add_pool(request, asked, catalog, out));
     if (asked.role == serving::Role::decode) continue;
     const double count = std::max(1.0, static_cast<double>(asked.count));
     out.request_delay += out.pools.back().request_delay * count;
@@ -264,7 +264,6 @@ Result<SimulatedFleet> make_fleet(const SimulateRequest& request, const catalog:
   }
   if (takers > 0) out.request_delay = out.request_delay / takers;
   out.fleet.routing = request.routing;
-  out.fleet.autoscaling = request.autoscaling;
   out.fleet.failures = request.failures;
   return out;
 }

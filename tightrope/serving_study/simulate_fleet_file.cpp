@@ -207,6 +207,30 @@ void read_preemption(Table& keys, PoolRequest& pool) {
   }
 }
 
+/// Of a pool; its count is where it starts.
+void read_autoscaling(Table& keys, PoolRequest& pool) {
+  std::optional<Table> own = keys.table("autoscaling");
+  if (!own) return;
+  serving::Autoscaling& out = pool.autoscaling;
+  if (out.is_on) {
+    keys.refuse(ErrorCode::conflict, keys.where("autoscaling"),
+                "\"autoscaling\" of the first pool stands in the pool too", "keep one of the two");
+  }
+  out.is_on = true;
+  out.least = own->integer("least", 1, any_count);
+  out.most = own->integer("most", 1, any_count);
+  out.target = own->number("target", out.target, {1e-3, 1e9});
+  out.interval = own->time("interval_s", out.interval);
+  out.warm_up = own->time("warm_up_s", out.warm_up);
+  out.cool_down = own->time("cool_down_s", out.cool_down);
+  own->finish();
+  if (out.most < out.least) {
+    keys.refuse(ErrorCode::conflict, keys.where("autoscaling"), "\"most\" is below \"least\"");
+  } else {
+    pool.count = std::clamp(pool.count, out.least, out.most);
+  }
+}
+
 PoolRequest read_pool(Table& keys) {
   PoolRequest pool;
   read_role(keys, pool);
@@ -235,21 +259,9 @@ PoolRequest read_pool(Table& keys) {
   }
   pool.poll_steps = keys.integer("poll_steps", 0, any_tokens);
   read_preemption(keys, pool);
+  read_autoscaling(keys, pool);
   keys.finish();
   return pool;
-}
-
-void read_autoscaling(Table& root, serving::Autoscaling& out) {
-  std::optional<Table> keys = root.table("autoscaling");
-  if (!keys) return;
-  out.is_on = true;
-  out.least = keys->integer("least", 1, any_count);
-  out.most = keys->integer("most", 1, any_count);
-  out.target = keys->number("target", out.target, {1e-3, 1e9});
-  out.interval = keys->time("interval_s", out.interval);
-  out.warm_up = keys->time("warm_up_s", out.warm_up);
-  out.cool_down = keys->time("cool_down_s", out.cool_down);
-  keys->finish();
 }
 
 void read_failures(Table& root, serving::Failures& out) {
@@ -323,15 +335,8 @@ void read_root(Table& root, SimulateRequest& out) {
   }
   for (Table& pool : root.tables("pool")) out.pools.push_back(read_pool(pool));
   if (out.pools.empty()) root.missing("pool");
-  read_autoscaling(root, out.autoscaling);
-  if (out.autoscaling.is_on && !out.pools.empty()) {
-    std::int64_t& count = out.pools.front().count;
-    if (out.autoscaling.most < out.autoscaling.least) {
-      root.refuse(ErrorCode::conflict, root.where("autoscaling"), "\"most\" is below \"least\"");
-    } else {
-      count = std::clamp(count, out.autoscaling.least, out.autoscaling.most);
-    }
-  }
+  // Beside the pools it is the first one's.
+  if (!out.pools.empty()) read_autoscaling(root, out.pools.front());
   read_failures(root, out.failures);
   read_slo(root, out.slo);
   read_load(root, out.load);
