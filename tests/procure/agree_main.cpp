@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
     GeneratedSize size{.quarters = 3, .systems = 3 + n % 2, .workloads = 2 + n % 2, .sites = 2};
     size.futures = n % 4 == 0 ? 2 : 0;
     size.seed = static_cast<std::uint64_t>(n);
+    size.leases = n % 2 == 0 ? 2 : 0;
     Scenario s = generated(size);
     if (n % 3 == 0) s.own_share = 0.25;
     if (n % 4 == 0) s.cvar_weight = 0.4;

@@ -69,12 +69,12 @@ Result<void> regret(const Session& session, const ProcureOptions& options,
   const procure::Scenario& b = other.scenario;
   if (ids(a.systems) != ids(b.systems) || ids(a.workloads) != ids(b.workloads) ||
       ids(a.sites) != ids(b.sites) || ids(a.rentals) != ids(b.rentals) ||
-      ids(a.leases) != ids(b.leases) ||
-      a.calendar.quarters != b.calendar.quarters) {
-    return fail(ErrorCode::conflict,
-                fmt::format("--regret {}: other quarters, systems, workloads, sites or rentals",
-                            options.regret),
-                {}, "a plan can only be followed where the same things are; change numbers alone");
+      ids(a.leases) != ids(b.leases) || a.calendar.quarters != b.calendar.quarters) {
+    return fail(
+        ErrorCode::conflict,
+        fmt::format("--regret {}: other quarters, systems, workloads, sites, rentals or leases",
+                    options.regret),
+        {}, "a plan can only be followed where the same things are; change numbers alone");
   }
   TR_TRY(const procure::Answer kept, follow(b, answer.plan, solver));
   TR_TRY(const procure::Answer best, optimize(b, solver));

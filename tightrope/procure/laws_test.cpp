@@ -143,6 +143,59 @@ TEST(ProcureLaw, Chips_are_conserved_quarter_by_quarter) {
   }
 }
 
+Scenario leasing(int seed) {
+  return generated({.quarters = 4,
+                    .systems = 4,
+                    .workloads = 3,
+                    .sites = 2,
+                    .seed = static_cast<std::uint64_t>(seed),
+                    .leases = 3});
+}
+
+TEST(ProcureLaw, An_offer_of_a_lease_never_costs_more) {
+  for (int seed = 1; seed <= seeds; ++seed)
+    expect_no_more(solved(leasing(seed)), solved(small(seed)));
+}
+
+TEST(ProcureLaw, Money_and_lots_are_conserved_with_leases) {
+  double leased = 0.0;
+  for (int seed = 1; seed <= seeds; ++seed) {
+    const Scenario s = leasing(seed);
+    const Answer a = solved(s);
+    double sum = 0.0;
+    const auto& cash = a.outcomes[0].cash;
+    for (std::size_t q = 0; q < cash.size(); ++q) {
+      for (const Dollars& c : cash[q]) {
+        sum += c.raw() * std::pow(1.0 + s.calendar.discount_rate, -0.25 * static_cast<double>(q));
+      }
+    }
+    EXPECT_NEAR(sum / a.objective, 1.0, 1e-9);
+    std::vector<double> stock(s.systems.size(), 0.0);
+    for (std::size_t i = 0; i < s.systems.size(); ++i) {
+      for (const OwnedLots& lots : s.systems[i].owned) stock[i] += lots.lots;
+    }
+    for (const MixRow& row : a.mix) {
+      double& left = stock[static_cast<std::size_t>(row.system)];
+      left += row.arrived + row.bought_out - row.retired - row.expired;
+      EXPECT_NEAR(row.in_service, left, 1e-5) << seed;
+      EXPECT_LE(row.placed, row.in_service + row.leased + 1e-5);
+      EXPECT_LE(row.computing, row.placed + row.rented + 1e-5);
+      double in_term = 0.0;  // by hand, from what was signed
+      for (std::size_t l = 0; l < s.leases.size(); ++l) {
+        const Lease& lease = s.leases[l];
+        for (int q = 0; lease.system == row.system && q <= row.quarter; ++q) {
+          const int from = q + lease.lead_quarters;
+          const bool runs = from <= row.quarter && row.quarter < from + lease.term_quarters;
+          if (runs) in_term += a.plan.leased[l][static_cast<std::size_t>(q)];
+        }
+      }
+      EXPECT_NEAR(row.leased, in_term, 1e-5) << seed;
+      leased += row.leased;
+    }
+  }
+  EXPECT_GT(leased, 0.0);
+}
+
 TEST(ProcureLaw, The_tail_is_no_better_than_the_mean) {
   for (int seed = 1; seed <= 2; ++seed) {
     Scenario s = small(seed, 4);

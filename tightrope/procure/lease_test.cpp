@@ -101,5 +101,38 @@ TEST(ProcureLease, Of_a_late_future_is_paid_from_its_arrival) {
               10 * 100 + 10 * 5000.0, 1e-2);
 }
 
+TEST(ProcureLease, Of_nothing_covers_all_demand_at_the_cost_of_power) {
+  Scenario s = with_lease(3, 10.0, 3, 0.0);
+  s.sites[0].electricity.assign(3, DollarsPerJoule(0.1 / 3.6e6));
+  const Answer a = solved(s);
+  const double kwh = 10 * 1.0 * test_quarter.raw() / 3600;  // ten chips of 1 kW, a quarter
+  EXPECT_NEAR(a.objective, 3 * kwh * 0.1, 1e-2);
+  EXPECT_NEAR(a.outcomes[0].served_share, 1.0, 1e-9);
+}
+
+TEST(ProcureLease, Of_a_plan_is_followed_as_it_was_signed) {
+  Scenario s = with_lease(2, 10.0, 2, 100.0);
+  const Answer a = solved(s);
+  s.leases[0].price.assign(2, DollarsPerSecond(800.0 / test_quarter.raw()));  // dearer than buying
+  EXPECT_NEAR(solved(s).objective, 10 * 1000.0, 1e-2);
+  const Result<Answer> kept = follow(s, a.plan, tested({.gap = 1e-7}));
+  ASSERT_TRUE(kept) << kept.error().what;
+  EXPECT_NEAR(kept->objective, 10 * 2 * 800.0, 1e-2);
+}
+
+TEST(ProcureLease, Is_signed_once_for_all_futures) {
+  Scenario s = with_lease(1, 10.0, 1, 100.0);
+  s.workloads[0].must_serve = false;
+  s.workloads[0].unserved_penalty = DollarsPerToken(300.0 / test_quarter.raw());
+  s.futures = {{.id = "as asked", .probability = 0.5, .demand = {1.0}},
+               {.id = "twice", .probability = 0.5, .demand = {2.0}}};
+  // The second ten chips cost 100 each and save 300 in half of the futures.
+  const Answer a = solved(s);
+  EXPECT_NEAR(a.plan.leased[0][0], 20.0, 1e-9);
+  EXPECT_NEAR(a.objective, 20 * 100.0, 1e-2);
+  s.workloads[0].unserved_penalty = DollarsPerToken(150.0 / test_quarter.raw());
+  EXPECT_NEAR(solved(s).objective, 10 * 100 + 0.5 * 10 * 150.0, 1e-2);
+}
+
 }  // namespace
 }  // namespace tightrope::procure

@@ -25,7 +25,7 @@ struct Plan {
   std::vector<std::vector<double>> leased;                 ///< [lease][quarter of signing], lots
   std::vector<std::vector<double>> bought_out;  ///< [lease][quarter of signing], lots of it that
                                                 ///< are bought at the end of the term
-  std::vector<std::vector<int>> port_start;  ///< [workload][port], quarter or -1
+  std::vector<std::vector<int>> port_start;     ///< [workload][port], quarter or -1
 };
 
 enum class CostKind {

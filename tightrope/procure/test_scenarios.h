@@ -77,6 +77,7 @@ struct GeneratedSize {
   int sites = 4;
   int futures = 0;
   std::uint64_t seed = 1;
+  int leases = 0;
 };
 
 /// splitmix64: the same on every machine.
@@ -208,6 +209,32 @@ inline void generated_rentals(Dice& dice, const GeneratedSize& size, Scenario& s
   }
 }
 
+/// Leases of their own dice, so that a scenario without them is the one it was.
+inline void generated_leases(const GeneratedSize& size, Scenario& s) {
+  Dice dice(size.seed + 7919);
+  const auto n = static_cast<std::size_t>(size.quarters);
+  for (int l = 0; l < size.leases; ++l) {
+    Lease lease;
+    lease.id = "lease" + std::to_string(l + 1);
+    lease.system = l % size.systems;
+    const System& system = s.systems[static_cast<std::size_t>(lease.system)];
+    const double price = system.price[0].raw() * dice.between(0.05, 0.11) / test_quarter.raw();
+    for (int q = 0; q < size.quarters; ++q) {
+      lease.price.emplace_back(price * std::pow(0.97, q));
+    }
+    lease.term_quarters = 2 + dice.below(6);
+    lease.lead_quarters = dice.below(2);
+    lease.least_lots = 1 + 2 * dice.below(2);
+    lease.chips_ceiling.assign(n, std::floor(dice.between(1000, 8000)));
+    lease.serviced = l % 2 == 0;
+    lease.lessors_supply = l % 3 == 0;
+    lease.hand_back_cost = Dollars(100.0 * system.chips_per_lot);
+    if (l % 2 == 1) lease.purchase_share = dice.between(0.2, 0.6);
+    if (l % 3 == 1) lease.price_steps = {{0.0, 1.0}, {800.0, 0.93}};
+    s.leases.push_back(lease);
+  }
+}
+
 inline Scenario generated(const GeneratedSize& size) {
   Dice dice(size.seed);
   Scenario s;
@@ -223,6 +250,7 @@ inline Scenario generated(const GeneratedSize& size) {
     s.systems.push_back(generated_system(dice, i, size.quarters));
   }
   generated_rentals(dice, size, s);
+  generated_leases(size, s);
   for (int w = 0; w < size.workloads; ++w) {
     s.workloads.push_back(generated_workload(dice, w, size.quarters));
     s.throughput.emplace_back();

@@ -43,6 +43,9 @@ constexpr BadScenario bad_scenarios[] = {
     {"quarters = 4", "quarters = 4\nown_share = 0.5\nown_share_from = 2029-01-01",
      "s.toml:7:18: own_share_from 2029-01-01 lies after the plan's last quarter",
      "hint: the plan has 4 quarters from 2027-01-01"},
+    {"quarters = 4", "quarters = 4\nremainder_worth = 1.5",
+     "s.toml:6:19: remainder_worth = 1.5 lies outside 0 to 1",
+     "hint: a share: 1.5 percent is 0.015"},
     {"quarters = 4", "quarters = 4\nbudget_usd = -1e6",
      "s.toml:6:14: budget_usd = -1e+06 lies outside 0 to 1e+13",
      "hint: budget_usd: by year of the plan, all cash"},
@@ -169,6 +172,67 @@ constexpr BadScenario bad_scenarios[] = {
      "[[rental]]\nname = \"r\"\nsystem = \"b200\"\nkind = \"spot\"\nterm = \"spot\"\n[[site]]",
      "s.toml:24:8: rental \"r\": the catalog's price of which region?",
      "hint: add: region = \"us-east-1\" (`tightrope catalog list prices` shows them)"},
+    {"[[site]]", "[[lease]]\nname = \"l\"\nusd_per_chip_month = 9\nterm_quarters = 4\n[[site]]",
+     "s.toml:20:1: a lease needs \"system\" (name of a [[system]])", "hint: add: system = \"...\""},
+    {"[[site]]",
+     "[[lease]]\nname = \"l\"\nsystem = \"trn22\"\nusd_per_chip_month = 9\nterm_quarters = "
+     "4\n[[site]]",
+     "s.toml:22:10: no system is called \"trn22\"", "hint: did you mean \"trn2\"?"},
+    {"[[site]]",
+     "[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = 9\nterm_quarters = "
+     "30\n[[site]]",
+     "s.toml:24:17: lease \"l\" runs 30 quarters, the life of \"trn2\" is 24",
+     "hint: give a shorter term, or the system a longer life_quarters"},
+    {"[[site]]",
+     "[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = -9\nterm_quarters = "
+     "4\n[[site]]",
+     "s.toml:23:22: usd_per_chip_month = -9 lies outside 0 to 1e+13",
+     "hint: usd_per_chip_month: by quarter of signing; paid from arrival to the end of the term, "
+     "used or not"},
+    {"[[site]]",
+     "[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = 9\nterm_quarters = "
+     "0\n[[site]]",
+     "s.toml:24:17: term_quarters = 0 lies outside 1 to 40",
+     "hint: term_quarters: from arrival on"},
+    {"[[site]]",
+     "[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = 9\nterm_quarters = "
+     "4\nleast_lots = 0\n[[site]]",
+     "s.toml:25:14: least_lots = 0 lies outside 1 to 100000",
+     "hint: least_lots: a lease is nothing or at least these"},
+    {"[[site]]",
+     "[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = 9\nterm_quarters = "
+     "4\npurchase_share = 30\n[[site]]",
+     "s.toml:25:18: purchase_share = 30 lies outside 0 to 1", "hint: a share: 30 percent is 0.3"},
+    {"[[site]]",
+     "[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = 9\nterm_quarters = "
+     "4\nhand_back_usd = -1\n[[site]]",
+     "s.toml:25:17: hand_back_usd = -1 lies outside 0 to 1e+13",
+     "hint: hand_back_usd: of one lot that goes back at the end of the term"},
+    {"[[site]]",
+     "[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = 9\nterm_quarters = "
+     "4\nservice = true\n[[site]]",
+     "s.toml:25:1: unknown key \"service\" in a lease", "hint: did you mean \"serviced\"?"},
+    {"[[site]]",
+     "[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = 9\nterm_quarters = 4\nfrom "
+     "= 2027-04-01\nuntil = 2027-04-01\n[[site]]",
+     "s.toml:26:9: lease \"l\" can be signed from 2027-04-01 and no more on 2027-04-01",
+     "hint: until is the first day on which it can be signed no more"},
+    {"[[site]]",
+     "[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = 9\nterm_quarters = "
+     "4\n[[lease.break]]\nfrom_chips = 100\nprice_multiplier = 0.9\n[[lease.break]]\nfrom_chips = "
+     "50\nprice_multiplier = 0.8\n[[site]]",
+     "s.toml:28:1: price breaks of \"l\" must fall as chips rise",
+     "hint: write them from the smallest number of chips to the largest"},
+    {"[[site]]",
+     "[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = 9\nterm_quarters = "
+     "4\n[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = 9\nterm_quarters = "
+     "4\n[[site]]",
+     "s.toml:26:8: two leases are called \"l\"", "hint: the first stands in line 21"},
+    {"own_silicon = true",
+     "can_buy = false\n[[lease]]\nname = \"l\"\nsystem = \"trn2\"\nusd_per_chip_month = "
+     "9\nterm_quarters = 4\n[[system]]\nname = \"x\"\nsystem = \"trn2.48xlarge\"",
+     "s.toml:12:1: lease \"l\" needs the price of \"trn2\", which cannot be bought",
+     "hint: write serviced = true and leave purchase_share out, or let the system be bought"},
     {"[[site]]", "[[system.owned]]\nlots = 3\nage_quarters = 30\n[[site]]",
      "s.toml:22:16: owned lots of \"b200\" are 30 quarters old, their life is 24",
      "hint: leave them out, or give a longer life_quarters"},

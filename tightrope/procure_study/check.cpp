@@ -219,6 +219,19 @@ class Checks {
     }
   }
 
+  void breaks(const std::string& of, const std::vector<BreakLine>& steps) {
+    double last = 1, from = 0;
+    for (const BreakLine& step : steps) {
+      if (step.price_multiplier.value > last || step.from_chips.value < from) {
+        refuse(ErrorCode::range, step.where,
+               fmt::format("price breaks of \"{}\" must fall as chips rise", of),
+               "write them from the smallest number of chips to the largest");
+      }
+      last = step.price_multiplier.value;
+      from = step.from_chips.value;
+    }
+  }
+
   void system(const SystemLine& s) {
     if (catalog_.find_system(s.system) == nullptr) {
       std::string hint = did_you_mean(catalog_.near(s.system));
@@ -228,16 +241,7 @@ class Checks {
     }
     names(s.routes, "route");
     for (const RouteLine& one : s.routes) route(s, one);
-    double last = 1, from = 0;
-    for (const BreakLine& step : s.breaks) {
-      if (step.price_multiplier.value > last || step.from_chips.value < from) {
-        refuse(ErrorCode::range, step.where,
-               fmt::format("price breaks of \"{}\" must fall as chips rise", s.name),
-               "write them from the smallest number of chips to the largest");
-      }
-      last = step.price_multiplier.value;
-      from = step.from_chips.value;
-    }
+    breaks(s.name, s.breaks);
     for (std::size_t i = 1; i < s.resale_by_age.size(); ++i) {
       if (s.resale_by_age[i].value <= s.resale_by_age[i - 1].value) continue;
       refuse(ErrorCode::range, s.resale_by_age[i].where,
@@ -305,6 +309,13 @@ class Checks {
              fmt::format("lease \"{}\" runs {} quarters, the life of \"{}\" is {}", l.name,
                          l.term_quarters, l.system, of->life_quarters),
              "give a shorter term, or the system a longer life_quarters");
+    }
+    breaks(l.name, l.breaks);
+    if (!l.from.empty() && !l.until.empty() && l.until <= l.from) {
+      refuse(ErrorCode::range, place_of(l, "until"),
+             fmt::format("lease \"{}\" can be signed from {} and no more on {}", l.name, l.from,
+                         l.until),
+             "until is the first day on which it can be signed no more");
     }
     const bool priced = of != file_.systems.end() && of->can_buy;
     if (of != file_.systems.end() && !priced && (l.purchase_share.known || !l.serviced)) {

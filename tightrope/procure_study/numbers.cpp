@@ -91,6 +91,9 @@ class Tour {
     for (std::size_t s = 0; s < file_.systems.size(); ++s) system(s);
     lines(file_.rentals, "rental");
     lines(file_.leases, "lease");
+    for (const LeaseLine& line : file_.leases) {
+      for (const BreakLine& one : line.breaks) record(one, {"break", line.name, 0, 1});
+    }
     lines(file_.sites, "site");
     record(file_.header, {"", "", 0, 1});
   }

@@ -143,6 +143,7 @@ TEST(Scenarios, TheSchemaNamesEveryKey) {
   for (const auto& field : fields<SystemLine>()) holds(field.doc.name);
   for (const auto& field : fields<UseLine>()) holds(field.doc.name);
   for (const auto& field : fields<RentalLine>()) holds(field.doc.name);
+  for (const auto& field : fields<LeaseLine>()) holds(field.doc.name);
   for (const auto& field : fields<SiteLine>()) holds(field.doc.name);
 }
 

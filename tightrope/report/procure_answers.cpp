@@ -169,6 +169,9 @@ ProcureSection procure_break_even(const Resolved& study, const procure::BreakEve
         "chip_price_high90_usd", "speed_multiple", "speed_ratio_low90", "speed_ratio_high90",
         "sure"},
        {}}};
+  if (!s.leases.empty()) {
+    out.words.emplace_back("Both are bought here: the leases of the scenario are not compared.");
+  }
   const auto price = [](Dollars d) {
     return d.raw() > 0 ? with_thousands(d.raw()) : std::string("none");
   };

@@ -111,7 +111,14 @@ Stack workloads_stack(const Scenario& s, const Answer& answer) {
 }
 
 Stack power_stack(const Scenario& s, const Answer& answer) {
-  Stack out{"power", "power of own machines by site", "MW", {}, {}, {}, "offered"};
+  Stack out{"power",
+            s.leases.empty() ? "power of own machines by site"
+                             : "power of own and leased machines by site",
+            "MW",
+            {},
+            {},
+            {},
+            "offered"};
   out.values = zeros(s.calendar.quarters.size(), s.sites.size());
   out.limit.assign(s.calendar.quarters.size(), 0.0);
   for (std::size_t x = 0; x < s.sites.size(); ++x) {
@@ -150,6 +157,8 @@ std::string procure_script(const procure_study::Resolved& study, const Answer& a
   std::vector<Stack> stacks;
   stacks.push_back(systems_stack(s, answer, "service", "own chips in service",
                                  [](const procure::MixRow& m) { return m.in_service; }));
+  stacks.push_back(systems_stack(s, answer, "leased", "leased chips",
+                                 [](const procure::MixRow& m) { return m.leased; }));
   stacks.push_back(systems_stack(s, answer, "rented", "rented chips",
                                  [](const procure::MixRow& m) { return m.rented; }));
   stacks.push_back(systems_stack(s, answer, "busy", "chips computing, own and rented",
@@ -157,7 +166,8 @@ std::string procure_script(const procure_study::Resolved& study, const Answer& a
   stacks.push_back(workloads_stack(s, answer));
   stacks.push_back(power_stack(s, answer));
   stacks.push_back(cash_stack(s, answer));
-  if (!stacks.front().any()) stacks.erase(stacks.begin() + 1);  // all that computes is rented
+  // All that computes is rented.
+  if (!stacks[0].any() && !stacks[1].any()) stacks.erase(stacks.begin() + 2);
   std::erase_if(stacks, [](const Stack& stack) { return !stack.any(); });
   if (stacks.empty()) return {};
   const std::size_t rows = (stacks.size() + 1) / 2;

@@ -74,15 +74,15 @@ std::string procure_markdown(const std::vector<ProcureSection>& sections, bool h
 std::string procure_csv(const procure_study::Resolved& study, const procure::Answer& answer) {
   std::string out =
       "system,quarter,ordered_chips,arrived_chips,in_service_chips,retired_chips,expired_chips,"
-      "placed_chips,rented_chips,computing_chips\n";
+      "placed_chips,rented_chips,computing_chips,leased_chips,bought_out_chips\n";
   for (const procure::MixRow& m : answer.mix) {
     const procure::System& s = study.scenario.systems[static_cast<std::size_t>(m.system)];
     const double lot = s.chips_per_lot;
-    out += fmt::format("{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g}\n",
-                       csv_cell(s.id),
-                       study.scenario.calendar.quarters[static_cast<std::size_t>(m.quarter)],
-                       m.ordered * lot, m.arrived * lot, m.in_service * lot, m.retired * lot,
-                       m.expired * lot, m.placed * lot, m.rented * lot, m.computing * lot);
+    out += fmt::format(
+        "{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g}\n",
+        csv_cell(s.id), study.scenario.calendar.quarters[static_cast<std::size_t>(m.quarter)],
+        m.ordered * lot, m.arrived * lot, m.in_service * lot, m.retired * lot, m.expired * lot,
+        m.placed * lot, m.rented * lot, m.computing * lot, m.leased * lot, m.bought_out * lot);
   }
   return out;
 }
