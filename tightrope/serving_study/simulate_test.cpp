@@ -203,6 +203,28 @@ TEST(Simulate, RefusesWhatDoesNotRun) {
   EXPECT_EQ(make_fleet(r, facts()).error().code, ErrorCode::range);
 }
 
+// Pools scale each for itself; beside the pools it is the first one's, unless that says its own.
+TEST(Simulate, ReadsHowPoolsScale) {
+  const std::string pools =
+      "version = 1\nmodel = \"llama-3.1-70b\"\n[[pool]]\nrole = \"prefill\"\nsystem = "
+      "\"p5.48xlarge\"\n[[pool]]\nrole = \"decode\"\nsystem = \"p5.48xlarge\"\ncount = 9\n";
+  const std::string own = "[pool.autoscaling]\nleast = 2\nmost = 6\n";
+  const auto read = parse_fleet(pools + own, "f.toml");
+  ASSERT_TRUE(read.has_value()) << to_string(read.error());
+  EXPECT_FALSE(read->pools[0].autoscaling.is_on);
+  EXPECT_EQ(read->pools[1].autoscaling.most, 6);
+  EXPECT_EQ(read->pools[1].count, 6);
+  const auto first = parse_fleet(pools + "[autoscaling]\nmost = 3\n", "f.toml");
+  ASSERT_TRUE(first.has_value()) << to_string(first.error());
+  EXPECT_EQ(first->pools[0].autoscaling.most, 3);
+  EXPECT_FALSE(first->pools[1].autoscaling.is_on);
+  const auto below = parse_fleet(pools + "[pool.autoscaling]\nleast = 3\nmost = 2\n", "f.toml");
+  ASSERT_FALSE(below.has_value());
+  EXPECT_NE(to_string(below.error()).find("f.toml:10:1: \"most\" is below \"least\""),
+            std::string::npos)
+      << to_string(below.error());
+}
+
 // Law: where a request is alone, drawn yields take what the closed form expects of them.
 TEST(Simulate, DrawnYieldsAgreeWithTheClosedForm) {
   SimulateRequest r = request_of("llama3-70b", "p5.48xlarge", 8);
