@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# readme_figures.sh: brings README.md up to date: what its example prints, and the short tables of
+# readme_figures.sh: brings README.md up to date: what its examples print, and the short tables of
 # docs/accuracy.md between their marks.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# The example: the command after `$ `, run again, up to the front.
-command=$(awk '/^\$ build\/release\/tightrope plan/ {on = 1}
-               on {sub(/^\$ /, ""); print} on && !/\\$/ {exit}' README.md)
-bash -c "$command" | sed '/^Front over/,$d' | sed '$d' >"$folder/example"
+# The examples: each command after `$ `, run again, as many paragraphs of it as stand there.
+for n in 1 2; do
+  awk -v n=$n '/^\$ build\/release\/tightrope plan/ {on = ++at == n} /^```/ {on = 0} on' README.md \
+    >"$folder/block"
+  command=$(awk '{sub(/^\$ /, ""); print} !/\\$/ {exit}' "$folder/block")
+  paragraphs=$(awk 'BEGIN {RS = ""} END {print NR}' "$folder/block")
+  bash -c "$command" | awk -v most="$paragraphs" '/^$/ {++seen} seen < most' >"$folder/example$n"
+done
 
 {
   echo "Rows that the fit has seen, errors in percent:"
@@ -24,9 +28,9 @@ bash -c "$command" | sed '/^Front over/,$d' | sed '$d' >"$folder/example"
 
 awk -v example="$folder/example" -v figures="$folder/figures" '
   function show(file, line) { while ((getline line < file) > 0) print line }
-  /^\$ build\/release\/tightrope plan/ && !done {inside = 1}
-  inside && !skip {print; if (!/\\$/) {show(example); skip = 1}; next}
-  inside && /^```/ {inside = 0; skip = 0; done = 1}
+  /^\$ build\/release\/tightrope plan/ {inside = ++n}
+  inside && !skip {print; if (!/\\$/) {show(example inside); skip = 1}; next}
+  inside && /^```/ {inside = 0; skip = 0}
   /<!-- figures -->/ {print; show(figures); skip = 1; next}
   /<!-- end of figures -->/ {skip = 0}
   !skip' README.md >"$folder/readme"

@@ -63,8 +63,9 @@ double padding(const LayerPart& part, const Gemm& g, int tp) {
 
 // What engines launch beside a layer's products and passes, as their sources have it (vLLM, SGLang,
 // TensorRT-LLM): rotation, cache write and attention; splits, joins and copies around the latent;
-// the convolution, gates, norms and eight steps of a scan in chunks, its state in and out; scores,
-// top-k, sort and offsets of routing.
+// six copies that split projections, a convolution, gates, two norms, six steps of a scan in chunks
+// and its state in and out (SGLang, models/qwen3_next.py and layers/attention/fla/chunk.py of
+// 2026); scores, top-k, sort and offsets of routing.
 constexpr double attention_launches = 3, latent_launches = 12, scan_launches = 18,
                  routing_launches = 6, other_launches = 2;
 

@@ -10,15 +10,10 @@
 #include "tightrope/procure/answers.h"
 #include "tightrope/procure/plan.h"
 #include "tightrope/procure/test_scenarios.h"
+#include "tightrope/procure/test_solved.h"
 
 namespace tightrope::procure {
 namespace {
-
-Answer solved(const Scenario& s) {
-  Result<Answer> a = optimize(s, tested({.gap = 1e-7}));
-  EXPECT_TRUE(a.has_value()) << (a ? "" : a.error().what);
-  return a ? *a : Answer{};
-}
 
 /// The future in which one number stands at one of its ends.
 Future with(const Scenario& s, Scales scales, int index, double by) {

@@ -8,15 +8,10 @@
 #include "tightrope/procure/evaluate.h"
 #include "tightrope/procure/plan.h"
 #include "tightrope/procure/test_scenarios.h"
+#include "tightrope/procure/test_solved.h"
 
 namespace tightrope::procure {
 namespace {
-
-Answer solved(const Scenario& s) {
-  Result<Answer> a = optimize(s, tested({.gap = 1e-7}));
-  EXPECT_TRUE(a.has_value()) << (a ? "" : a.error().what);
-  return a ? *a : Answer{};
-}
 
 /// A chip costs 1,000 USD, or `usd` a quarter of a lease.
 Scenario with_lease(int quarters, double tokens, int term, double usd) {

@@ -6,15 +6,10 @@
 
 #include "tightrope/procure/plan.h"
 #include "tightrope/procure/test_scenarios.h"
+#include "tightrope/procure/test_solved.h"
 
 namespace tightrope::procure {
 namespace {
-
-Answer solved(const Scenario& s) {
-  Result<Answer> a = optimize(s, tested({.gap = 1e-7}));
-  EXPECT_TRUE(a.has_value()) << (a ? "" : a.error().what);
-  return a ? *a : Answer{};
-}
 
 /// A chip costs 1,000 USD; a token/s that stays unserved costs `penalty` a quarter.
 Scenario short_of_chips(int quarters, double tokens, double penalty) {

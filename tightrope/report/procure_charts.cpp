@@ -161,7 +161,7 @@ std::string procure_script(const procure_study::Resolved& study, const Answer& a
                                  [](const procure::MixRow& m) { return m.leased; }));
   stacks.push_back(systems_stack(s, answer, "rented", "rented chips",
                                  [](const procure::MixRow& m) { return m.rented; }));
-  stacks.push_back(systems_stack(s, answer, "busy", "chips computing, own and rented",
+  stacks.push_back(systems_stack(s, answer, "busy", "chips computing, own, leased and rented",
                                  [](const procure::MixRow& m) { return m.computing; }));
   stacks.push_back(workloads_stack(s, answer));
   stacks.push_back(power_stack(s, answer));

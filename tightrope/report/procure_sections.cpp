@@ -147,7 +147,7 @@ std::vector<ProcureSection> procure_sections(const Resolved& study, const Answer
   add_mix("Own chips in service", [](const MixRow& m) { return m.in_service; });
   add_mix("Chips leased", [](const MixRow& m) { return m.leased; });
   add_mix("Chips rented", [](const MixRow& m) { return m.rented; });
-  add_mix("Chips computing, own and rented", [](const MixRow& m) { return m.computing; });
+  add_mix("Chips computing, own, leased and rented", [](const MixRow& m) { return m.computing; });
   for (ProcureSection& one : procure_places(study, answer)) out.push_back(std::move(one));
   out.push_back(ports(study, answer));
   for (ProcureSection& one : procure_money(study, answer)) out.push_back(std::move(one));
