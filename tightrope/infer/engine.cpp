@@ -21,6 +21,7 @@ const std::vector<ServingField<Engine>>& engine_fields() {
       {"step_us", &Engine::step_us, 0.0, 2e4},
       {"sequence_us", &Engine::sequence_us, 0.0, 500.0},
       {"request_ms", &Engine::request_ms, 0.0, 1e3},
+      {"prompt_us", &Engine::prompt_us, 0.0, 1e3},
       {"kernel_share", &Engine::kernel_share, 0.0, 5.0},
       {"prefill_kernel_us", &Engine::prefill_kernel_us, 0.0, 1e4},
       {"dense_math", &Engine::dense_math, 0.2, 10.0},
@@ -54,6 +55,7 @@ const std::vector<ServingField<ChipHabits>>& chip_habit_fields() {
       {"decode_kernel_us", &ChipHabits::decode_kernel_us, 0.0, 1e3},
       {"latent_read_share", &ChipHabits::latent_read_share, 0.05, 1.1},
       {"issue_share", &ChipHabits::issue_share, 0.1, 10.0},
+      {"reduce_bytes", &ChipHabits::reduce_bytes, 0.2, 10.0},
       {"reduce_us", &ChipHabits::reduce_us, 0.0, 1e3},
       {"peer_us", &ChipHabits::peer_us, 0.0, 1e3},
   };

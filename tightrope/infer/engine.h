@@ -20,6 +20,8 @@ struct Engine {
   double sequence_us = 0;  ///< the same, for each sequence that yields a token (sampling, output)
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double request_ms = 0;  ///< from a request's arrival to its first schedule, nothing else running
+  // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
+  double prompt_us = 0;  ///< the same, for each token of its prompt (tokenising, copies)
   double kernel_share = 1;  ///< of the kernels' fixed times that remain under graphs and fusion
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double prefill_kernel_us = 30;  ///< host work a kernel of an iteration that prefills (no graph)
@@ -61,6 +63,7 @@ struct ChipHabits {
   /// Time of a host that issues a kernel, against the engine's: such chips' servers differ.
   double issue_share = 1;
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
+  double reduce_bytes = 1;  ///< time of an all-reduce's bytes inside a node against NCCL's
   double reduce_us = 5;  ///< an all-reduce inside a node, whatever its size
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double peer_us = 10;  ///< an all-to-all of experts, whatever its size

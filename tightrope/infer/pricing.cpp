@@ -219,7 +219,10 @@ Spent Pricing::links(const LayerPart& part, double rows, std::vector<PricedItem>
     // Engines bring their own kernels for small messages inside a domain; beyond it NCCL's hold.
     const bool inside = group.ranks == group.per_domain;
     const Seconds whole =
-        inside ? max(t.time - t.latency, Seconds(0.0)) + Seconds(fixed_us * 1e-6) : t.time;
+        inside ? max(t.time - t.latency, Seconds(0.0)) *
+                         (kind == Collective::all_reduce ? context_.habits.reduce_bytes : 1.0) +
+                     Seconds(fixed_us * 1e-6)
+               : t.time;
     note(items, name, "link", whole, part.layers);
     sum += {whole, Seconds(0.0)};
   };

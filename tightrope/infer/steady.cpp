@@ -100,6 +100,7 @@ struct Rhythm {
   Spent iteration;          // mean
   Seconds first{};          // from a request's first chunk to its first token
   Seconds queue{};          // mean wait for prompts ahead
+  Seconds ahead{};          // mean wait for iterations that were launched before it came
   Seconds poll{};           // mean wait until the scheduler looks for new requests
   double chunks = 0;        // a request
   Seconds prefill_alone{};  // of one request's chunks, nothing else running
@@ -188,11 +189,50 @@ void stop(Rhythm& r, const Iterations& work, const SteadyLimits& limits, const A
   r.load = std::min(0.95, bursts * others.time.raw() / r.iteration.time.raw());
 }
 
+// Requests equally long that start together stay together: who shares an iteration with others
+// ends with them, and so comes back with them. In a cycle of `steps` iterations all prompts come in a
+// row, as many in each as the budget takes whole.
+void row_up(Rhythm& r, const Iterations& work, const SteadyLimits& limits, const Arrivals& at) {
+  const double prompt = work.uncached(), room = work.chunk(at.decodes);
+  r.chunks = std::ceil(prompt / room);
+  const double together = std::max(1.0, std::min(std::floor(room / prompt), at.held));
+  const double groups = prompt > room ? at.held * prompt / room : std::ceil(at.held / together);
+  const double size = at.held * prompt / groups;
+  const Spent plain = work.decode(at.decodes), with = work.mixed(at.decodes, size);
+  // Of the iterations launched ahead those carry prompts that other groups end just before.
+  const double ahead = limits.ahead_steps;
+  const double met = std::max(0.0, std::min(ahead - ahead * (ahead + 1) / (2 * groups), groups - 1));
+  const double ahead_waits = at.held > 1 ? 1.0 : 0.0;
+  r.ahead = (plain.time * (ahead - met) + with.time * met) * ahead_waits;
+  const double steps = std::max(1.0, at.steps);
+  const double meets = std::clamp((groups - r.chunks - met) / steps, 0.0, 1.0);
+  r.iteration = plain * (1.0 - meets) + with * meets;
+  r.first = with.time * r.chunks;
+  // More prompts than iterations: each waits for its turn.
+  r.queue = max(with.time * (groups - steps) - r.first - r.ahead, Seconds(0.0));
+  r.load = std::min(0.95, groups / steps);
+}
+
+// The same where prompts stop decodes: all prefill, then all decode.
+void row_up_stopped(Rhythm& r, const Iterations& work, const SteadyLimits& limits,
+                    const Arrivals& at) {
+  const double prompt = work.uncached(), budget = limits.token_budget;
+  r.chunks = std::ceil(prompt / budget);
+  const double tokens = at.held * prompt, size = std::min(tokens, budget);
+  const double batches = tokens / size;
+  const Spent batch = work.alone(size);
+  r.iteration = work.decode(at.held) + batch * (0.5 * (batches - 1.0) / std::max(1.0, at.steps));
+  r.first = batch.time * (0.5 * (batches + 1.0));
+  r.load = std::min(0.95, batch.time.raw() * batches / (batch.time.raw() * batches + at.steps * r.iteration.time.raw()));
+}
+
 // `last` is the rhythm of the round before: what does not change is kept.
 Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, const Arrivals& at,
               const Rhythm& last) {
   Rhythm r;
-  if (limits.mixes_prefill) {
+  if (at.waves > 0 && !(at.spread > 0) && at.held > 1) {
+    limits.mixes_prefill ? row_up(r, work, limits, at) : row_up_stopped(r, work, limits, at);
+  } else if (limits.mixes_prefill) {
     mix(r, work, limits, at);
   } else {
     stop(r, work, limits, at);
@@ -249,7 +289,7 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   double low = 0, high = held, before = 0, gap_before = 0;
   for (int i = 0; i < rounds; ++i) {
     r = rhythm(work, limits, {held, decodes, steps, load.spread, load.waves}, r);
-    first = r.poll + r.queue + r.first + ahead(r, load, limits, held);
+    first = r.poll + r.queue + r.first + (load.waves > 0 && !(load.spread > 0) && held > 1 ? r.ahead : ahead(r, load, limits, held));
     const double decoding = steps * r.iteration.time.raw();
     const double free = held * decoding / (decoding + first.raw());
     const double target = std::max(std::min(free, most), 1e-3);
@@ -277,7 +317,7 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const bool random = !(load.waves > 0) && !(limits.ahead_steps > 0);
   const Seconds residual = r.iteration.time * (random ? 0.5 : 0.0);
   const Seconds service = residual + first;
-  s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3) + service +
+  s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3 + pricing.context().engine.prompt_us*1e-6*load.input) + service +
            first_wave(work, load, limits, held, r.first);
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
   s.request_rate = held / in_place.raw();

@@ -138,10 +138,11 @@ class PointReader {
     r.token_budget = known.token_budget;
     r.poll_steps = known.poll_steps;
     if (r.deployment.dp > 1) r.balance_steps = known.balance_steps;
-    if (known.whole_prompts) {
+    if (known.whole_prompts || known.prompt_room > 0) {
       constexpr double margin = 64;  // that the launch scripts add
-      const double whole = r.input + (1 + r.drafts) * r.concurrency + margin;
-      r.token_budget = std::max(r.token_budget, whole);
+      const double decodes = known.whole_prompts ? (1 + r.drafts) * r.concurrency : 0.0;
+      const double beside = known.prompt_room > 0 ? known.prompt_room : margin;
+      r.token_budget = std::max(r.token_budget, r.input + decodes + beside);
     }
     if (!known.cache.empty() && !holds(r.numerics, "+")) r.numerics += "+" + known.cache;
   }

@@ -93,6 +93,8 @@ UnsaidSchedule unsaid_schedule(const ServingRow& row) {
     if (balance > 0) known.balance_steps = balance;
     const TomlNode* whole = entry.find("whole_prompts");
     if (whole != nullptr) known.whole_prompts = whole->flag;
+    const double room = number_of(entry, "prompt_room");
+    if (room > 0) known.prompt_room = room;
     const std::string cache = text_of(entry, "cache");
     if (!cache.empty()) known.cache = cache;
   }

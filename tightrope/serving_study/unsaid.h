@@ -11,7 +11,8 @@ struct UnsaidSchedule {
   double token_budget = 0;     ///< tokens of an iteration
   double poll_steps = 0;       ///< decoding steps between two looks at the queue
   double balance_steps = 0;    ///< decoding steps for which prompts wait for those of other groups
-  bool whole_prompts = false;  ///< the budget grows with the prompt, which is never cut
+  bool whole_prompts = false;  ///< the budget grows with the prompt and all that decode
+  double prompt_room = 0;      ///< the budget is the prompt and so many tokens more
   double most_sequences = 0;   ///< under way at once, a data-parallel group
   bool evicts = false;         ///< sequences start before their whole answer's room is there
   infer::Deployment mapping;   ///< of one replica, when `mapped`
