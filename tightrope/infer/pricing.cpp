@@ -170,6 +170,7 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
     const formula::ExpertProduct product{
         .experts = groups,
         .rows = std::max(1.0, rows / groups),
+        .held = spread.held,
         .n = static_cast<double>(g.out) / (g.split == Split::column ? etp : 1),
         .k = static_cast<double>(g.in) / (g.split == Split::row ? etp : 1),
         .dtype = f.product,
@@ -180,7 +181,26 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
     note(items, g.name, "gemm", t.time, part.layers);
     sum += t;
   }
-  return sum;
+  return sum + expert_passes(part, tokens, items);
+}
+
+// Routing, quantising and sorting of the tokens that the rank's experts choose from: all where
+// attention is cut by heads, those that were sent to it where sequences are spread.
+Spent Pricing::expert_passes(const LayerPart& part, double tokens,
+                             std::vector<PricedItem>* items) const {
+  const double ep = deployment_.ep;
+  const double share = deployment_.dp > 1
+                           ? formula::places_of_token({ep, part.experts_per_token, 0.0, 0.0}) / ep
+                           : 1.0;
+  const double passes = kernels_.experts[context_.numerics.feed.experts].token_passes;
+  const Bytes bytes(passes * tokens * share * static_cast<double>(context_.model.hidden) *
+                    half_precision);
+  if (!(bytes.raw() > 0)) return {};
+  Spent t = spent(formula::stream(bytes, kernels_), DType::bf16);
+  t.time = max(t.time - kernels_.launch, Seconds(0.0));  // they are in the products' own
+  t = t * context_.engine.expert_share;
+  note(items, "routing", "pass", t.time, part.layers);
+  return t;
 }
 
 Spent Pricing::passes(const LayerPart& part, Batch batch, std::vector<PricedItem>* items) const {

@@ -165,7 +165,9 @@ void idealise(infer::Context& c) {
          .row_padding = 0,
          .read_share = 1.0,
          .overlap_loss = 0,
-         .launch = Seconds(0.0)};
+         .launch = Seconds(0.0),
+         .held = Seconds(0.0),
+         .token_passes = 0};
   }
   k.attention_forward = {.peak_share = 1.0, .q_half = 0, .softmax = Flops(0.0)};
   c.engine.step_us = c.engine.sequence_us = c.engine.request_ms = c.engine.prefill_kernel_us = 0;
