@@ -38,8 +38,11 @@ bool is_feed(GemmRole role) {
   return role == GemmRole::ffn || role == GemmRole::expert || role == GemmRole::shared;
 }
 
-// Passes that engines fold into a neighbour: residuals into norms, rotation into the cache write.
-bool folded(std::string_view name) { return name.ends_with("residual") || name.ends_with("rope"); }
+// Passes that engines fold into a neighbour: residuals into norms, rotation into the cache write,
+// the choice of experts into their fused kernels, whose tables start from the router's logits.
+bool folded(std::string_view name) {
+  return name.ends_with("residual") || name.ends_with("rope") || name == "router";
+}
 
 // Passes inside the fused expert kernel: bytes, but no launch of their own.
 bool fused(Shard shard) { return shard == Shard::expert_tokens || shard == Shard::expert_tensor; }
