@@ -24,9 +24,11 @@ struct ExpertSpread {
 /// What: experts that receive a token, and the busiest rank's load, under uneven popularity.
 /// Formula: p_i = (i - 1/2)^(-a) / sum, a = skew / 4; active = sum (1 - (1 - min(1, k p_i))^T);
 /// busiest =
-///   1 + (sd of a rank's share over its mean) sqrt(2 ln ranks), of popularity and of chance, or
-///   of chance alone if balanced; held = ceil(max(experts, slots) / ranks)
-/// Source: mean number of occupied boxes; extreme of `ranks` normal variables.
+///   1 + (sd of a rank's share over its mean) * E max of `ranks` normal variables, of popularity
+///   and of chance, drawn without putting back, or of chance alone if balanced;
+///   held = ceil(max(experts, slots) / ranks)
+/// Source: mean number of occupied boxes; Blom (1958), Statistical Estimates and Transformed
+///   Beta-Variables, for the largest of normal variables.
 /// Valid: all >= 0, max(experts, slots) >= ranks >= 1.
 /// Checked by: ExpertLoads.Laws
 [[nodiscard]] ExpertSpread expert_spread(const ExpertLoad& load) noexcept;

@@ -64,7 +64,7 @@ const std::vector<FitKnob>& chip_knobs() {
 const std::vector<FitKnob>& shared_knobs() {
   static const std::vector<FitKnob> knobs = {
       {"draft_acceptance", 0.3, 0.95, 0.65, 0.1, 0, false},
-      {"expert_skew", 0, 3, 1.5, 1, 0, false},
+      {"expert_skew", 0, 4, 1.5, 1, 0, false},
   };
   return knobs;
 }
