@@ -42,6 +42,7 @@ ExpertSpread expert_spread(const ExpertLoad& load) noexcept {
   constexpr int buckets = 8;
   const double a = load.skew * skew_scale;
   const Moments m = popularity(load.experts, a);
+  const Moments spread = popularity(load.experts, load.rank_skew * skew_scale);
   // Experts in buckets of like popularity: cheap, and smooth in all arguments.
   for (int b = 0; b < buckets; ++b) {
     const double rank = load.experts * (b + 0.5) / buckets;
@@ -52,7 +53,7 @@ ExpertSpread expert_spread(const ExpertLoad& load) noexcept {
   }
   out.active = std::clamp(out.active, std::min(load.experts, load.experts_per_token), load.experts);
   if (load.ranks > 1.0) {
-    const double popular = std::max(0.0, m.square / (m.mean * m.mean) - 1.0) / places;
+    const double popular = std::max(0.0, spread.square / (spread.mean * spread.mean) - 1.0) / places;
     const double uneven = load.balanced ? 0.0 : popular;
     const double chance = load.ranks / (load.tokens * load.experts_per_token);
     // All ranks together hold every expert, and get every token, once.

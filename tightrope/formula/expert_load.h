@@ -6,10 +6,11 @@ namespace tightrope::formula {
 struct ExpertLoad {
   double experts = 1;  ///< routed experts of the layer
   double experts_per_token = 1;
-  double tokens = 1;  ///< tokens routed in this iteration
-  double ranks = 1;   ///< places that hold experts / ranks of them each
-  double skew = 0;    ///< popularity of the i-th expert falls as i^(-skew/4); 0: even
-  double slots = 0;   ///< places for experts on all ranks, copies included; 0: one an expert
+  double tokens = 1;     ///< tokens routed in this iteration
+  double ranks = 1;      ///< places that hold experts / ranks of them each
+  double skew = 0;       ///< popularity of the i-th expert falls as i^(-skew/4); 0: even
+  double rank_skew = 0;  ///< the same for ranks' shares
+  double slots = 0;      ///< places for experts on all ranks, copies included; 0: one an expert
   /// A balancer lays experts out by their load and copies the busy ones; else in random order.
   bool balanced = false;
 };
