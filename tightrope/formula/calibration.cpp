@@ -223,11 +223,14 @@ Result<ExpertCalibration> read_experts(const toml::table& table, const std::stri
   std::string format;
   reader.text("architecture", experts.architecture);
   reader.text("format", format);
+  reader.text("engine", experts.engine);
   reader.number("peak_share", 0.01, 1.0, c.peak_share);
   reader.number("row_padding", 0.0, 1e4, c.row_padding);
   reader.number("read_share", 0.05, 1.0, c.read_share);
   reader.number("overlap_loss", 0.0, 1.0, c.overlap_loss);
   reader.quantity("launch_us", 1e-6, 1e4, c.launch);
+  reader.quantity("held_us", 1e-6, 1e3, c.held);
+  reader.number("token_passes", 0.0, 1e3, c.token_passes);
   skip_fit_notes(reader);
   TR_TRY_VOID(reader.finish());
   const auto known = expert_format_from(format);
@@ -320,28 +323,6 @@ GemmCoefficients nearest(const ChipCalibration& chip, DType dtype, Scaling scali
     return *tensor[DType::fp8];
   }
   return *tensor[DType::bf16];
-}
-
-/// The entry that a format borrows from: of the chip's architecture, else of the first measured
-/// one; there the format itself, else the nearest that has one.
-ExpertCoefficients experts_of(const std::vector<ExpertCalibration>& all,
-                              const std::string& architecture, ExpertFormat format) {
-  const auto find = [&](const std::string& kin, ExpertFormat f) {
-    return std::find_if(all.begin(), all.end(), [&](const ExpertCalibration& e) {
-      return e.architecture == kin && e.format == f;
-    });
-  };
-  const auto has = [&](const std::string& kin) {
-    return find(kin, ExpertFormat::bf16) != all.end();
-  };
-  if (all.empty()) return {};
-  const std::string& kin = has(architecture) ? architecture : all.front().architecture;
-  for (const ExpertFormat f : {format, ExpertFormat::fp8_block, ExpertFormat::bf16}) {
-    const bool narrow = format == ExpertFormat::fp8 || format == ExpertFormat::fp4;
-    if (f == ExpertFormat::fp8_block && f != format && !narrow) continue;
-    if (const auto at = find(kin, f); at != all.end()) return at->coefficients;
-  }
-  return all.front().coefficients;
 }
 
 }  // namespace
@@ -441,9 +422,7 @@ RankKernels rank_kernels(const catalog::Chip& chip, const Calibration& calibrati
   k.hbm_read_share = c.hbm_read_share;
   k.attention_forward = c.attention_forward;
   k.attention_backward = c.attention_backward;
-  for (const ExpertFormat format : all_expert_formats) {
-    k.experts[format] = experts_of(calibration.experts(), chip.architecture, format);
-  }
+  k.experts = expert_kernels(calibration.experts(), chip.architecture, {}).coefficients;
   return k;
 }
 

@@ -9,6 +9,7 @@
 #include "tightrope/catalog/catalog.h"
 #include "tightrope/formula/bill.h"
 #include "tightrope/formula/collectives.h"
+#include "tightrope/formula/expert_kernels.h"
 #include "tightrope/formula/kernels.h"
 
 namespace tightrope::formula {
@@ -36,13 +37,6 @@ struct LinkCalibration {
   std::vector<std::string> match;
   catalog::Grade grade = catalog::Grade::estimate;
   LinkModel model;  ///< bandwidth is left 0: the catalog's
-};
-
-/// Kernels of routed experts in one number format, on all chips of an architecture.
-struct ExpertCalibration {
-  std::string architecture;
-  ExpertFormat format = ExpertFormat::bf16;
-  ExpertCoefficients coefficients;
 };
 
 /// All fitted coefficients, as read from calibration/*.toml.

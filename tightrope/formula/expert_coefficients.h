@@ -41,7 +41,9 @@ struct ExpertCoefficients {
   double row_padding = 16;    ///< rows an expert costs beside its own: tiles are not full
   double read_share = 0.95;   ///< of HBM's nameplate, when weights are all that is read
   double overlap_loss = 0.7;  ///< share of the lesser of math and reading that is not hidden
-  Seconds launch{14e-6};  ///< start and end of one of the layer's two products, sorting included
+  Seconds launch{14e-6};    ///< start and end of one of the layer's two products, sorting included
+  Seconds held{};           ///< beside it, for every expert of the rank, with tokens or without
+  double token_passes = 0;  ///< over a layer's tokens, before they are routed: quantising, sorting
 };
 
 /// One value a format.

@@ -24,6 +24,14 @@ Moments popularity(double n, double a) noexcept {
   return {sum(a) / n, sum(2.0 * a) / n};
 }
 
+/// Mean of the largest of n standard normal variables: Blom's score, with the quantile of the
+/// normal law by Tukey's lambda. Within 0.03 of the exact one (0.564 of 2, 1.424 of 8, 2.344 of
+/// 64).
+double largest_of(double n) noexcept {
+  const double p = (n - 0.375) / (n + 0.25);
+  return 4.91 * (std::pow(p, 0.14) - std::pow(1.0 - p, 0.14));
+}
+
 }  // namespace
 
 ExpertSpread expert_spread(const ExpertLoad& load) noexcept {
@@ -34,6 +42,7 @@ ExpertSpread expert_spread(const ExpertLoad& load) noexcept {
   constexpr int buckets = 8;
   const double a = load.skew * skew_scale;
   const Moments m = popularity(load.experts, a);
+  const Moments spread = popularity(load.experts, load.rank_skew * skew_scale);
   // Experts in buckets of like popularity: cheap, and smooth in all arguments.
   for (int b = 0; b < buckets; ++b) {
     const double rank = load.experts * (b + 0.5) / buckets;
@@ -44,10 +53,12 @@ ExpertSpread expert_spread(const ExpertLoad& load) noexcept {
   }
   out.active = std::clamp(out.active, std::min(load.experts, load.experts_per_token), load.experts);
   if (load.ranks > 1.0) {
-    const double popular = std::max(0.0, m.square / (m.mean * m.mean) - 1.0) / places;
+    const double popular = std::max(0.0, spread.square / (spread.mean * spread.mean) - 1.0) / places;
     const double uneven = load.balanced ? 0.0 : popular;
     const double chance = load.ranks / (load.tokens * load.experts_per_token);
-    out.busiest = 1.0 + std::sqrt((uneven + chance) * 2.0 * std::log(load.ranks));
+    // All ranks together hold every expert, and get every token, once.
+    const double whole = 1.0 - 1.0 / load.ranks;
+    out.busiest = 1.0 + std::sqrt((uneven + chance) * whole) * largest_of(load.ranks);
     // Where places do not divide, some ranks hold one more than others.
     out.busiest = std::min(out.busiest * out.held / places, load.ranks);
   }

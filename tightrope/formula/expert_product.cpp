@@ -16,10 +16,11 @@ KernelTime expert_product(const ExpertProduct& product, const RankKernels& kerne
   const double read = bytes / (kernels.hbm_bandwidth.raw() * c.read_share);
   const double hidden =
       std::max(math, read) + (math < infinity ? c.overlap_loss : 0.0) * std::min(math, read);
-  return {.time = c.launch + Seconds(hidden),
+  const Seconds fixed = c.launch + c.held * product.held;
+  return {.time = fixed + Seconds(hidden),
           .math = Seconds(math),
           .memory = Seconds(read),
-          .overhead = c.launch,
+          .overhead = fixed,
           .flops = Flops(2.0 * weights * product.rows),
           .bytes = Bytes(bytes)};
 }

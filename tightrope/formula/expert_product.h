@@ -9,6 +9,7 @@ namespace tightrope::formula {
 struct ExpertProduct {
   double experts = 1;  ///< that have tokens at all
   double rows = 1;     ///< of one expert, on average
+  double held = 0;     ///< experts that the rank holds, with tokens or without
   double n = 0, k = 0;
   DType dtype = DType::bf16;                 ///< of the multiplication
   ExpertFormat format = ExpertFormat::bf16;  ///< whose kernels run it
@@ -17,7 +18,7 @@ struct ExpertProduct {
 };
 
 /// What: time of a grouped product of routed experts.
-/// Formula: t = launch + max(math, read) + overlap_loss min(math, read);
+/// Formula: t = launch + held_us held + max(math, read) + overlap_loss min(math, read);
 ///   math = 2 experts (rows + row_padding) n k / (peak * share); read = experts n k weight_bytes /
 ///   (hbm * read_share)
 /// Source: roofline with the mean padding of ragged tiles; fitted a number format on tables of

@@ -91,8 +91,12 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
   TR_TRY(const Numerics asked, find_numerics(request.numerics, routed));
   TR_TRY(c.numerics, on_chip(asked, c.kernels));
   TR_TRY(c.engine, tuning.engine(request.engine));
+  c.kernels.experts =
+      formula::expert_kernels(calibration.experts(), chip->architecture, c.engine.name)
+          .coefficients;
   c.habits = tuning.chip(chip->architecture);
   c.expert_skew = tuning.expert_skew;
+  c.rank_skew = tuning.rank_skew;
   c.expert_slots = request.expert_slots;
   c.experts_balanced = request.experts_balanced;
   c.speculation = speculation(request.drafts, tuning);

@@ -38,8 +38,11 @@ bool is_feed(GemmRole role) {
   return role == GemmRole::ffn || role == GemmRole::expert || role == GemmRole::shared;
 }
 
-// Passes that engines fold into a neighbour: residuals into norms, rotation into the cache write.
-bool folded(std::string_view name) { return name.ends_with("residual") || name.ends_with("rope"); }
+// Passes that engines fold into a neighbour: residuals into norms, rotation into the cache write,
+// the choice of experts into their fused kernels, whose tables start from the router's logits.
+bool folded(std::string_view name) {
+  return name.ends_with("residual") || name.ends_with("rope") || name == "router";
+}
 
 // Passes inside the fused expert kernel: bytes, but no launch of their own.
 bool fused(Shard shard) { return shard == Shard::expert_tokens || shard == Shard::expert_tensor; }
@@ -160,7 +163,7 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
   const double ep = deployment_.ep, etp = deployment_.etp();
   const formula::ExpertSpread spread = formula::expert_spread(
       {part.experts, part.experts_per_token, tokens, ep, context_.expert_skew,
-       context_.expert_slots, context_.experts_balanced});
+       context_.rank_skew, context_.expert_slots, context_.experts_balanced});
   const double groups = spread.read;
   const double rows = tokens * part.experts_per_token / ep * spread.busiest;
   const WeightFormat& f = context_.numerics.feed;
@@ -170,6 +173,7 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
     const formula::ExpertProduct product{
         .experts = groups,
         .rows = std::max(1.0, rows / groups),
+        .held = spread.held,
         .n = static_cast<double>(g.out) / (g.split == Split::column ? etp : 1),
         .k = static_cast<double>(g.in) / (g.split == Split::row ? etp : 1),
         .dtype = f.product,
@@ -180,7 +184,26 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
     note(items, g.name, "gemm", t.time, part.layers);
     sum += t;
   }
-  return sum;
+  return sum + expert_passes(part, tokens, items);
+}
+
+// Routing, quantising and sorting of the tokens that the rank's experts choose from: all where
+// attention is cut by heads, those that were sent to it where sequences are spread.
+Spent Pricing::expert_passes(const LayerPart& part, double tokens,
+                             std::vector<PricedItem>* items) const {
+  const double ep = deployment_.ep;
+  const double share = deployment_.dp > 1
+                           ? formula::places_of_token({ep, part.experts_per_token, 0.0, 0.0}) / ep
+                           : 1.0;
+  const double passes = kernels_.experts[context_.numerics.feed.experts].token_passes;
+  const Bytes bytes(passes * tokens * share * static_cast<double>(context_.model.hidden) *
+                    half_precision);
+  if (!(bytes.raw() > 0)) return {};
+  Spent t = spent(formula::stream(bytes, kernels_), DType::bf16);
+  t.time = max(t.time - kernels_.launch, Seconds(0.0));  // they are in the products' own
+  t = t * context_.engine.expert_share;
+  note(items, "routing", "pass", t.time, part.layers);
+  return t;
 }
 
 Spent Pricing::passes(const LayerPart& part, Batch batch, std::vector<PricedItem>* items) const {

@@ -165,14 +165,16 @@ void idealise(infer::Context& c) {
          .row_padding = 0,
          .read_share = 1.0,
          .overlap_loss = 0,
-         .launch = Seconds(0.0)};
+         .launch = Seconds(0.0),
+         .held = Seconds(0.0),
+         .token_passes = 0};
   }
   k.attention_forward = {.peak_share = 1.0, .q_half = 0, .softmax = Flops(0.0)};
   c.engine.step_us = c.engine.sequence_us = c.engine.request_ms = c.engine.prefill_kernel_us = 0;
   c.engine.kernel_share = c.engine.expert_share = c.engine.dense_math = 1;
   c.habits.decode_read_share = c.habits.latent_read_share = 1.0;
   c.habits.decode_head_ns = c.habits.decode_kernel_us = c.habits.reduce_us = c.habits.peer_us = 0;
-  c.expert_skew = 0;
+  c.expert_skew = c.rank_skew = 0;
   for (formula::LinkModel* link : {&c.fabric.scaleup, &c.fabric.scaleout}) {
     link->share = link->all_to_all_share = link->send_share = 1.0;
     link->pair_loss = link->peer_loss = 0.0;
@@ -208,6 +210,7 @@ void retune(ServingCase& c, const ServingRow& row, const infer::ServingTuning& t
     }
     context->habits = tuning.chip(c.architecture);
     context->expert_skew = tuning.expert_skew;
+    context->rank_skew = tuning.rank_skew;
     context->speculation = infer::speculation(context->speculation.drafts, tuning);
   }
 }

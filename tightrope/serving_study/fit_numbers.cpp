@@ -36,7 +36,7 @@ const std::vector<FitKnob>& engine_knobs() {
       {"step_us", 0, 6000, 500, 500, 300, false},
       {"sequence_us", 0, 60, 10, 8, 5, false},
       {"kernel_share", 0.2, 4, 1, 0.35, 0.15},
-      {"expert_share", 0.9, 3, 1.15, 0.2, 0.1},
+      {"expert_share", 0.7, 3, 1.0, 0.15, 0.1},
       {"request_ms", 0, 80, 25, 30, 20, false},
       {"prompt_us", 0, 40, 4, 4, 3, false},
       {"cast_share", 0.05, 2, 1, 0.4, 0.2},
@@ -66,7 +66,8 @@ const std::vector<FitKnob>& chip_knobs() {
 const std::vector<FitKnob>& shared_knobs() {
   static const std::vector<FitKnob> knobs = {
       {"draft_acceptance", 0.3, 0.95, 0.65, 0.1, 0, false},
-      {"expert_skew", 0, 3, 1.5, 1, 0, false},
+      {"expert_skew", 0, 4, 1.5, 1, 0, false},
+      {"rank_skew", 0, 4, 1, 0.5, 0, false},
   };
   return knobs;
 }

@@ -51,11 +51,13 @@ struct ExpertLayer {
   friend auto operator<=>(const ExpertLayer&, const ExpertLayer&) = default;
 };
 
-/// Seconds of one chip's layers in one format of the table whose tokens are spread evenly, the
-/// quickest engine of each.
+/// Seconds of one chip's layers in one format and engine of the table whose tokens are spread
+/// evenly, the quickest kernel of each; of all engines where none is named. Left out are layers
+/// that did not run as the table says (calibrate_experts.cpp).
 [[nodiscard]] std::map<ExpertLayer, double> balanced_layers(const CsvTable& table,
                                                             const std::string& chip,
-                                                            const std::string& dtype);
+                                                            const std::string& dtype,
+                                                            const std::string& engine = {});
 
 /// A rank with the draft's memory and launch and a whole chip's peaks.
 [[nodiscard]] formula::RankKernels rank_of(const ChipDraft& draft);

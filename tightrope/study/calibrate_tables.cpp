@@ -229,8 +229,8 @@ Result<KernelTables> read_kernel_tables(const std::string& dir) {
 
 Result<CsvTable> read_expert_table(const std::string& dir, std::vector<TableFile>& files) {
   return read_table(dir, "kernels/moe.csv",
-                    {"gpu", "dtype", "tokens", "hidden", "inter", "topk", "experts", "moe_tp",
-                     "moe_ep", "distribution", "latency_us"},
+                    {"gpu", "engine", "dtype", "tokens", "hidden", "inter", "topk", "experts",
+                     "moe_tp", "moe_ep", "distribution", "latency_us"},
                     files);
 }
 

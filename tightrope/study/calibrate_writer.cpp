@@ -93,12 +93,15 @@ void write_chip(std::string& out, const ChipDraft& draft) {
 
 void write_experts(std::string& out, const ExpertDraft& draft) {
   const formula::ExpertCoefficients& c = draft.experts.coefficients;
-  out += fmt::format("\n[[experts]]\narchitecture = \"{}\"\nformat = \"{}\"\n",
-                     draft.experts.architecture, to_string(draft.experts.format));
+  out += fmt::format("\n[[experts]]\narchitecture = \"{}\"\nformat = \"{}\"\nengine = \"{}\"\n",
+                     draft.experts.architecture, to_string(draft.experts.format),
+                     draft.experts.engine);
   out += fmt::format("peak_share = {}\nrow_padding = {}\nread_share = {}\n", number(c.peak_share),
                      number(c.row_padding), number(c.read_share));
   out += fmt::format("overlap_loss = {}\nlaunch_us = {}\n", number(c.overlap_loss),
                      number(c.launch.raw() * 1e6));
+  out += fmt::format("held_us = {}\ntoken_passes = {}\n", number(c.held.raw() * 1e6),
+                     number(c.token_passes));
   write_fit(out, draft.fit);
 }
 
