@@ -96,7 +96,7 @@ Steady disaggregated_loop(const Disaggregated& fleet, const Load& load) {
   const double length = load.input + (own.reserves_output ? 1.0 : 0.5) * load.output;
   const double places = std::max(1.0, std::min(own.sequences, own.cache_tokens / length));
   const double accepted = fleet.decode->context().speculation.rate(load.output - 1.0);
-  Seconds fixed(fleet.prefill->context().engine.request_ms * 1e-3);
+  Seconds fixed = fleet.prefill->context().engine.front(load.input);
   if (fleet.transfer.raw() > 0) fixed += fleet.kv_token * load.input / fleet.transfer;
 
   struct State {

@@ -19,9 +19,9 @@ struct Engine {
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double sequence_us = 0;  ///< the same, for each sequence that yields a token (sampling, output)
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
-  double request_ms = 0;  ///< from a request's arrival to its first schedule, nothing else running
+  double request_ms = 0;  ///< from arrival to first schedule, nothing else running, a request
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
-  double prompt_us = 0;  ///< the same, for each token of its prompt (tokenising, copies)
+  double prompt_us = 0;     ///< and for each token of its prompt (text to tokens, checks, copies)
   double kernel_share = 1;  ///< of the kernels' fixed times that remain under graphs and fusion
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double prefill_kernel_us = 30;  ///< host work a kernel of an iteration that prefills (no graph)
@@ -48,6 +48,11 @@ struct Engine {
   bool buckets_cache = false;  ///< attention reads the cache up to the next power of two
   /// Heads that do not divide by tp are padded, and each query head reads keys of its own.
   bool copies_heads = false;
+
+  /// From a request's arrival to its first schedule, nothing else running; `prompt`: its tokens.
+  [[nodiscard]] Seconds front(double prompt) const noexcept {
+    return Seconds(request_ms * 1e-3 + prompt_us * 1e-6 * prompt);
+  }
 };
 
 /// A chip family's numbers that only serving shows.
@@ -64,7 +69,7 @@ struct ChipHabits {
   double issue_share = 1;
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double reduce_bytes = 1;  ///< time of an all-reduce's bytes inside a node against NCCL's
-  double reduce_us = 5;  ///< an all-reduce inside a node, whatever its size
+  double reduce_us = 5;     ///< an all-reduce inside a node, whatever its size
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double peer_us = 10;  ///< an all-to-all of experts, whatever its size
 };

@@ -111,6 +111,7 @@ struct Rhythm {
 struct Arrivals {
   double held = 1, decodes = 0, steps = 0;
   double spread = 0, waves = 0;
+  bool queued = false;  // others wait for places, and so take them when an iteration ends
   [[nodiscard]] double started() const { return decodes / std::max(steps, 1.0); }
   /// The share of arrivals that are not one's own: a request never meets itself.
   [[nodiscard]] double others() const { return std::max(0.0, 1.0 - 1.0 / held); }
@@ -129,6 +130,12 @@ struct Arrivals {
     return sum / later;
   }
 };
+
+// Iterations that have been launched when a request comes, as long as others run.
+double ahead(const SteadyLimits& limits, const Arrivals& at) {
+  const double steps = limits.ahead_steps - (at.queued ? 1.0 : at.waves > 0 ? 0.0 : 0.5);
+  return std::max(0.0, steps) * std::clamp(at.held - 1.0, 0.0, 1.0);
+}
 
 // Steps between two starts of prompts where they wait until every group has one: as many as it
 // takes to find one for each (each comes to any group), or what they wait at most.
@@ -189,53 +196,54 @@ void stop(Rhythm& r, const Iterations& work, const SteadyLimits& limits, const A
   r.load = std::min(0.95, bursts * others.time.raw() / r.iteration.time.raw());
 }
 
-// Requests equally long that start together stay together: who shares an iteration with others
-// ends with them, and so comes back with them. In a cycle of `steps` iterations all prompts come in a
-// row, as many in each as the budget takes whole.
+// A benchmark of equal lengths, whose clients start together: its requests stay in rows.
+bool in_rows(const Arrivals& at) { return at.waves > 0 && !(at.spread > 0) && at.held > 1; }
+
+// Who shares an iteration with others ends with them, and so comes back with them. In a cycle of
+// `steps` iterations all prompts come in a row, as many in each as the budget takes whole.
 void row_up(Rhythm& r, const Iterations& work, const SteadyLimits& limits, const Arrivals& at) {
   const double prompt = work.uncached(), room = work.chunk(at.decodes);
-  r.chunks = std::ceil(prompt / room);
-  const double together = std::max(1.0, std::min(std::floor(room / prompt), at.held));
-  const double groups = prompt > room ? at.held * prompt / room : std::ceil(at.held / together);
-  const double size = at.held * prompt / groups;
-  const Spent plain = work.decode(at.decodes), with = work.mixed(at.decodes, size);
-  // Of the iterations launched ahead those carry prompts that other groups end just before.
-  const double ahead = limits.ahead_steps;
-  const double met = std::max(0.0, std::min(ahead - ahead * (ahead + 1) / (2 * groups), groups - 1));
-  const double ahead_waits = at.held > 1 ? 1.0 : 0.0;
-  r.ahead = (plain.time * (ahead - met) + with.time * met) * ahead_waits;
   const double steps = std::max(1.0, at.steps);
-  const double meets = std::clamp((groups - r.chunks - met) / steps, 0.0, 1.0);
+  r.chunks = std::ceil(prompt / room);
+  const double together = std::clamp(std::floor(room / prompt), 1.0, at.held);
+  const double row = prompt > room ? at.held * prompt / room : std::ceil(at.held / together);
+  const Spent plain = work.decode(at.decodes);
+  const Spent with = work.mixed(at.decodes, at.held * prompt / row);
+  // The k-th of a row finds prompts in min(ahead, k - 1) of the iterations launched before it.
+  const double ahead = std::max(0.0, limits.ahead_steps - (at.queued ? 1.0 : 0.0));
+  const double met = std::min(ahead, row - 1.0) * (1.0 - 0.5 * std::min((ahead + 1.0) / row, 1.0));
+  r.ahead = plain.time * (ahead - met) + with.time * met;
+  const double meets = std::clamp((row - r.chunks - met) / steps, 0.0, 1.0);
   r.iteration = plain * (1.0 - meets) + with * meets;
   r.first = with.time * r.chunks;
-  // More prompts than iterations: each waits for its turn.
-  r.queue = max(with.time * (groups - steps) - r.first - r.ahead, Seconds(0.0));
-  r.load = std::min(0.95, groups / steps);
+  // A row longer than the cycle: each waits for its turn.
+  r.queue = max(with.time * (row - steps) - r.first - r.ahead, Seconds(0.0));
+  r.load = std::min(0.95, row / steps);
 }
 
 // The same where prompts stop decodes: all prefill, then all decode.
 void row_up_stopped(Rhythm& r, const Iterations& work, const SteadyLimits& limits,
                     const Arrivals& at) {
   const double prompt = work.uncached(), budget = limits.token_budget;
-  r.chunks = std::ceil(prompt / budget);
   const double tokens = at.held * prompt, size = std::min(tokens, budget);
-  const double batches = tokens / size;
+  const double row = tokens / size, steps = std::max(1.0, at.steps);
   const Spent batch = work.alone(size);
-  r.iteration = work.decode(at.held) + batch * (0.5 * (batches - 1.0) / std::max(1.0, at.steps));
-  r.first = batch.time * (0.5 * (batches + 1.0));
-  r.load = std::min(0.95, batch.time.raw() * batches / (batch.time.raw() * batches + at.steps * r.iteration.time.raw()));
+  r.chunks = std::ceil(prompt / budget);
+  r.first = batch.time * (0.5 * (row + 1.0));
+  r.iteration = work.decode(at.held) + batch * (0.5 * (row - 1.0) / steps);
+  const double burst = batch.time.raw() * row;
+  r.load = std::min(0.95, burst / (burst + steps * work.decode(at.held).time.raw()));
 }
 
 // `last` is the rhythm of the round before: what does not change is kept.
 Rhythm rhythm(const Iterations& work, const SteadyLimits& limits, const Arrivals& at,
               const Rhythm& last) {
   Rhythm r;
-  if (at.waves > 0 && !(at.spread > 0) && at.held > 1) {
+  if (in_rows(at)) {
     limits.mixes_prefill ? row_up(r, work, limits, at) : row_up_stopped(r, work, limits, at);
-  } else if (limits.mixes_prefill) {
-    mix(r, work, limits, at);
   } else {
-    stop(r, work, limits, at);
+    limits.mixes_prefill ? mix(r, work, limits, at) : stop(r, work, limits, at);
+    r.ahead = r.iteration.time * ahead(limits, at);
   }
   r.prefill_alone = r.chunks == last.chunks
                         ? last.prefill_alone
@@ -253,12 +261,6 @@ Seconds first_wave(const Iterations& work, const Load& load, const SteadyLimits&
   const double iterations = held * prompt / size, own = std::max(1.0, prompt / size);
   const Seconds done = work.alone(size).time * (0.5 * (iterations + own));
   return max(done - first, Seconds(0.0)) * (1.0 / load.waves);
-}
-
-/// Iterations that have been launched when a request comes, as long as others run.
-Seconds ahead(const Rhythm& r, const Load& load, const SteadyLimits& limits, double held) {
-  const double steps = limits.ahead_steps - (load.waves > 0 ? 0.0 : 0.5);
-  return r.iteration.time * (std::max(0.0, steps) * std::clamp(held - 1.0, 0.0, 1.0));
 }
 
 /// What the 99th percentile of first tokens waits beyond the mean. Of all arrivals a share as large
@@ -288,8 +290,8 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   constexpr double near = 1e-4;
   double low = 0, high = held, before = 0, gap_before = 0;
   for (int i = 0; i < rounds; ++i) {
-    r = rhythm(work, limits, {held, decodes, steps, load.spread, load.waves}, r);
-    first = r.poll + r.queue + r.first + (load.waves > 0 && !(load.spread > 0) && held > 1 ? r.ahead : ahead(r, load, limits, held));
+    r = rhythm(work, limits, {held, decodes, steps, load.spread, load.waves, held < load.concurrency}, r);
+    first = r.ahead + r.poll + r.queue + r.first;
     const double decoding = steps * r.iteration.time.raw();
     const double free = held * decoding / (decoding + first.raw());
     const double target = std::max(std::min(free, most), 1e-3);
@@ -317,8 +319,7 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   const bool random = !(load.waves > 0) && !(limits.ahead_steps > 0);
   const Seconds residual = r.iteration.time * (random ? 0.5 : 0.0);
   const Seconds service = residual + first;
-  s.ttft = Seconds(pricing.context().engine.request_ms * 1e-3 + pricing.context().engine.prompt_us*1e-6*load.input) + service +
-           first_wave(work, load, limits, held, r.first);
+  s.ttft = service + first_wave(work, load, limits, held, r.first);
   const Seconds in_place = service + s.tpot * std::max(0.0, load.output - 1.0);
   s.request_rate = held / in_place.raw();
   // Those that hold a place but wait for their turn in the budget: as Little's law has it.
@@ -326,7 +327,8 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
     s.request_rate = std::min(s.request_rate, 1.05 * decodes / (steps * r.iteration.time.raw()));
   }
   s.waiting = load.concurrency - held;
-  if (s.waiting > 0) s.ttft += Seconds(s.waiting / s.request_rate);
+  // Who waits for a place is made ready meanwhile.
+  s.ttft += max(pricing.context().engine.front(load.input), Seconds(s.waiting / s.request_rate));
   s.late_ttft = s.ttft + r.iteration.time * 0.5 + lateness(r, load);
   s.e2e = s.ttft + s.tpot * std::max(0.0, load.output - 1.0);
   s.busy_share = r.iteration.busy / r.iteration.time;
@@ -379,7 +381,7 @@ Steady static_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   s.iteration = mean.time;
   s.decoding = held;
   s.tpot = typical.time;
-  const Seconds start = Seconds(pricing.context().engine.request_ms * 1e-3) + first.time;
+  const Seconds start = pricing.context().engine.front(load.input) + first.time;
   const Seconds batch = start + mean.time * steps;
   s.request_rate = held / batch.raw();
   s.waiting = load.concurrency - held;

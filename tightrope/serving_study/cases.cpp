@@ -170,7 +170,8 @@ void idealise(infer::Context& c) {
          .token_passes = 0};
   }
   k.attention_forward = {.peak_share = 1.0, .q_half = 0, .softmax = Flops(0.0)};
-  c.engine.step_us = c.engine.sequence_us = c.engine.request_ms = c.engine.prefill_kernel_us = 0;
+  c.engine.step_us = c.engine.sequence_us = c.engine.prefill_kernel_us = 0;
+  c.engine.request_ms = c.engine.prompt_us = 0;
   c.engine.kernel_share = c.engine.expert_share = c.engine.dense_math = 1;
   c.habits.decode_read_share = c.habits.latent_read_share = 1.0;
   c.habits.decode_head_ns = c.habits.decode_kernel_us = c.habits.reduce_us = c.habits.peer_us = 0;

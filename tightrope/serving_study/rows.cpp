@@ -137,6 +137,7 @@ class PointReader {
     const UnsaidSchedule known = unsaid_schedule(r);
     r.token_budget = known.token_budget;
     r.poll_steps = known.poll_steps;
+    if (known.places_less > 0) r.most_sequences = std::max(1.0, r.concurrency - known.places_less);
     if (r.deployment.dp > 1) r.balance_steps = known.balance_steps;
     if (known.whole_prompts || known.prompt_room > 0) {
       constexpr double margin = 64;  // that the launch scripts add

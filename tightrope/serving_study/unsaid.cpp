@@ -1,5 +1,7 @@
 #include "tightrope/serving_study/unsaid.h"
 
+#include <algorithm>
+
 #include "tightrope/catalog/toml_document.h"
 #include "tightrope/core/check.h"
 #include "tightrope/core/embedded.h"
@@ -60,10 +62,9 @@ bool matches(const TomlNode& entry, const ServingRow& row) {
          (to.empty() || row.date <= to) && (tp == 0 || tp == row.deployment.tp) &&
          row.source.find(source) != std::string::npos &&
          above("concurrency_above", row.concurrency) &&
-         row.drafts >= number_of(entry, "drafts_from") &&
-         at_most("drafts_to", row.drafts) && above("input_above", row.input) &&
-         at_most("input_to", row.input) && at_most("output_to", row.output) &&
-         at_most("tp_to", row.deployment.tp);
+         row.drafts >= number_of(entry, "drafts_from") && at_most("drafts_to", row.drafts) &&
+         above("input_above", row.input) && at_most("input_to", row.input) &&
+         at_most("output_to", row.output) && at_most("tp_to", row.deployment.tp);
 }
 
 }  // namespace
@@ -83,6 +84,7 @@ UnsaidSchedule unsaid_schedule(const ServingRow& row) {
     if (poll > 0) known.poll_steps = poll;
     const double sequences = number_of(entry, "most_sequences");
     if (sequences > 0) known.most_sequences = sequences;
+    known.places_less = std::max(known.places_less, number_of(entry, "places_less"));
     if (const TomlNode* evicts = entry.find("evicts")) known.evicts = evicts->flag;
     if (const TomlNode* mapping = entry.find("mapping"); mapping && mapping->items.size() == 4) {
       const auto part = [&](std::size_t i) { return static_cast<int>(mapping->items[i].number); };

@@ -14,6 +14,7 @@ struct UnsaidSchedule {
   bool whole_prompts = false;  ///< the budget grows with the prompt and all that decode
   double prompt_room = 0;      ///< the budget is the prompt and so many tokens more
   double most_sequences = 0;   ///< under way at once, a data-parallel group
+  double places_less = 0;      ///< so many fewer than clients, an engine's replica
   bool evicts = false;         ///< sequences start before their whole answer's room is there
   infer::Deployment mapping;   ///< of one replica, when `mapped`
   bool mapped = false;

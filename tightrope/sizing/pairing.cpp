@@ -62,7 +62,7 @@ Pairing::Way Pairing::way_of(const PrefillWorker& p, const DecodeWorker& d, bool
   const BytesPerSecond link = inside ? min(p.inside, d.inside) : min(p.outside, d.outside);
   if (link.raw() <= 0) return way;
   way.transfer = p.prompt_bytes / link;
-  const Seconds request(offers_[p.offer].prefill_context().engine.request_ms * 1e-3);
+  const Seconds request = offers_[p.offer].prefill_context().engine.front(demand.input);
   way.start = request + p.work.request + way.transfer;
   const double prompt = std::max(1.0, demand.input - demand.cached);
   const double longer = std::max(1.0, (demand.input_high - demand.cached) / prompt);

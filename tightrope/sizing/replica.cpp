@@ -43,7 +43,7 @@ infer::Steady steady_at(const infer::Pricing& pricing, const Settings& settings,
   const infer::Load load = load_at(settings.demand, concurrency);
   if (!in_batches(pricing.context(), settings)) return infer::closed_loop(pricing, load, limits);
   infer::Steady s = infer::static_loop(pricing, load, limits);
-  s.prefill_alone = s.ttft - Seconds(pricing.context().engine.request_ms * 1e-3);
+  s.prefill_alone = s.ttft - pricing.context().engine.front(settings.demand.input);
   s.prefill_queue = Seconds(0.5 * s.decoding / s.request_rate);
   s.ttft += s.prefill_queue;
   s.e2e += s.prefill_queue;
@@ -58,7 +58,7 @@ Latency high_of(const infer::Steady& mean, Seconds tpot_high, const infer::Conte
   const Demand& demand = settings.demand;
   const double share = 0.01 * settings.limits.percentile;
   const double longer = std::max(1.0, demand.input_high / std::max(1.0, demand.input));
-  const Seconds start(context.engine.request_ms * 1e-3);
+  const Seconds start = context.engine.front(demand.input);
   const Seconds rest = high.e2e - high.ttft;
   high.ttft = start + mean.prefill_alone * longer + mean.prefill_queue * (2.0 * share);
   high.e2e = high.ttft + rest;

@@ -23,7 +23,7 @@ double unlucky(const infer::Context& context, double tokens, const Limits& limit
 Latency high_latency(const infer::Steady& mean, Seconds tpot_high, const infer::Context& context,
                      const Demand& demand, const Limits& limits) {
   const double steps = std::max(0.0, std::max(demand.output, demand.output_high) - 1.0);
-  const Seconds start(context.engine.request_ms * 1e-3);
+  const Seconds start = context.engine.front(demand.input);
   const Seconds first = mean.ttft - start - mean.prefill_queue - mean.iteration * 0.5;
   const double prompt = std::max(1.0, demand.input - demand.cached);
   const double longer = std::max(1.0, (demand.input_high - demand.cached) / prompt);
