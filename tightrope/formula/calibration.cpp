@@ -231,6 +231,7 @@ Result<ExpertCalibration> read_experts(const toml::table& table, const std::stri
   reader.quantity("launch_us", 1e-6, 1e4, c.launch);
   reader.quantity("held_us", 1e-6, 1e3, c.held);
   reader.number("token_passes", 0.0, 1e3, c.token_passes);
+  reader.number("routed_passes", 0.0, 1e3, c.routed_passes);
   skip_fit_notes(reader);
   TR_TRY_VOID(reader.finish());
   const auto known = expert_format_from(format);

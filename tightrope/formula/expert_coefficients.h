@@ -41,9 +41,11 @@ struct ExpertCoefficients {
   double row_padding = 16;    ///< rows an expert costs beside its own: tiles are not full
   double read_share = 0.95;   ///< of HBM's nameplate, when weights are all that is read
   double overlap_loss = 0.7;  ///< share of the lesser of math and reading that is not hidden
-  Seconds launch{14e-6};    ///< start and end of one of the layer's two products, sorting included
-  Seconds held{};           ///< beside it, for every expert of the rank, with tokens or without
-  double token_passes = 0;  ///< over a layer's tokens, before they are routed: quantising, sorting
+  Seconds launch{14e-6};  ///< start and end of one of the layer's two products, sorting included
+  Seconds held{};         ///< beside it, for every expert of the rank, with tokens or without
+  // Passes over rows as wide as the layer's input, read or written in 16 bits at HBM's share:
+  double token_passes = 0;   ///< over its tokens, before they are routed: quantising, sorting
+  double routed_passes = 4;  ///< over a rank's routed tokens: gathered, multiplied, added up
 };
 
 /// One value a format.

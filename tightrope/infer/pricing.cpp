@@ -38,10 +38,12 @@ bool is_feed(GemmRole role) {
   return role == GemmRole::ffn || role == GemmRole::expert || role == GemmRole::shared;
 }
 
-// Passes that engines fold into a neighbour: residuals into norms, rotation into the cache write,
-// the choice of experts into their fused kernels, whose tables start from the router's logits.
-bool folded(std::string_view name) {
-  return name.ends_with("residual") || name.ends_with("rope") || name == "router";
+// Passes that engines fold into a neighbour: residuals into norms, rotation into the cache write.
+bool folded(std::string_view name) { return name.ends_with("residual") || name.ends_with("rope"); }
+
+// Passes that tables of fused expert layers hold, so that expert_passes() prices them.
+bool in_experts(std::string_view name) {
+  return name == "router" || name == "dispatch" || name == "combine";
 }
 
 // Passes inside the fused expert kernel: bytes, but no launch of their own.
@@ -184,25 +186,26 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
     note(items, g.name, "gemm", t.time, part.layers);
     sum += t;
   }
-  return sum + expert_passes(part, tokens, items);
+  return sum + expert_passes(part, tokens, rows, items);
 }
 
-// Routing, quantising and sorting of the tokens that the rank's experts choose from: all where
-// attention is cut by heads, those that were sent to it where sequences are spread.
-Spent Pricing::expert_passes(const LayerPart& part, double tokens,
+// What the fused kernels do beside products: routing, quantising and sorting the tokens that a
+// rank's experts choose from (all where attention is cut by heads, those that were sent to it where
+// sequences are spread), and gathering and adding up `rows` that they chose.
+Spent Pricing::expert_passes(const LayerPart& part, double tokens, double rows,
                              std::vector<PricedItem>* items) const {
   const double ep = deployment_.ep;
   const double share = deployment_.dp > 1
                            ? formula::places_of_token({ep, part.experts_per_token, 0.0, 0.0}) / ep
                            : 1.0;
-  const double passes = kernels_.experts[context_.numerics.feed.experts].token_passes;
-  const Bytes bytes(passes * tokens * share * static_cast<double>(context_.model.hidden) *
-                    half_precision);
-  if (!(bytes.raw() > 0)) return {};
-  Spent t = spent(formula::stream(bytes, kernels_), DType::bf16);
-  t.time = max(t.time - kernels_.launch, Seconds(0.0));  // they are in the products' own
+  const formula::ExpertCoefficients& c = kernels_.experts[context_.numerics.feed.experts];
+  const double elements = (c.token_passes * tokens * share + c.routed_passes * rows) *
+                          static_cast<double>(context_.model.hidden);
+  if (!(elements > 0)) return {};
+  Spent t = spent(formula::stream(Bytes(elements * half_precision), kernels_), DType::bf16);
+  t.time = max(t.time - kernels_.launch, Seconds(0.0));  // that is in the products' own
   t = t * context_.engine.expert_share;
-  note(items, "routing", "pass", t.time, part.layers);
+  note(items, "expert_rows", "pass", t.time, part.layers);
   return t;
 }
 
@@ -210,7 +213,7 @@ Spent Pricing::passes(const LayerPart& part, Batch batch, std::vector<PricedItem
   const auto [tokens, rows] = batch;
   Spent sum;
   for (const workload::Pass& p : part.work.passes) {
-    if (folded(p.name)) continue;
+    if (folded(p.name) || in_experts(p.name)) continue;
     double elements = static_cast<double>(p.reads + p.writes);
     switch (p.shard) {
       case Shard::tensor: elements *= rows / deployment_.tp; break;

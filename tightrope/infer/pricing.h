@@ -66,7 +66,8 @@ class Pricing {
   Spent cast(const WeightFormat& format, double elements, int layers,
              std::vector<PricedItem>* items) const;
   Spent experts(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const;
-  Spent expert_passes(const LayerPart& part, double tokens, std::vector<PricedItem>* items) const;
+  Spent expert_passes(const LayerPart& part, double tokens, double rows,
+                      std::vector<PricedItem>* items) const;
   Spent passes(const LayerPart& part, Batch batch, std::vector<PricedItem>* items) const;
   Spent links(const LayerPart& part, double rows, std::vector<PricedItem>* items) const;
   void price_attention();

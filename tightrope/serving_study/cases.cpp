@@ -167,7 +167,8 @@ void idealise(infer::Context& c) {
          .overlap_loss = 0,
          .launch = Seconds(0.0),
          .held = Seconds(0.0),
-         .token_passes = 0};
+         .token_passes = 0,
+         .routed_passes = 4};
   }
   k.attention_forward = {.peak_share = 1.0, .q_half = 0, .softmax = Flops(0.0)};
   c.engine.step_us = c.engine.sequence_us = c.engine.prefill_kernel_us = 0;

@@ -36,12 +36,14 @@ formula::ExpertCoefficients of(const std::vector<double>& x) {
           .overlap_loss = x[3],
           .launch = Seconds(x[4] * 1e-6),
           .held = Seconds(x[5] * 1e-6),
-          .token_passes = x[6]};
+          .token_passes = x[6],
+          .routed_passes = x[7]};
 }
 
 std::vector<double> numbers_of(const formula::ExpertCoefficients& c) {
-  return {c.peak_share,         c.row_padding,      c.read_share,   c.overlap_loss,
-          c.launch.raw() * 1e6, c.held.raw() * 1e6, c.token_passes, 0.0};
+  return {c.peak_share,   c.row_padding,        c.read_share,
+          c.overlap_loss, c.launch.raw() * 1e6, c.held.raw() * 1e6,
+          c.token_passes, c.routed_passes,      0.0};
 }
 
 /// One measured layer on its chip.
@@ -72,8 +74,8 @@ double layer_time(Layer& layer, const Format& format, const formula::ExpertCoeff
   down.k = s.inter / s.tp;
   constexpr double half_precision = 2.0;
   const double routed = s.tokens * s.topk / s.ep;
-  const double elements =
-      routed * (4.0 * s.hidden + 3.0 * s.inter / s.tp) + c.token_passes * s.tokens * s.hidden;
+  const double elements = routed * (c.routed_passes * s.hidden + 3.0 * s.inter / s.tp) +
+                          c.token_passes * s.tokens * s.hidden;
   const Seconds passes =
       formula::stream(Bytes(elements * half_precision), layer.kernels).time - layer.kernels.launch;
   return (formula::expert_product(up, layer.kernels).time +
@@ -123,6 +125,7 @@ std::optional<ExpertDraft> fit_format(const CsvTable& table, const std::string& 
                        {"launch_us", 12.0, 0.0, 200.0},
                        {"held_us", 0.05, 0.0, 2.0},
                        {"token_passes", 3.0, 0.0, 100.0},
+                       {"routed_passes", 4.0, 0.0, 40.0},
                        {"spread_us", 3.0, 0.0, 100.0}},
                       predict, folds);
   out.experts.coefficients = of(out.fit.after.values());

@@ -100,8 +100,8 @@ void write_experts(std::string& out, const ExpertDraft& draft) {
                      number(c.row_padding), number(c.read_share));
   out += fmt::format("overlap_loss = {}\nlaunch_us = {}\n", number(c.overlap_loss),
                      number(c.launch.raw() * 1e6));
-  out += fmt::format("held_us = {}\ntoken_passes = {}\n", number(c.held.raw() * 1e6),
-                     number(c.token_passes));
+  out += fmt::format("held_us = {}\ntoken_passes = {}\nrouted_passes = {}\n",
+                     number(c.held.raw() * 1e6), number(c.token_passes), number(c.routed_passes));
   write_fit(out, draft.fit);
 }
 
