@@ -86,6 +86,7 @@ json pool_json(const SimulatedPool& p, const serving::KindResult& did) {
                       {"prefix_cache", s.prefix_cache},
                       {"capacity", to_string(s.capacity)},
                       {"poll_steps", s.poll_steps},
+                      {"ahead_steps", s.ahead_steps},
                       {"preemption", to_string(s.preemption)},
                       {"draft_tokens", s.draft_tokens},
                       {"accepted_drafts", s.accepted}};

@@ -44,8 +44,11 @@ bool Replica::fits(const Flight& f) const {
 }
 
 void Replica::enqueue(std::uint32_t flight, Ticks now) {
-  flights_[flight].stage = Stage::waiting;
-  flights_[flight].replica = index_;
+  Flight& f = flights_[flight];
+  f.stage = Stage::waiting;
+  f.replica = index_;
+  const std::int64_t ahead = rules_.ahead_steps;
+  f.held_until = ahead > 0 ? iterations_before(now) + ahead : 0;
   waiting_.push_back(flight);
   recorder_.waiting_changes(now, 1);
 }
@@ -165,15 +168,22 @@ std::int64_t Replica::steps_until(Ticks now) const {
   return steps;
 }
 
+/// Iterations that have ended at `now`, those of the run under way counted.
+std::int64_t Replica::iterations_before(Ticks now) const {
+  if (idle() || run_.steps <= 1) return iterations_;
+  const std::int64_t steps = steps_until(now);
+  return iterations_ + (cost_of(steps).time <= now - now_ ? steps : steps - 1);
+}
+
 void Replica::cut(Ticks now) {
   if (rules_.static_batches) return;
-  if (rules_.poll_steps == 1) {
-    if (waiting_.size() == 1 && admitted() < rules_.max_sequences) shorten(now);
-    return;
-  }
-  // Up to the look that sees it, whether or not it may enter there.
-  if (idle() || run_.steps <= 1) return;
-  const std::int64_t steps = steps_until(now);
+  // Behind others who wait it cannot enter before them. Who looks now and then sees it there all
+  // the same.
+  const bool may_enter = waiting_.size() == 1 && admitted() < rules_.max_sequences;
+  if (idle() || run_.steps <= 1 || (rules_.poll_steps == 1 && !may_enter)) return;
+  const bool is_held = rules_.ahead_steps > 0;
+  const std::int64_t steps =
+      is_held ? flights_[waiting_.back()].held_until - iterations_ : steps_until(now);
   run_.steps = std::min(run_.steps, steps - 1 + steps_to_look(steps_ + steps - 1));
   segment_end_ = now_ + cost_of(run_.steps).time;
 }
@@ -236,6 +246,7 @@ void Replica::commit_steps(std::int64_t steps) {
   pool_.take(pages_until(clock_.at(steps_ + steps)));
   paged();
   steps_ += steps;
+  iterations_ += steps;
   paged_until_ = clock_.at(steps_);
   now_ += cost.time;
   busy_ += cost.time;
@@ -292,6 +303,7 @@ void Replica::end_segment(std::vector<Leaving>& left) {
     now_ += iteration_.time;
     busy_ += iteration_.time;
     energy_ += iteration_.energy;
+    ++iterations_;
     ++recorder_.iterations;
     if (decodes_too_ && !thresholds_.empty()) add_yields(left);
     end_chunks(left);

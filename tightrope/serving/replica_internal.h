@@ -116,6 +116,8 @@ class Replica {
   }
   void join_received();
   void look();
+  [[nodiscard]] std::int64_t iterations_before(Ticks now) const;
+  [[nodiscard]] std::int64_t steps_to_entry(const Flight& f) const;
   [[nodiscard]] std::int64_t steps_to_look(std::int64_t from) const;
   void shorten(Ticks now);
   void plan_chunks(bool was_put_back);
@@ -210,6 +212,7 @@ class Replica {
 
   // The group that decodes. Its k-th sequence has base_k + clock keys at a step.
   std::int64_t steps_ = 0;        ///< decode steps done
+  std::int64_t iterations_ = 0;   ///< all iterations done
   std::int64_t paged_until_ = 0;  ///< the reading up to which its pages are taken
   std::int64_t decoding_ = 0, base_sum_ = 0, due_sum_ = 0, output_sum_ = 0;
   std::int64_t unsaturated_ = 0, unsaturated_base_ = 0;

@@ -40,7 +40,16 @@ void Replica::look() {
   const bool is_due = decoding_ == 0 || prefilled_ || (steps_ - looked_) % rules_.poll_steps == 0;
   if (decoding_ == 0 || prefilled_) looked_ = steps_;
   prefilled_ = false;
-  if (is_due) seen_ = waiting_.size();
+  if (!is_due) return;
+  // Where nothing runs nothing was launched ahead.
+  if (rules_.ahead_steps == 0 || running_ == 0) seen_ = waiting_.size();
+  while (seen_ < waiting_.size() && flights_[waiting_[seen_]].held_until <= iterations_) ++seen_;
+}
+
+/// Decode steps to the first look that sees who waits unseen, at least one.
+std::int64_t Replica::steps_to_entry(const Flight& f) const {
+  const std::int64_t held = std::max<std::int64_t>(f.held_until - iterations_ - 1, 0);
+  return held + steps_to_look(steps_ + held);
 }
 
 void Replica::plan(Ticks now) {
@@ -327,7 +336,10 @@ void Replica::plan_run() {
   saturate();
   // Who was put back asks for admission after one step, and so does whoever was not asked yet.
   std::int64_t steps = asks_again || may_admit() ? 1 : longest_run();
-  if (seen_ < waiting_.size()) steps = std::min(steps, steps_to_look(steps_));
+  const bool is_blocked = seen_ > 0 || admitted() >= rules_.max_sequences;
+  if (seen_ < waiting_.size() && (rules_.poll_steps > 1 || !is_blocked)) {
+    steps = std::min(steps, steps_to_entry(flights_[waiting_[seen_]]));
+  }
   start_run(steps);
 }
 

@@ -72,6 +72,45 @@ TEST(Scheduler, ArrivalsEnterAtBoundaries) {
   EXPECT_EQ(r.records[0].e2e, steps(100));
 }
 
+// Engines that launch ahead take a request in so many ends of iterations after it came, the one
+// under way counted; who finds nobody running, or is left alone, waits for none.
+TEST(Scheduler, IterationsLaunchedAheadAreWaitedFor) {
+  traffic::Trace trace;
+  trace.requests = {request(0, 10, 100), request(10, 10, 100)};
+  trace.requests[1].arrival_ns += 500'000;
+  SchedulerOptions rules = vllm_v1();
+  for (const std::int64_t ahead : {1, 2, 4}) {
+    rules.ahead_steps = ahead;
+    const Outcome r = run(flat_kind(10'000, rules), trace);
+    EXPECT_EQ(r.records[0].queue, Seconds(0.0)) << ahead;
+    EXPECT_NEAR(r.records[1].queue.raw(), 1e-3 * static_cast<double>(ahead) - 0.0005, 1e-9);
+    EXPECT_EQ(r.records[0].e2e, steps(100)) << ahead;
+  }
+  // After the 99th of the first one's tokens one iteration is left to run, not four.
+  trace.requests[1].arrival_ns = 99'500'000;
+  EXPECT_NEAR(run(flat_kind(10'000, rules), trace).records[1].queue.raw(), 0.0005, 1e-9);
+}
+
+// A client that sends when its answer ends does so as an iteration ends: that one counts no more.
+TEST(Scheduler, ClosedLoopsWaitForWholeIterations) {
+  traffic::Trace trace;
+  trace.requests = {request(0, 10, 100), request(0, 10, 10), request(0, 10, 10)};
+  SchedulerOptions rules = vllm_v1();
+  rules.ahead_steps = 2;
+  Fleet fleet;
+  fleet.kinds.push_back(flat_kind(10'000, rules));
+  Load load = open_load(trace);
+  load.concurrency = 2;
+  RunOptions options;
+  std::vector<Seconds> queues(trace.size());
+  options.on_finish = [&](const RequestRecord& r) {
+    queues[static_cast<std::size_t>(r.serial)] = r.queue;
+  };
+  ASSERT_TRUE(simulate(fleet, load, options).has_value());
+  EXPECT_EQ(queues[1], Seconds(0.0));
+  EXPECT_EQ(queues[2], steps(2));
+}
+
 // When pages run out the last that entered is put back, and what it had is computed again.
 TEST(Scheduler, PutsBackTheLast) {
   SchedulerOptions rules = vllm_v1();

@@ -44,6 +44,10 @@ struct SchedulerOptions {
   /// Decode steps from one look at the arrivals to the next (SGLang's `--scheduler-recv-interval`);
   /// it also looks after each iteration with prefills, and when nothing decodes.
   std::int64_t poll_steps = 1;
+  /// Iterations that end after a request came before one takes it in, as long as others run:
+  /// engines launch an iteration before they read what the last one yielded. The one under way when
+  /// it comes counts. Static batches know none.
+  std::int64_t ahead_steps = 0;
   double watermark = 0.0;  ///< share of the pool that admission leaves free
   Capacity capacity = Capacity::on_demand;
   Preemption preemption = Preemption::recompute;

@@ -34,6 +34,9 @@ Result<void> check_kind(const ReplicaKind& kind, const Load& load) {
     return fail(ErrorCode::range, name + "token budget, sequences and block must be above 0");
   }
   if (s.poll_steps < 1) return fail(ErrorCode::range, name + "steps between looks start at 1");
+  if (s.ahead_steps < 0) {
+    return fail(ErrorCode::range, name + "iterations launched ahead must not be below 0");
+  }
   if (s.draft_tokens < 0 || s.accepted < 0.0 || s.accepted > static_cast<double>(s.draft_tokens)) {
     return fail(ErrorCode::range, name + "accepted drafts must lie in [0, draft tokens]");
   }

@@ -65,6 +65,7 @@ SchedulerOptions random_rules(Chance& chance) {
   o.long_prefill = chance.in(0, 3) == 0 ? 24 : 0;
   o.max_prefills = chance.in(0, 3) == 0 ? 1 : 0;
   o.poll_steps = chance.in(0, 3) == 0 ? chance.in(2, 12) : 1;
+  o.ahead_steps = chance.in(0, 1) == 0 ? chance.in(1, 4) : 0;
   o.watermark = chance.in(0, 3) == 0 ? 0.05 : 0.0;
   o.capacity = static_cast<Capacity>(chance.in(0, 2));
   o.preemption = chance.in(0, 2) == 0 ? Preemption::swap : Preemption::recompute;

@@ -54,6 +54,10 @@ Result<serving::SchedulerOptions> scheduler_of(const PoolRequest& asked,
   options.yields = context.speculation.yields;
   const double looks = std::max(1.0, context.engine.poll_steps);
   options.poll_steps = asked.poll_steps > 0 ? asked.poll_steps : std::llround(looks);
+  // As in the closed form: what only prefills has nothing to launch while no prompt waits, and who
+  // was prefilled elsewhere is counted apart (infer/disaggregated.h).
+  const bool alone = asked.role == serving::Role::whole;
+  options.ahead_steps = alone ? std::llround(context.engine.ahead_steps) : 0;
   options.preemption = asked.preemption.value_or(options.preemption);
   if (asked.batch_wait) {
     if (!options.static_batches) {
