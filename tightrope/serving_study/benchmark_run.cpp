@@ -45,6 +45,7 @@ serving::ReplicaKind replica_of(const ServingCase& c) {
       limits.sequences, static_cast<double>(kind.scheduler.max_sequences) * c.deployment.dp));
   kind.scheduler.prefix_cache = false;
   kind.scheduler.ahead_steps = std::llround(c.context.engine.ahead_steps);
+  kind.scheduler.poll_steps = std::llround(std::max(1.0, c.context.engine.poll_steps));
   kind.scheduler.draft_tokens = c.context.speculation.drafts;
   kind.scheduler.accepted = c.context.speculation.accepted - 1.0;
   kind.scheduler.yields = c.context.speculation.yields;

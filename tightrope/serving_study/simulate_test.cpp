@@ -60,6 +60,7 @@ infer::Steady closed_form(const SimulateRequest& r, const SimulateResult& told,
   limits.token_budget = context->engine.token_budget;
   limits.mixes_prefill = context->engine.mixes_prefill;
   limits.poll_steps = poll_steps;
+  limits.ahead_steps = context->engine.ahead_steps;
   limits.cache_tokens = told.fleet.pools[0].memory.tokens;
   return infer::closed_loop(pricing, load, limits);
 }
