@@ -93,6 +93,7 @@ json pool_json(const SimulatedPool& p, const serving::KindResult& did) {
   if (!s.yields.empty()) out["scheduler"]["yield_shares"] = s.yields;
   if (s.static_batches) {
     out["scheduler"]["static_batches"] = true;
+    out["scheduler"]["buckets_cache"] = s.buckets_cache;
     out["scheduler"]["batch_wait_s"] = s.batch_wait.raw();
   }
   out["request_delay_s"] = p.request_delay.raw();

@@ -85,6 +85,7 @@ void Replica::join(std::uint32_t at) {
   const std::int64_t due = reading + f.output - f.generated;
   ++decoding_;
   base_sum_ += f.base;
+  longest_base_ = std::max(longest_base_, f.base);
   due_sum_ += due;
   output_sum_ += f.output;
   if (by_clock) ++residues_[residue_of(f)];
@@ -356,7 +357,7 @@ void Replica::fail(Ticks now, std::vector<std::uint32_t>& lost) {
   first_ = last_ = 0;
   running_ = moving_ = reserved_ = joined_count_ = 0;
   decoding_ = base_sum_ = due_sum_ = output_sum_ = unsaturated_ = unsaturated_base_ = 0;
-  padding_ = padding_base_ = padding_window_ = 0;
+  leave_batch();
   refused_ = ratio_refused_ = decodes_too_ = prefilled_ = false;
   paged_until_ = clock_.at(steps_);
   run_ = {};

@@ -164,7 +164,10 @@ class Replica {
   [[nodiscard]] std::int64_t batch_size() const;
   void pad(const Flight& f);
   void add_padding(formula::IterationWork& w) const;
+  [[nodiscard]] std::int64_t bucket(std::int64_t longest) const;
+  void read_buckets(formula::IterationWork& w, std::int64_t longest) const;
   void end_batch();
+  void leave_batch();
 
   // replica.cpp: the group that decodes, segments
   void link(std::uint32_t at);
@@ -222,6 +225,9 @@ class Replica {
   std::int64_t joined_count_ = 0;
   Ticks last_step_end_ = 0;
   std::int64_t padding_ = 0, padding_base_ = 0, padding_window_ = 0;  ///< rows that are done
+  static constexpr std::int64_t shortest = -(std::int64_t{1} << 60);
+  /// Of a static batch: the greatest base of all its rows, of those that are done.
+  std::int64_t longest_base_ = shortest, padding_longest_ = shortest;
 
   // The segment under way.
   Ticks now_ = 0, segment_end_ = never;

@@ -6,6 +6,7 @@
 // Ours: decodes are served before unfinished prompts, which matters under `long_prefill` only; a
 // request that was refused is asked again when pages were released, not at every step.
 #include <algorithm>
+#include <bit>
 
 #include "tightrope/core/check.h"
 #include "tightrope/serving/replica_internal.h"
@@ -268,6 +269,7 @@ formula::IterationWork Replica::decode_work() const {
                            unsaturated_ * reading;
   }
   add_padding(w);
+  read_buckets(w, longest_base_);
   return w;
 }
 
@@ -278,6 +280,9 @@ void Replica::start_iteration() {
   std::int64_t longest = 0;  // a static batch's prompts are padded to it
   for (const Chunk& chunk : chunks_) {
     if (rules_.static_batches) longest = std::max(longest, chunk.tokens);
+  }
+  if (rules_.buckets_cache) {
+    longest = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(longest)));
   }
   for (const Chunk& chunk : chunks_) {
     const std::int64_t start = flights_[chunk.flight].computed;
@@ -308,6 +313,10 @@ std::int64_t Replica::longest_run() {
   }
   if (!saturations_.empty()) {
     steps = std::min(steps, clock_.steps_to(saturations_.top().reading) - 1 - steps_);
+  }
+  if (rules_.buckets_cache) {
+    const std::int64_t full = bucket(longest_base_) - longest_base_ - lookahead_;
+    steps = std::min(steps, clock_.steps_to(full + 1) - 1 - steps_);
   }
   const auto pages = [&](std::int64_t count) { return pages_until(clock_.at(steps_ + count)); };
   const std::int64_t ticks = clock_.at(steps_ + steps) - paged_until_;
@@ -348,8 +357,10 @@ void Replica::start_run(std::int64_t steps) {
   formula::IterationWork work = decode_work();
   run_.steps = steps;
   run_.first = model_.times.cost(work) + stall_;
-  run_.slope = model_.times.decode_key * (decoding_ + padding_) +
-               model_.times.decode_window_key * unsaturated_;
+  if (!rules_.buckets_cache) {
+    run_.slope = model_.times.decode_key * (decoding_ + padding_) +
+                 model_.times.decode_window_key * unsaturated_;
+  }
   stall_ = {};
   segment_end_ = now_ + cost_of(steps).time;
 }
@@ -366,7 +377,7 @@ WorkRecord Replica::work() const {
 /// Counts from scratch, sequence by sequence, what the closed forms keep as sums.
 void Replica::audit() const {
   formula::IterationWork w;
-  std::int64_t in_work = 0;
+  std::int64_t in_work = 0, longest = padding_longest_;
   for (std::uint32_t at = first_; at != 0; at = flights_[at].after) {
     const Flight& f = flights_[at];
     ++in_work;
@@ -376,9 +387,11 @@ void Replica::audit() const {
     ++w.yields;
     ++w.decodes;
     w.decode_keys += keys;
+    longest = std::max(longest, f.base);
     if (model_.times.window > 0) w.decode_window_keys += std::min(keys, model_.times.window);
   }
   add_padding(w);
+  read_buckets(w, longest);
   TR_CHECK(in_work == running_, in_work, running_);
   TR_CHECK(w == decode_work(), w.decode_keys, w.decode_window_keys);
 }

@@ -61,6 +61,10 @@ struct SchedulerOptions {
   /// `max_sequences`, or who is there once the first has waited so long.
   bool static_batches = false;
   Seconds batch_wait{0.1};
+  /// Of static batches: graphs are compiled for caches of powers of two tokens. Each row's
+  /// attention reads as many keys as the next power of two holds the longest's, prompts are padded
+  /// to one.
+  bool buckets_cache = false;
   /// Of what only decodes: the first token reaches the client when its prompt is done. Otherwise it
   /// comes with the decoding replica's stream, once the request decodes there: so do vLLM's proxy
   /// (disagg_prefill_proxy_server.py: the prefill's answer is dropped) and SGLang's decode worker.

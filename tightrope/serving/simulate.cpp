@@ -51,6 +51,9 @@ Result<void> check_kind(const ReplicaKind& kind, const Load& load) {
                     "static batches prefill whole prompts together on replicas that also "
                     "decode, without a prefix cache, for whole outputs");
   }
+  if (s.buckets_cache && !s.static_batches) {
+    return fail(ErrorCode::conflict, name + "only static batches read their cache in buckets");
+  }
   if (s.preemption == Preemption::swap && kind.limits.swap.raw() <= 0.0) {
     return fail(ErrorCode::conflict, name + "there is no host memory to swap to", {},
                 "drop --preemption swap");

@@ -51,6 +51,7 @@ void make_static(Chance& chance, SchedulerOptions& o) {
   o.watermark = 0.0;
   o.token_budget = 600;
   o.batch_wait = Seconds(0.2 * chance.uniform());
+  o.buckets_cache = chance.in(0, 1) == 0;
 }
 
 SchedulerOptions random_rules(Chance& chance) {

@@ -66,6 +66,7 @@ Result<serving::SchedulerOptions> scheduler_of(const PoolRequest& asked,
     }
     options.batch_wait = *asked.batch_wait;
   }
+  options.buckets_cache = options.static_batches && context.engine.buckets_cache;
   return options;
 }
 
