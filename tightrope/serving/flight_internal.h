@@ -45,6 +45,7 @@ struct Flight {
   std::int64_t matched = 0;     ///< of its pages, those that lie in extents it holds
   std::int32_t next_unit = 0;   ///< of its content, the first not yet published
   std::int32_t partial = 0;     ///< pages held of that unit
+  std::uint32_t group = 0;      ///< prefilling: the attention group that computes its prompt
   std::vector<std::uint32_t> held;
   std::vector<std::uint64_t> keys;  ///< chained content of the prompt's blocks
 };

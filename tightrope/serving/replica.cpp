@@ -27,6 +27,7 @@ Replica::Replica(const ReplicaModel& model, std::uint32_t index, FlightTable& fl
       page_(rules_.block_tokens),
       lookahead_(rules_.draft_tokens),
       state_pages_(state_pages(model.limits, page_)),
+      groups_(model.times.groups),
       clock_(rules_.yields.empty() ? 1.0 + rules_.accepted : 1.0),
       thresholds_(thresholds(rules_.yields)),
       pool_(model_.limits.kv_tokens / page_),
@@ -39,7 +40,9 @@ bool Replica::fits(const Flight& f) const {
   const bool keeps_all = rules_.capacity == Capacity::whole_output;
   const std::int64_t longest = keeps_all ? f.input : f.input + f.output;
   const bool never_prefills = model_.takes_over && keeps_all;
-  if (!rules_.chunked_prefill && !never_prefills && longest > rules_.token_budget) return false;
+  if (!rules_.chunked_prefill && !never_prefills && longest > rules_.token_budget / groups_) {
+    return false;
+  }
   return blocks_for(f.input + f.output + 2 * (1 + lookahead_)) + state_pages_ <= pool_.total();
 }
 

@@ -90,6 +90,9 @@ class Replica {
     std::int64_t tokens = 0;
     bool is_last = false;
   };
+  struct Share {  ///< of an attention group, of the prefills of an iteration
+    std::int64_t tokens = 0, scores = 0, window_scores = 0;
+  };
   struct Due {  ///< a reading of the clock at which something happens to a sequence
     std::int64_t reading = 0, order = 0;
     std::uint32_t flight = 0, epoch = 0;
@@ -124,6 +127,7 @@ class Replica {
   void continue_prefills(std::int64_t& budget);
   void admit_waiting(std::int64_t& budget);
   void admit_batch(std::int64_t size);
+  [[nodiscard]] std::uint32_t roomiest() const;
   [[nodiscard]] bool admit(Flight& f, std::uint32_t at, std::int64_t budget, std::int64_t& used);
   [[nodiscard]] bool admit_ready(Flight& f);
   [[nodiscard]] bool has_room(const Flight& f, std::int64_t fresh, std::int64_t hits) const;
@@ -194,6 +198,7 @@ class Replica {
   const bool stepping_;
   const std::int64_t page_, lookahead_;  ///< tokens of a page; of a step and sequence
   const std::int64_t state_pages_;       ///< room of a sequence's state, whatever its length
+  const std::int64_t groups_;            ///< that split attention; each computes whole prompts
   const DecodeClock clock_;
   const std::vector<std::uint64_t> thresholds_;  ///< of yields by chance; empty: by the clock
 
@@ -206,6 +211,8 @@ class Replica {
   std::uint32_t first_ = 0, last_ = 0;  ///< running ones, in order of admission
   std::int64_t running_ = 0, moving_ = 0, admissions_ = 0;
   std::vector<std::uint32_t> prefilling_;
+  std::vector<std::int64_t> rooms_;  ///< tokens that each group may still take in this iteration
+  std::vector<Share> shares_;
   std::vector<std::uint32_t> pulls_, receiving_, received_;
   bool refused_ = false;        ///< the first that waits; asked again once pages were released
   bool ratio_refused_ = false;  ///< ... by the token ratio, which falls: asked again each step

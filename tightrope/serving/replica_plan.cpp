@@ -79,6 +79,10 @@ void Replica::plan(Ticks now) {
 void Replica::plan_chunks(bool was_put_back) {
   std::int64_t budget = rules_.token_budget;
   if (rules_.mixed) budget -= decoding_ * (1 + lookahead_);
+  // Decodes are spread evenly over the groups, whose budgets are equal.
+  const std::int64_t decodes = rules_.token_budget - budget;
+  rooms_.assign(static_cast<std::size_t>(groups_),
+                rules_.token_budget / groups_ - (decodes + groups_ - 1) / groups_);
   const std::int64_t before = recorder_.preemptions;
   continue_prefills(budget);
   if (rules_.static_batches) return admit_batch(batch_size());
@@ -89,7 +93,9 @@ void Replica::continue_prefills(std::int64_t& budget) {
   for (std::size_t i = 0; i < prefilling_.size() && budget > 0; ++i) {
     const std::uint32_t at = prefilling_[i];
     Flight& f = flights_[at];
-    std::int64_t tokens = std::min(target_of(f) - f.computed, budget);
+    std::int64_t& room = rooms_[f.group];
+    if (room <= 0) continue;
+    std::int64_t tokens = std::min({target_of(f) - f.computed, budget, room});
     if (rules_.long_prefill > 0) tokens = std::min(tokens, rules_.long_prefill);
     const std::int64_t pages = prefill_blocks(f, f.computed + tokens) - f.blocks;
     std::uint32_t victim = 0;
@@ -103,6 +109,7 @@ void Replica::continue_prefills(std::int64_t& budget) {
     publish(f, f.computed + tokens);
     chunks_.push_back({at, tokens, f.computed + tokens == target_of(f)});
     budget -= tokens;
+    room -= tokens;
   }
 }
 
@@ -128,10 +135,17 @@ void Replica::admit_waiting(std::int64_t& budget) {
         static_cast<std::int64_t>(chunks_.size()) >= rules_.max_prefills) {
       return;
     }
+    const std::int64_t room = std::min(budget, rooms_[roomiest()]);
     std::int64_t tokens = 0;
-    if (!admit(f, at, budget, tokens)) return;
+    if (room <= 0 || !admit(f, at, room, tokens)) return;
     budget -= tokens;
   }
+}
+
+/// The attention group that may take most tokens: a new prompt is its own.
+std::uint32_t Replica::roomiest() const {
+  return static_cast<std::uint32_t>(std::max_element(rooms_.begin(), rooms_.end()) -
+                                    rooms_.begin());
 }
 
 /// All prompts of a static batch are prefilled in one iteration.
@@ -252,6 +266,8 @@ bool Replica::admit(Flight& f, std::uint32_t at, std::int64_t budget, std::int64
   f.blocks += pages;
   publish(f, start + tokens);
   f.stage = Stage::prefilling;
+  f.group = roomiest();
+  rooms_[f.group] -= tokens;
   prefilling_.push_back(at);
   chunks_.push_back({at, tokens, start + tokens == target});
   used = tokens;
@@ -284,17 +300,27 @@ void Replica::start_iteration() {
   if (rules_.buckets_cache) {
     longest = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(longest)));
   }
+  const std::int64_t share = (w.tokens + groups_ - 1) / groups_;
+  shares_.assign(static_cast<std::size_t>(groups_), {share, 0, 0});
   for (const Chunk& chunk : chunks_) {
-    const std::int64_t start = flights_[chunk.flight].computed;
+    const Flight& f = flights_[chunk.flight];
     const std::int64_t tokens = std::max(longest, chunk.tokens);
+    Share& group = shares_[f.group];
+    group.tokens += tokens;
+    group.scores += scores(f.computed, tokens);
+    if (model_.times.window > 0) {
+      group.window_scores += window_scores(f.computed, tokens, model_.times.window);
+    }
     w.tokens += tokens;
     ++w.prefills;
-    w.prefill_scores += scores(start, tokens);
-    if (model_.times.window > 0) {
-      w.prefill_window_scores += window_scores(start, tokens, model_.times.window);
-    }
     if (chunk.is_last) ++w.yields;
     recorder_.prefill_tokens += chunk.tokens;
+  }
+  // All wait for the fullest group; prices of scores are those of scores that all share.
+  for (const Share& group : shares_) {
+    w.fullest = std::max(w.fullest, group.tokens);
+    w.prefill_scores = std::max(w.prefill_scores, group.scores * groups_);
+    w.prefill_window_scores = std::max(w.prefill_window_scores, group.window_scores * groups_);
   }
   iteration_ = model_.times.cost(w) + stall_;
   stall_ = {};

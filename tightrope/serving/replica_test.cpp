@@ -111,6 +111,29 @@ TEST(Scheduler, ClosedLoopsWaitForWholeIterations) {
   EXPECT_EQ(queues[2], steps(2));
 }
 
+// Attention groups have a share of the token budget each and do not help each other: a prompt takes
+// as many iterations as its group's share asks for, each as long as its own tokens and scores take
+// there, and two that come together run beside each other.
+TEST(Scheduler, GroupsComputeWholePrompts) {
+  SchedulerOptions rules = vllm_v1();
+  rules.token_budget = 200;
+  rules.prefix_cache = false;
+  ReplicaKind kind = flat_kind(10'000, rules);
+  kind.times.groups = 2;
+  const Ticks token = ticks_of(Seconds(1e-5)), score = ticks_of(Seconds(1e-7));
+  for (int n = 0; n <= 100; ++n) kind.times.by_group.push_back({n * token, 0});
+  traffic::Trace lone, two;
+  lone.requests = {request(0, 150, 1)};
+  two.requests = {request(0, 100, 1), request(0, 100, 1)};
+  // Beyond even shares of 50 and of 25 tokens.
+  EXPECT_EQ(run(kind, lone).records[0].ttft, steps(2) + seconds_of(75 * token));
+  EXPECT_EQ(run(kind, two).records[1].ttft, steps(1));
+  kind.times.prefill_score = {score, 0};  // of all groups, if they shared it
+  const std::int64_t own = 150 * 151 / 2, beside = 100 * 101 / 2;
+  EXPECT_EQ(run(kind, lone).records[0].ttft, steps(2) + seconds_of(75 * token + 2 * own * score));
+  EXPECT_EQ(run(kind, two).records[1].ttft, steps(1) + seconds_of(2 * beside * score));
+}
+
 // When pages run out the last that entered is put back, and what it had is computed again.
 TEST(Scheduler, PutsBackTheLast) {
   SchedulerOptions rules = vllm_v1();

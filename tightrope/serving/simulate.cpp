@@ -20,6 +20,12 @@ Result<void> check_times(const ReplicaKind& kind) {
     }
     before = t.by_tokens[i].time;
   }
+  const auto share = kind.scheduler.token_budget / std::max<std::int64_t>(t.groups, 1);
+  if (t.groups < 1 || (t.groups > 1 && t.by_group.size() < 2) ||
+      share < 1 + kind.scheduler.draft_tokens) {
+    return fail(ErrorCode::range, "replica '" + kind.name +
+                                      "': groups start at 1; several need times, and tokens each");
+  }
   return {};
 }
 

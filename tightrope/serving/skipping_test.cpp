@@ -94,6 +94,7 @@ Fleet random_fleet(Chance& chance) {
   const SchedulerOptions rules = random_rules(chance);
   const std::int64_t kv = chance.in(0, 1) == 0 ? chance.in(520, 900) : chance.in(900, 6000);
   fleet.kinds.push_back(kind_of_shape(random_shape(chance), kv, rules));
+  if (chance.in(0, 3) == 0) split(fleet.kinds[0], chance.in(2, 4));
   fleet.kinds[0].count = chance.in(1, 3);
   if (chance.in(0, 3) == 0) fleet.kinds[0].limits.sequence_state = Bytes(2.5e6);
   fleet.routing = static_cast<Routing>(chance.in(0, 3));

@@ -7,6 +7,7 @@
 
 #include "tightrope/catalog/names.h"
 #include "tightrope/core/unit_text.h"
+#include "tightrope/infer/group_times.h"
 #include "tightrope/infer/pricing.h"
 #include "tightrope/serving_study/benchmark_run.h"
 #include "tightrope/serving_study/simulate.h"
@@ -220,6 +221,10 @@ Result<void> add_pool(const SimulateRequest& request, const PoolRequest& asked,
   serving::ReplicaKind kind;
   kind.name = asked.name;
   kind.times = infer::iteration_times(pricing, tables.tokens, tables.yields);
+  // As in the closed form: where others decode, each group has its share of the prompts.
+  if (asked.role == serving::Role::prefill) {
+    infer::add_group_times(pricing, std::max(2, tables.tokens / asked.mapping.dp), kind.times);
+  }
   kind.limits = infer::replica_limits(context, asked.mapping, pool.memory);
   pool.scheduler.yield_seed = request.load.seed;
   kind.scheduler = pool.scheduler;
