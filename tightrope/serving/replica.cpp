@@ -31,6 +31,8 @@ Replica::Replica(const ReplicaModel& model, std::uint32_t index, FlightTable& fl
       clock_(rules_.yields.empty() ? 1.0 + rules_.accepted : 1.0),
       thresholds_(thresholds(rules_.yields)),
       pool_(model_.limits.kv_tokens / page_),
+      rooms_(static_cast<std::size_t>(groups_)),
+      shares_(static_cast<std::size_t>(groups_)),
       ratio_start_(rules_.ratio.first),
       residues_(static_cast<std::size_t>(page_)) {}
 

@@ -128,6 +128,10 @@ class Replica {
   void admit_waiting(std::int64_t& budget);
   void admit_batch(std::int64_t size);
   [[nodiscard]] std::uint32_t roomiest() const;
+  /// Of tokens that are spread evenly, those of the fullest group.
+  [[nodiscard]] std::int64_t share_of(std::int64_t tokens) const {
+    return groups_ == 1 ? tokens : (tokens + groups_ - 1) / groups_;
+  }
   [[nodiscard]] bool admit(Flight& f, std::uint32_t at, std::int64_t budget, std::int64_t& used);
   [[nodiscard]] bool admit_ready(Flight& f);
   [[nodiscard]] bool has_room(const Flight& f, std::int64_t fresh, std::int64_t hits) const;

@@ -34,6 +34,7 @@ bool Replica::may_admit() const {
 
 /// From a count of decode steps to the next at which the scheduler looks who came, at least one.
 std::int64_t Replica::steps_to_look(std::int64_t from) const {
+  if (rules_.poll_steps == 1) return 1;
   return rules_.poll_steps - (from - looked_) % rules_.poll_steps;
 }
 
@@ -80,9 +81,10 @@ void Replica::plan_chunks(bool was_put_back) {
   std::int64_t budget = rules_.token_budget;
   if (rules_.mixed) budget -= decoding_ * (1 + lookahead_);
   // Decodes are spread evenly over the groups, whose budgets are equal.
-  const std::int64_t decodes = rules_.token_budget - budget;
-  rooms_.assign(static_cast<std::size_t>(groups_),
-                rules_.token_budget / groups_ - (decodes + groups_ - 1) / groups_);
+  const std::int64_t room =
+      groups_ == 1 ? budget
+                   : rules_.token_budget / groups_ - share_of(rules_.token_budget - budget);
+  std::fill(rooms_.begin(), rooms_.end(), room);
   const std::int64_t before = recorder_.preemptions;
   continue_prefills(budget);
   if (rules_.static_batches) return admit_batch(batch_size());
@@ -300,8 +302,7 @@ void Replica::start_iteration() {
   if (rules_.buckets_cache) {
     longest = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(longest)));
   }
-  const std::int64_t share = (w.tokens + groups_ - 1) / groups_;
-  shares_.assign(static_cast<std::size_t>(groups_), {share, 0, 0});
+  std::fill(shares_.begin(), shares_.end(), Share{share_of(w.tokens), 0, 0});
   for (const Chunk& chunk : chunks_) {
     const Flight& f = flights_[chunk.flight];
     const std::int64_t tokens = std::max(longest, chunk.tokens);
