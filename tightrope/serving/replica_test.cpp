@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
@@ -89,6 +91,27 @@ TEST(Scheduler, IterationsLaunchedAheadAreWaitedFor) {
   // After the 99th of the first one's tokens one iteration is left to run, not four.
   trace.requests[1].arrival_ns = 99'500'000;
   EXPECT_NEAR(run(flat_kind(10'000, rules), trace).records[1].queue.raw(), 0.0005, 1e-9);
+}
+
+// Law: who comes at random beside others waits for half an iteration less than run ahead.
+TEST(Scheduler, ArrivalsAtRandomWaitForHalfAnIterationLess) {
+  Chance chance(3);
+  traffic::Trace trace;
+  trace.requests = {request(0, 10, 60'000)};
+  for (int i = 0; i < 4000; ++i) {
+    traffic::Request r = request(1, 10, 1);
+    r.arrival_ns += chance.in(0, 50'000'000'000);
+    trace.requests.push_back(r);
+  }
+  std::sort(trace.requests.begin(), trace.requests.end(),
+            [](const auto& a, const auto& b) { return a.arrival_ns < b.arrival_ns; });
+  SchedulerOptions rules = vllm_v1();
+  for (const std::int64_t ahead : {0, 1, 2, 3}) {
+    rules.ahead_steps = ahead;
+    const Outcome r = run(flat_kind(100'000, rules), trace);
+    const double iterations = std::max(1.0, static_cast<double>(ahead)) - 0.5;
+    EXPECT_NEAR(r.result.queue.mean.raw() * 4001 / 4000, 1e-3 * iterations, 2e-5) << ahead;
+  }
 }
 
 // A client that sends when its answer ends does so as an iteration ends: that one counts no more.
