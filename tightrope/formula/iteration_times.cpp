@@ -18,6 +18,10 @@ IterationCost entry(const std::vector<IterationCost>& table, std::int64_t at) {
 
 IterationCost IterationTimes::cost(const IterationWork& w) const noexcept {
   IterationCost c = entry(by_tokens, w.tokens) + entry(by_yields, w.yields);
+  if (w.fullest > 0 && !by_group.empty()) {
+    const std::int64_t share = (w.tokens + groups - 1) / groups;
+    if (w.fullest > share) c += entry(by_group, w.fullest) + entry(by_group, share) * -1;
+  }
   c += decode * w.decodes;
   c += decode_key * w.decode_keys;
   c += decode_window_key * w.decode_window_keys;

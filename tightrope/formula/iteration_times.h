@@ -39,6 +39,7 @@ struct IterationCost {
 /// One iteration's work, counted over the whole replica.
 struct IterationWork {
   std::int64_t tokens = 0;       ///< scheduled: prefill tokens and one (or a draft's) a decode
+  std::int64_t fullest = 0;      ///< of them, those of the fullest attention group; 0: even shares
   std::int64_t yields = 0;       ///< sequences that yield output: decodes and finished prefills
   std::int64_t decodes = 0;      ///< sequences that decode
   std::int64_t decode_keys = 0;  ///< sum over them of the tokens they attend to
@@ -50,15 +51,20 @@ struct IterationWork {
 };
 
 /// What: time and energy of one iteration of one replica.
-/// Formula: max(by_tokens[T] + by_yields[Y] + counts times the other costs below, prefill where
-///   there are prefills), T and Y clamped to the tables' last entries, beyond which the last
-///   difference goes on
+/// Formula: max(by_tokens[T] + by_group[F] - by_group[ceil(T / groups)] + by_yields[Y] + counts
+///   times the other costs below, prefill where there are prefills), T, F and Y clamped to the
+///   tables' last entries, beyond which the last difference goes on; F: the fullest group's tokens,
+///   where it has more than its share
 /// Source: attention is linear in keys and scores; all else depends on the tokens alone.
 /// Valid: tables hold at least two entries, entry 0 is an iteration without work; all costs >= 0,
 ///   tables rise.
 /// Checked by: IterationTimes.Laws
 struct IterationTimes {
-  std::vector<IterationCost> by_tokens;                 ///< weights, products, experts, links, host
+  std::vector<IterationCost> by_tokens;  ///< weights, products, experts, links, host
+  /// Attention groups that split sequences between them and wait for each other: a prompt is one
+  /// group's. With one group, no table.
+  std::int64_t groups = 1;
+  std::vector<IterationCost> by_group;                  ///< of the fullest, but for a constant
   std::vector<IterationCost> by_yields;                 ///< head, sampling, host work a sequence
   IterationCost decode, decode_key, decode_window_key;  ///< attention of decodes
   /// The least that an iteration which prefills takes: outside graphs the host issues every kernel

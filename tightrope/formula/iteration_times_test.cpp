@@ -41,6 +41,15 @@ TEST(IterationTimes, Laws) {
   const IterationWork little{.prefills = 1, .prefill_scores = 1};
   EXPECT_EQ(t.cost(little).time, t.prefill.time);
   EXPECT_EQ(t.cost(little).energy, t.prefill_score.energy + 2);
+  // Groups wait for the fullest: what it has beyond its share of the tokens is paid for, once.
+  IterationTimes split = t;
+  split.groups = 2;
+  split.by_group = {{50, 5}, {50, 5}, {60, 6}, {80, 8}};
+  IterationWork apart{.tokens = 3, .fullest = 2};
+  EXPECT_EQ(split.cost(apart), t.cost({.tokens = 3})) << "two and one are as even as can be";
+  apart.fullest = 3;
+  EXPECT_EQ(split.cost(apart), (IterationCost{110 + 80 - 60, 15 + 8 - 6}));
+  EXPECT_EQ(t.cost(apart), t.cost({.tokens = 3})) << "one group has all";
   // Beyond a table its last difference goes on.
   const IterationWork far{.tokens = 5};
   EXPECT_EQ(t.cost(far), (IterationCost{110 + 2 * 6, 15 + 2 * 3}));

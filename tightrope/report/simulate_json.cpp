@@ -86,12 +86,14 @@ json pool_json(const SimulatedPool& p, const serving::KindResult& did) {
                       {"prefix_cache", s.prefix_cache},
                       {"capacity", to_string(s.capacity)},
                       {"poll_steps", s.poll_steps},
+                      {"ahead_steps", s.ahead_steps},
                       {"preemption", to_string(s.preemption)},
                       {"draft_tokens", s.draft_tokens},
                       {"accepted_drafts", s.accepted}};
   if (!s.yields.empty()) out["scheduler"]["yield_shares"] = s.yields;
   if (s.static_batches) {
     out["scheduler"]["static_batches"] = true;
+    out["scheduler"]["buckets_cache"] = s.buckets_cache;
     out["scheduler"]["batch_wait_s"] = s.batch_wait.raw();
   }
   out["request_delay_s"] = p.request_delay.raw();

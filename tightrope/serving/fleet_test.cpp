@@ -365,6 +365,14 @@ TEST(Fleet, RefusesNonsense) {
   fleet.kinds[0].scheduler.accepted = 2.0;
   EXPECT_FALSE(simulate(fleet, load).has_value());
   fleet = fleet_of(1);
+  fleet.kinds[0].scheduler.ahead_steps = -1;
+  EXPECT_EQ(simulate(fleet, load).error().what,
+            "replica 'test': iterations launched ahead must not be below 0");
+  fleet = fleet_of(1);
+  fleet.kinds[0].times.groups = 2;
+  EXPECT_EQ(simulate(fleet, load).error().what,
+            "replica 'test': groups start at 1; several need times, and tokens each");
+  fleet = fleet_of(1);
   fleet.kinds[0].times.by_tokens[1].time = 0;
   EXPECT_FALSE(simulate(fleet, load).has_value());
   EXPECT_FALSE(simulate(Fleet{}, load).has_value());

@@ -35,15 +35,17 @@ struct Flight {
   std::uint32_t epoch = 0;              ///< changes when entries in heaps must be forgotten
   std::uint32_t before = 0, after = 0;  ///< neighbours in order of admission
 
-  std::int64_t computed = 0;   ///< tokens with keys and values, as of when it last did not decode
-  std::int64_t base = 0;       ///< decoding: keys of a step are base + clock
-  std::int64_t join_step = 0;  ///< decoding: steps of the replica done when it began
-  std::int64_t unpaged = 0;    ///< decoding: of the base, tokens whose pages are not yet taken
-  std::int64_t order = 0;      ///< of admission at its replica
-  std::int64_t blocks = 0;     ///< prefilling: pages it has, shared ones counted
-  std::int64_t matched = 0;    ///< of its pages, those that lie in extents it holds
-  std::int32_t next_unit = 0;  ///< of its content, the first not yet published
-  std::int32_t partial = 0;    ///< pages held of that unit
+  std::int64_t computed = 0;    ///< tokens with keys and values, as of when it last did not decode
+  std::int64_t base = 0;        ///< decoding: keys of a step are base + clock
+  std::int64_t join_step = 0;   ///< decoding: steps of the replica done when it began
+  std::int64_t unpaged = 0;     ///< decoding: of the base, tokens whose pages are not yet taken
+  std::int64_t order = 0;       ///< of admission at its replica
+  std::int64_t held_until = 0;  ///< waiting: iterations of its replica before one may take it in
+  std::int64_t blocks = 0;      ///< prefilling: pages it has, shared ones counted
+  std::int64_t matched = 0;     ///< of its pages, those that lie in extents it holds
+  std::int32_t next_unit = 0;   ///< of its content, the first not yet published
+  std::int32_t partial = 0;     ///< pages held of that unit
+  std::uint32_t group = 0;      ///< prefilling: the attention group that computes its prompt
   std::vector<std::uint32_t> held;
   std::vector<std::uint64_t> keys;  ///< chained content of the prompt's blocks
 };

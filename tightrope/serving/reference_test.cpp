@@ -34,7 +34,7 @@ class PlainScheduler {
     std::size_t next = 0;
     while (true) {
       if (looks()) {
-        while (next < sequences.size() && sequences[next].arrival <= now_) {
+        while (next < sequences.size() && sequences[next].arrival <= now_ && !held(next)) {
           waiting_.push_back(next++);
         }
       }
@@ -44,6 +44,7 @@ class PlainScheduler {
       if (!chosen_.empty()) {
         const IterationCost cost = times_.cost(work_);
         now_ += cost.time;
+        ends_.push_back(now_);
         energy += cost.energy;
         ++iterations;
         finish_iteration();
@@ -139,6 +140,12 @@ class PlainScheduler {
     return steps_++ % rules_.poll_steps == 0;
   }
 
+  /// Fewer iterations than run ahead have ended since it came, and others run.
+  [[nodiscard]] bool held(std::size_t at) const {
+    const auto since = std::upper_bound(ends_.begin(), ends_.end(), sequences[at].arrival);
+    return !running_.empty() && ends_.end() - since < rules_.ahead_steps;
+  }
+
   void finish_iteration() {
     for (const auto& [at, tokens] : chosen_) {
       Sequence& s = sequences[at];
@@ -162,6 +169,7 @@ class PlainScheduler {
   std::int64_t steps_ = 0;  // since the first look
   std::deque<std::size_t> waiting_;
   std::vector<std::size_t> running_;
+  std::vector<Ticks> ends_;  // of all iterations
   std::vector<Chosen> chosen_;
   formula::IterationWork work_;
 };
@@ -191,6 +199,7 @@ RC_GTEST_PROP(Reference, EqualsThePlainLoop, (std::uint64_t seed)) {
   rules.whole_input = chance.in(0, 1) == 0;
   rules.prefix_cache = false;
   rules.poll_steps = chance.in(0, 1) == 0 ? 1 : chance.in(2, 12);
+  rules.ahead_steps = chance.in(0, 1) == 0 ? 0 : chance.in(1, 4);
   const TimesShape shape{.step = 2'000.0 + 9'000.0 * chance.uniform(),
                          .key = chance.uniform(),
                          .flat = 20,

@@ -27,9 +27,12 @@ Replica::Replica(const ReplicaModel& model, std::uint32_t index, FlightTable& fl
       page_(rules_.block_tokens),
       lookahead_(rules_.draft_tokens),
       state_pages_(state_pages(model.limits, page_)),
+      groups_(model.times.groups),
       clock_(rules_.yields.empty() ? 1.0 + rules_.accepted : 1.0),
       thresholds_(thresholds(rules_.yields)),
       pool_(model_.limits.kv_tokens / page_),
+      rooms_(static_cast<std::size_t>(groups_)),
+      shares_(static_cast<std::size_t>(groups_)),
       ratio_start_(rules_.ratio.first),
       residues_(static_cast<std::size_t>(page_)) {}
 
@@ -39,13 +42,18 @@ bool Replica::fits(const Flight& f) const {
   const bool keeps_all = rules_.capacity == Capacity::whole_output;
   const std::int64_t longest = keeps_all ? f.input : f.input + f.output;
   const bool never_prefills = model_.takes_over && keeps_all;
-  if (!rules_.chunked_prefill && !never_prefills && longest > rules_.token_budget) return false;
+  if (!rules_.chunked_prefill && !never_prefills && longest > rules_.token_budget / groups_) {
+    return false;
+  }
   return blocks_for(f.input + f.output + 2 * (1 + lookahead_)) + state_pages_ <= pool_.total();
 }
 
 void Replica::enqueue(std::uint32_t flight, Ticks now) {
-  flights_[flight].stage = Stage::waiting;
-  flights_[flight].replica = index_;
+  Flight& f = flights_[flight];
+  f.stage = Stage::waiting;
+  f.replica = index_;
+  const std::int64_t ahead = rules_.ahead_steps;
+  f.held_until = ahead > 0 ? iterations_before(now) + ahead : 0;
   waiting_.push_back(flight);
   recorder_.waiting_changes(now, 1);
 }
@@ -82,6 +90,7 @@ void Replica::join(std::uint32_t at) {
   const std::int64_t due = reading + f.output - f.generated;
   ++decoding_;
   base_sum_ += f.base;
+  longest_base_ = std::max(longest_base_, f.base);
   due_sum_ += due;
   output_sum_ += f.output;
   if (by_clock) ++residues_[residue_of(f)];
@@ -165,15 +174,22 @@ std::int64_t Replica::steps_until(Ticks now) const {
   return steps;
 }
 
+/// Iterations that have ended at `now`, those of the run under way counted.
+std::int64_t Replica::iterations_before(Ticks now) const {
+  if (idle() || run_.steps <= 1) return iterations_;
+  const std::int64_t steps = steps_until(now);
+  return iterations_ + (cost_of(steps).time <= now - now_ ? steps : steps - 1);
+}
+
 void Replica::cut(Ticks now) {
   if (rules_.static_batches) return;
-  if (rules_.poll_steps == 1) {
-    if (waiting_.size() == 1 && admitted() < rules_.max_sequences) shorten(now);
-    return;
-  }
-  // Up to the look that sees it, whether or not it may enter there.
-  if (idle() || run_.steps <= 1) return;
-  const std::int64_t steps = steps_until(now);
+  // Behind others who wait it cannot enter before them. Who looks now and then sees it there all
+  // the same.
+  const bool may_enter = waiting_.size() == 1 && admitted() < rules_.max_sequences;
+  if (idle() || run_.steps <= 1 || (rules_.poll_steps == 1 && !may_enter)) return;
+  const bool is_held = rules_.ahead_steps > 0;
+  const std::int64_t steps =
+      is_held ? flights_[waiting_.back()].held_until - iterations_ : steps_until(now);
   run_.steps = std::min(run_.steps, steps - 1 + steps_to_look(steps_ + steps - 1));
   segment_end_ = now_ + cost_of(run_.steps).time;
 }
@@ -236,6 +252,7 @@ void Replica::commit_steps(std::int64_t steps) {
   pool_.take(pages_until(clock_.at(steps_ + steps)));
   paged();
   steps_ += steps;
+  iterations_ += steps;
   paged_until_ = clock_.at(steps_);
   now_ += cost.time;
   busy_ += cost.time;
@@ -292,6 +309,7 @@ void Replica::end_segment(std::vector<Leaving>& left) {
     now_ += iteration_.time;
     busy_ += iteration_.time;
     energy_ += iteration_.energy;
+    ++iterations_;
     ++recorder_.iterations;
     if (decodes_too_ && !thresholds_.empty()) add_yields(left);
     end_chunks(left);
@@ -344,7 +362,7 @@ void Replica::fail(Ticks now, std::vector<std::uint32_t>& lost) {
   first_ = last_ = 0;
   running_ = moving_ = reserved_ = joined_count_ = 0;
   decoding_ = base_sum_ = due_sum_ = output_sum_ = unsaturated_ = unsaturated_base_ = 0;
-  padding_ = padding_base_ = padding_window_ = 0;
+  leave_batch();
   refused_ = ratio_refused_ = decodes_too_ = prefilled_ = false;
   paged_until_ = clock_.at(steps_);
   run_ = {};

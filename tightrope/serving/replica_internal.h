@@ -90,6 +90,9 @@ class Replica {
     std::int64_t tokens = 0;
     bool is_last = false;
   };
+  struct Share {  ///< of an attention group, of the prefills of an iteration
+    std::int64_t tokens = 0, scores = 0, window_scores = 0;
+  };
   struct Due {  ///< a reading of the clock at which something happens to a sequence
     std::int64_t reading = 0, order = 0;
     std::uint32_t flight = 0, epoch = 0;
@@ -116,12 +119,19 @@ class Replica {
   }
   void join_received();
   void look();
+  [[nodiscard]] std::int64_t iterations_before(Ticks now) const;
+  [[nodiscard]] std::int64_t steps_to_entry(const Flight& f) const;
   [[nodiscard]] std::int64_t steps_to_look(std::int64_t from) const;
   void shorten(Ticks now);
   void plan_chunks(bool was_put_back);
   void continue_prefills(std::int64_t& budget);
   void admit_waiting(std::int64_t& budget);
   void admit_batch(std::int64_t size);
+  [[nodiscard]] std::uint32_t roomiest() const;
+  /// Of tokens that are spread evenly, those of the fullest group.
+  [[nodiscard]] std::int64_t share_of(std::int64_t tokens) const {
+    return groups_ == 1 ? tokens : (tokens + groups_ - 1) / groups_;
+  }
   [[nodiscard]] bool admit(Flight& f, std::uint32_t at, std::int64_t budget, std::int64_t& used);
   [[nodiscard]] bool admit_ready(Flight& f);
   [[nodiscard]] bool has_room(const Flight& f, std::int64_t fresh, std::int64_t hits) const;
@@ -162,7 +172,10 @@ class Replica {
   [[nodiscard]] std::int64_t batch_size() const;
   void pad(const Flight& f);
   void add_padding(formula::IterationWork& w) const;
+  [[nodiscard]] std::int64_t bucket(std::int64_t longest) const;
+  void read_buckets(formula::IterationWork& w, std::int64_t longest) const;
   void end_batch();
+  void leave_batch();
 
   // replica.cpp: the group that decodes, segments
   void link(std::uint32_t at);
@@ -189,6 +202,7 @@ class Replica {
   const bool stepping_;
   const std::int64_t page_, lookahead_;  ///< tokens of a page; of a step and sequence
   const std::int64_t state_pages_;       ///< room of a sequence's state, whatever its length
+  const std::int64_t groups_;            ///< that split attention; each computes whole prompts
   const DecodeClock clock_;
   const std::vector<std::uint64_t> thresholds_;  ///< of yields by chance; empty: by the clock
 
@@ -201,6 +215,8 @@ class Replica {
   std::uint32_t first_ = 0, last_ = 0;  ///< running ones, in order of admission
   std::int64_t running_ = 0, moving_ = 0, admissions_ = 0;
   std::vector<std::uint32_t> prefilling_;
+  std::vector<std::int64_t> rooms_;  ///< tokens that each group may still take in this iteration
+  std::vector<Share> shares_;
   std::vector<std::uint32_t> pulls_, receiving_, received_;
   bool refused_ = false;        ///< the first that waits; asked again once pages were released
   bool ratio_refused_ = false;  ///< ... by the token ratio, which falls: asked again each step
@@ -210,6 +226,7 @@ class Replica {
 
   // The group that decodes. Its k-th sequence has base_k + clock keys at a step.
   std::int64_t steps_ = 0;        ///< decode steps done
+  std::int64_t iterations_ = 0;   ///< all iterations done
   std::int64_t paged_until_ = 0;  ///< the reading up to which its pages are taken
   std::int64_t decoding_ = 0, base_sum_ = 0, due_sum_ = 0, output_sum_ = 0;
   std::int64_t unsaturated_ = 0, unsaturated_base_ = 0;
@@ -219,6 +236,9 @@ class Replica {
   std::int64_t joined_count_ = 0;
   Ticks last_step_end_ = 0;
   std::int64_t padding_ = 0, padding_base_ = 0, padding_window_ = 0;  ///< rows that are done
+  static constexpr std::int64_t shortest = -(std::int64_t{1} << 60);
+  /// Of a static batch: the greatest base of all its rows, of those that are done.
+  std::int64_t longest_base_ = shortest, padding_longest_ = shortest;
 
   // The segment under way.
   Ticks now_ = 0, segment_end_ = never;

@@ -6,6 +6,7 @@
 // Ours: decodes are served before unfinished prompts, which matters under `long_prefill` only; a
 // request that was refused is asked again when pages were released, not at every step.
 #include <algorithm>
+#include <bit>
 
 #include "tightrope/core/check.h"
 #include "tightrope/serving/replica_internal.h"
@@ -33,6 +34,7 @@ bool Replica::may_admit() const {
 
 /// From a count of decode steps to the next at which the scheduler looks who came, at least one.
 std::int64_t Replica::steps_to_look(std::int64_t from) const {
+  if (rules_.poll_steps == 1) return 1;
   return rules_.poll_steps - (from - looked_) % rules_.poll_steps;
 }
 
@@ -40,7 +42,16 @@ void Replica::look() {
   const bool is_due = decoding_ == 0 || prefilled_ || (steps_ - looked_) % rules_.poll_steps == 0;
   if (decoding_ == 0 || prefilled_) looked_ = steps_;
   prefilled_ = false;
-  if (is_due) seen_ = waiting_.size();
+  if (!is_due) return;
+  // Where nothing runs nothing was launched ahead.
+  if (rules_.ahead_steps == 0 || running_ == 0) seen_ = waiting_.size();
+  while (seen_ < waiting_.size() && flights_[waiting_[seen_]].held_until <= iterations_) ++seen_;
+}
+
+/// Decode steps to the first look that sees who waits unseen, at least one.
+std::int64_t Replica::steps_to_entry(const Flight& f) const {
+  const std::int64_t held = std::max<std::int64_t>(f.held_until - iterations_ - 1, 0);
+  return held + steps_to_look(steps_ + held);
 }
 
 void Replica::plan(Ticks now) {
@@ -69,6 +80,11 @@ void Replica::plan(Ticks now) {
 void Replica::plan_chunks(bool was_put_back) {
   std::int64_t budget = rules_.token_budget;
   if (rules_.mixed) budget -= decoding_ * (1 + lookahead_);
+  // Decodes are spread evenly over the groups, whose budgets are equal.
+  const std::int64_t room =
+      groups_ == 1 ? budget
+                   : rules_.token_budget / groups_ - share_of(rules_.token_budget - budget);
+  std::fill(rooms_.begin(), rooms_.end(), room);
   const std::int64_t before = recorder_.preemptions;
   continue_prefills(budget);
   if (rules_.static_batches) return admit_batch(batch_size());
@@ -79,7 +95,9 @@ void Replica::continue_prefills(std::int64_t& budget) {
   for (std::size_t i = 0; i < prefilling_.size() && budget > 0; ++i) {
     const std::uint32_t at = prefilling_[i];
     Flight& f = flights_[at];
-    std::int64_t tokens = std::min(target_of(f) - f.computed, budget);
+    std::int64_t& room = rooms_[f.group];
+    if (room <= 0) continue;
+    std::int64_t tokens = std::min({target_of(f) - f.computed, budget, room});
     if (rules_.long_prefill > 0) tokens = std::min(tokens, rules_.long_prefill);
     const std::int64_t pages = prefill_blocks(f, f.computed + tokens) - f.blocks;
     std::uint32_t victim = 0;
@@ -93,6 +111,7 @@ void Replica::continue_prefills(std::int64_t& budget) {
     publish(f, f.computed + tokens);
     chunks_.push_back({at, tokens, f.computed + tokens == target_of(f)});
     budget -= tokens;
+    room -= tokens;
   }
 }
 
@@ -118,10 +137,17 @@ void Replica::admit_waiting(std::int64_t& budget) {
         static_cast<std::int64_t>(chunks_.size()) >= rules_.max_prefills) {
       return;
     }
+    const std::int64_t room = std::min(budget, rooms_[roomiest()]);
     std::int64_t tokens = 0;
-    if (!admit(f, at, budget, tokens)) return;
+    if (room <= 0 || !admit(f, at, room, tokens)) return;
     budget -= tokens;
   }
+}
+
+/// The attention group that may take most tokens: a new prompt is its own.
+std::uint32_t Replica::roomiest() const {
+  return static_cast<std::uint32_t>(std::max_element(rooms_.begin(), rooms_.end()) -
+                                    rooms_.begin());
 }
 
 /// All prompts of a static batch are prefilled in one iteration.
@@ -242,6 +268,8 @@ bool Replica::admit(Flight& f, std::uint32_t at, std::int64_t budget, std::int64
   f.blocks += pages;
   publish(f, start + tokens);
   f.stage = Stage::prefilling;
+  f.group = roomiest();
+  rooms_[f.group] -= tokens;
   prefilling_.push_back(at);
   chunks_.push_back({at, tokens, start + tokens == target});
   used = tokens;
@@ -259,6 +287,7 @@ formula::IterationWork Replica::decode_work() const {
                            unsaturated_ * reading;
   }
   add_padding(w);
+  read_buckets(w, longest_base_);
   return w;
 }
 
@@ -270,17 +299,29 @@ void Replica::start_iteration() {
   for (const Chunk& chunk : chunks_) {
     if (rules_.static_batches) longest = std::max(longest, chunk.tokens);
   }
+  if (rules_.buckets_cache) {
+    longest = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(longest)));
+  }
+  std::fill(shares_.begin(), shares_.end(), Share{share_of(w.tokens), 0, 0});
   for (const Chunk& chunk : chunks_) {
-    const std::int64_t start = flights_[chunk.flight].computed;
+    const Flight& f = flights_[chunk.flight];
     const std::int64_t tokens = std::max(longest, chunk.tokens);
+    Share& group = shares_[f.group];
+    group.tokens += tokens;
+    group.scores += scores(f.computed, tokens);
+    if (model_.times.window > 0) {
+      group.window_scores += window_scores(f.computed, tokens, model_.times.window);
+    }
     w.tokens += tokens;
     ++w.prefills;
-    w.prefill_scores += scores(start, tokens);
-    if (model_.times.window > 0) {
-      w.prefill_window_scores += window_scores(start, tokens, model_.times.window);
-    }
     if (chunk.is_last) ++w.yields;
     recorder_.prefill_tokens += chunk.tokens;
+  }
+  // All wait for the fullest group; prices of scores are those of scores that all share.
+  for (const Share& group : shares_) {
+    w.fullest = std::max(w.fullest, group.tokens);
+    w.prefill_scores = std::max(w.prefill_scores, group.scores * groups_);
+    w.prefill_window_scores = std::max(w.prefill_window_scores, group.window_scores * groups_);
   }
   iteration_ = model_.times.cost(w) + stall_;
   stall_ = {};
@@ -299,6 +340,10 @@ std::int64_t Replica::longest_run() {
   }
   if (!saturations_.empty()) {
     steps = std::min(steps, clock_.steps_to(saturations_.top().reading) - 1 - steps_);
+  }
+  if (rules_.buckets_cache) {
+    const std::int64_t full = bucket(longest_base_) - longest_base_ - lookahead_;
+    steps = std::min(steps, clock_.steps_to(full + 1) - 1 - steps_);
   }
   const auto pages = [&](std::int64_t count) { return pages_until(clock_.at(steps_ + count)); };
   const std::int64_t ticks = clock_.at(steps_ + steps) - paged_until_;
@@ -327,7 +372,10 @@ void Replica::plan_run() {
   saturate();
   // Who was put back asks for admission after one step, and so does whoever was not asked yet.
   std::int64_t steps = asks_again || may_admit() ? 1 : longest_run();
-  if (seen_ < waiting_.size()) steps = std::min(steps, steps_to_look(steps_));
+  const bool is_blocked = seen_ > 0 || admitted() >= rules_.max_sequences;
+  if (seen_ < waiting_.size() && (rules_.poll_steps > 1 || !is_blocked)) {
+    steps = std::min(steps, steps_to_entry(flights_[waiting_[seen_]]));
+  }
   start_run(steps);
 }
 
@@ -336,8 +384,10 @@ void Replica::start_run(std::int64_t steps) {
   formula::IterationWork work = decode_work();
   run_.steps = steps;
   run_.first = model_.times.cost(work) + stall_;
-  run_.slope = model_.times.decode_key * (decoding_ + padding_) +
-               model_.times.decode_window_key * unsaturated_;
+  if (!rules_.buckets_cache) {
+    run_.slope = model_.times.decode_key * (decoding_ + padding_) +
+                 model_.times.decode_window_key * unsaturated_;
+  }
   stall_ = {};
   segment_end_ = now_ + cost_of(steps).time;
 }
@@ -354,7 +404,7 @@ WorkRecord Replica::work() const {
 /// Counts from scratch, sequence by sequence, what the closed forms keep as sums.
 void Replica::audit() const {
   formula::IterationWork w;
-  std::int64_t in_work = 0;
+  std::int64_t in_work = 0, longest = padding_longest_;
   for (std::uint32_t at = first_; at != 0; at = flights_[at].after) {
     const Flight& f = flights_[at];
     ++in_work;
@@ -364,9 +414,11 @@ void Replica::audit() const {
     ++w.yields;
     ++w.decodes;
     w.decode_keys += keys;
+    longest = std::max(longest, f.base);
     if (model_.times.window > 0) w.decode_window_keys += std::min(keys, model_.times.window);
   }
   add_padding(w);
+  read_buckets(w, longest);
   TR_CHECK(in_work == running_, in_work, running_);
   TR_CHECK(w == decode_work(), w.decode_keys, w.decode_window_keys);
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
@@ -70,6 +72,89 @@ TEST(Scheduler, ArrivalsEnterAtBoundaries) {
   EXPECT_NEAR(r.records[1].queue.raw(), 0.0005, 1e-9);
   EXPECT_NEAR(r.records[1].ttft.raw(), 0.0015, 1e-9);
   EXPECT_EQ(r.records[0].e2e, steps(100));
+}
+
+// Engines that launch ahead take a request in so many ends of iterations after it came, the one
+// under way counted; who finds nobody running, or is left alone, waits for none.
+TEST(Scheduler, IterationsLaunchedAheadAreWaitedFor) {
+  traffic::Trace trace;
+  trace.requests = {request(0, 10, 100), request(10, 10, 100)};
+  trace.requests[1].arrival_ns += 500'000;
+  SchedulerOptions rules = vllm_v1();
+  for (const std::int64_t ahead : {1, 2, 4}) {
+    rules.ahead_steps = ahead;
+    const Outcome r = run(flat_kind(10'000, rules), trace);
+    EXPECT_EQ(r.records[0].queue, Seconds(0.0)) << ahead;
+    EXPECT_NEAR(r.records[1].queue.raw(), 1e-3 * static_cast<double>(ahead) - 0.0005, 1e-9);
+    EXPECT_EQ(r.records[0].e2e, steps(100)) << ahead;
+  }
+  // After the 99th of the first one's tokens one iteration is left to run, not four.
+  trace.requests[1].arrival_ns = 99'500'000;
+  EXPECT_NEAR(run(flat_kind(10'000, rules), trace).records[1].queue.raw(), 0.0005, 1e-9);
+}
+
+// Law: who comes at random beside others waits for half an iteration less than run ahead.
+TEST(Scheduler, ArrivalsAtRandomWaitForHalfAnIterationLess) {
+  Chance chance(3);
+  traffic::Trace trace;
+  trace.requests = {request(0, 10, 60'000)};
+  for (int i = 0; i < 4000; ++i) {
+    traffic::Request r = request(1, 10, 1);
+    r.arrival_ns += chance.in(0, 50'000'000'000);
+    trace.requests.push_back(r);
+  }
+  std::sort(trace.requests.begin(), trace.requests.end(),
+            [](const auto& a, const auto& b) { return a.arrival_ns < b.arrival_ns; });
+  SchedulerOptions rules = vllm_v1();
+  for (const std::int64_t ahead : {0, 1, 2, 3}) {
+    rules.ahead_steps = ahead;
+    const Outcome r = run(flat_kind(100'000, rules), trace);
+    const double iterations = std::max(1.0, static_cast<double>(ahead)) - 0.5;
+    EXPECT_NEAR(r.result.queue.mean.raw() * 4001 / 4000, 1e-3 * iterations, 2e-5) << ahead;
+  }
+}
+
+// A client that sends when its answer ends does so as an iteration ends: that one counts no more.
+TEST(Scheduler, ClosedLoopsWaitForWholeIterations) {
+  traffic::Trace trace;
+  trace.requests = {request(0, 10, 100), request(0, 10, 10), request(0, 10, 10)};
+  SchedulerOptions rules = vllm_v1();
+  rules.ahead_steps = 2;
+  Fleet fleet;
+  fleet.kinds.push_back(flat_kind(10'000, rules));
+  Load load = open_load(trace);
+  load.concurrency = 2;
+  RunOptions options;
+  std::vector<Seconds> queues(trace.size());
+  options.on_finish = [&](const RequestRecord& r) {
+    queues[static_cast<std::size_t>(r.serial)] = r.queue;
+  };
+  ASSERT_TRUE(simulate(fleet, load, options).has_value());
+  EXPECT_EQ(queues[1], Seconds(0.0));
+  EXPECT_EQ(queues[2], steps(2));
+}
+
+// Attention groups have a share of the token budget each and do not help each other: a prompt takes
+// as many iterations as its group's share asks for, each as long as its own tokens and scores take
+// there, and two that come together run beside each other.
+TEST(Scheduler, GroupsComputeWholePrompts) {
+  SchedulerOptions rules = vllm_v1();
+  rules.token_budget = 200;
+  rules.prefix_cache = false;
+  ReplicaKind kind = flat_kind(10'000, rules);
+  kind.times.groups = 2;
+  const Ticks token = ticks_of(Seconds(1e-5)), score = ticks_of(Seconds(1e-7));
+  for (int n = 0; n <= 100; ++n) kind.times.by_group.push_back({n * token, 0});
+  traffic::Trace lone, two;
+  lone.requests = {request(0, 150, 1)};
+  two.requests = {request(0, 100, 1), request(0, 100, 1)};
+  // Beyond even shares of 50 and of 25 tokens.
+  EXPECT_EQ(run(kind, lone).records[0].ttft, steps(2) + seconds_of(75 * token));
+  EXPECT_EQ(run(kind, two).records[1].ttft, steps(1));
+  kind.times.prefill_score = {score, 0};  // of all groups, if they shared it
+  const std::int64_t own = 150 * 151 / 2, beside = 100 * 101 / 2;
+  EXPECT_EQ(run(kind, lone).records[0].ttft, steps(2) + seconds_of(75 * token + 2 * own * score));
+  EXPECT_EQ(run(kind, two).records[1].ttft, steps(1) + seconds_of(2 * beside * score));
 }
 
 // When pages run out the last that entered is put back, and what it had is computed again.

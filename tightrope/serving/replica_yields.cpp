@@ -2,6 +2,7 @@
 // yield as many tokens as chance has it, and static batches, whose rows stay until the longest
 // ends.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "tightrope/core/check.h"
@@ -51,6 +52,7 @@ void Replica::add_yields(std::vector<Leaving>& left) {
       const std::int64_t more = std::min(draw(f) - 1, missing);
       f.generated += static_cast<std::int32_t>(more);
       f.base += more;
+      longest_base_ = std::max(longest_base_, f.base);
       f.unpaged += more;
       base_sum_ += more;
       due_sum_ -= more;
@@ -119,6 +121,8 @@ void Replica::pad(const Flight& f) {
   const std::int64_t base = decodes ? f.base : f.computed + 1 - clock_.at(steps_ + 1);
   ++padding_;
   padding_base_ += base;
+  padding_longest_ = std::max(padding_longest_, base);
+  longest_base_ = std::max(longest_base_, base);
   padding_window_ += std::min(base + clock_.at(steps_ + 1) + lookahead_, model_.times.window);
 }
 
@@ -131,8 +135,27 @@ void Replica::add_padding(formula::IterationWork& w) const {
   if (model_.times.window > 0) w.decode_window_keys += padding_window_;
 }
 
+/// The cache of the next step's graph, in tokens.
+std::int64_t Replica::bucket(std::int64_t longest) const {
+  const std::int64_t keys = longest + clock_.at(steps_ + 1) + lookahead_;
+  return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(keys)));
+}
+
+/// Rows read the whole bucket, however long each is.
+void Replica::read_buckets(formula::IterationWork& w, std::int64_t longest) const {
+  if (!rules_.buckets_cache || w.decodes == 0) return;
+  const std::int64_t keys = bucket(longest);
+  w.decode_keys = w.decodes * keys;
+  w.decode_window_keys = w.decodes * std::min(keys, model_.times.window);
+}
+
 void Replica::end_batch() {
-  if (running_ == 0) padding_ = padding_base_ = padding_window_ = 0;
+  if (running_ == 0) leave_batch();
+}
+
+void Replica::leave_batch() {
+  padding_ = padding_base_ = padding_window_ = 0;
+  longest_base_ = padding_longest_ = shortest;
 }
 
 }  // namespace tightrope::serving

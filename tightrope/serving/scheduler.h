@@ -44,6 +44,10 @@ struct SchedulerOptions {
   /// Decode steps from one look at the arrivals to the next (SGLang's `--scheduler-recv-interval`);
   /// it also looks after each iteration with prefills, and when nothing decodes.
   std::int64_t poll_steps = 1;
+  /// Iterations that end after a request came before one takes it in, as long as others run:
+  /// engines launch an iteration before they read what the last one yielded. The one under way when
+  /// it comes counts. Static batches know none.
+  std::int64_t ahead_steps = 0;
   double watermark = 0.0;  ///< share of the pool that admission leaves free
   Capacity capacity = Capacity::on_demand;
   Preemption preemption = Preemption::recompute;
@@ -57,6 +61,10 @@ struct SchedulerOptions {
   /// `max_sequences`, or who is there once the first has waited so long.
   bool static_batches = false;
   Seconds batch_wait{0.1};
+  /// Of static batches: graphs are compiled for caches of powers of two tokens. Each row's
+  /// attention reads as many keys as the next power of two holds the longest's, prompts are padded
+  /// to one.
+  bool buckets_cache = false;
   /// Of what only decodes: the first token reaches the client when its prompt is done. Otherwise it
   /// comes with the decoding replica's stream, once the request decodes there: so do vLLM's proxy
   /// (disagg_prefill_proxy_server.py: the prefill's answer is dropped) and SGLang's decode worker.

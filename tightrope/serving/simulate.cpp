@@ -20,6 +20,12 @@ Result<void> check_times(const ReplicaKind& kind) {
     }
     before = t.by_tokens[i].time;
   }
+  const auto share = kind.scheduler.token_budget / std::max<std::int64_t>(t.groups, 1);
+  if (t.groups < 1 || (t.groups > 1 && t.by_group.size() < 2) ||
+      share < 1 + kind.scheduler.draft_tokens) {
+    return fail(ErrorCode::range, "replica '" + kind.name +
+                                      "': groups start at 1; several need times, and tokens each");
+  }
   return {};
 }
 
@@ -34,6 +40,9 @@ Result<void> check_kind(const ReplicaKind& kind, const Load& load) {
     return fail(ErrorCode::range, name + "token budget, sequences and block must be above 0");
   }
   if (s.poll_steps < 1) return fail(ErrorCode::range, name + "steps between looks start at 1");
+  if (s.ahead_steps < 0) {
+    return fail(ErrorCode::range, name + "iterations launched ahead must not be below 0");
+  }
   if (s.draft_tokens < 0 || s.accepted < 0.0 || s.accepted > static_cast<double>(s.draft_tokens)) {
     return fail(ErrorCode::range, name + "accepted drafts must lie in [0, draft tokens]");
   }
@@ -47,6 +56,9 @@ Result<void> check_kind(const ReplicaKind& kind, const Load& load) {
                 name +
                     "static batches prefill whole prompts together on replicas that also "
                     "decode, without a prefix cache, for whole outputs");
+  }
+  if (s.buckets_cache && !s.static_batches) {
+    return fail(ErrorCode::conflict, name + "only static batches read their cache in buckets");
   }
   if (s.preemption == Preemption::swap && kind.limits.swap.raw() <= 0.0) {
     return fail(ErrorCode::conflict, name + "there is no host memory to swap to", {},

@@ -51,6 +51,7 @@ void make_static(Chance& chance, SchedulerOptions& o) {
   o.watermark = 0.0;
   o.token_budget = 600;
   o.batch_wait = Seconds(0.2 * chance.uniform());
+  o.buckets_cache = chance.in(0, 1) == 0;
 }
 
 SchedulerOptions random_rules(Chance& chance) {
@@ -65,6 +66,7 @@ SchedulerOptions random_rules(Chance& chance) {
   o.long_prefill = chance.in(0, 3) == 0 ? 24 : 0;
   o.max_prefills = chance.in(0, 3) == 0 ? 1 : 0;
   o.poll_steps = chance.in(0, 3) == 0 ? chance.in(2, 12) : 1;
+  o.ahead_steps = chance.in(0, 1) == 0 ? chance.in(1, 4) : 0;
   o.watermark = chance.in(0, 3) == 0 ? 0.05 : 0.0;
   o.capacity = static_cast<Capacity>(chance.in(0, 2));
   o.preemption = chance.in(0, 2) == 0 ? Preemption::swap : Preemption::recompute;
@@ -92,6 +94,7 @@ Fleet random_fleet(Chance& chance) {
   const SchedulerOptions rules = random_rules(chance);
   const std::int64_t kv = chance.in(0, 1) == 0 ? chance.in(520, 900) : chance.in(900, 6000);
   fleet.kinds.push_back(kind_of_shape(random_shape(chance), kv, rules));
+  if (chance.in(0, 3) == 0) split(fleet.kinds[0], chance.in(2, 4));
   fleet.kinds[0].count = chance.in(1, 3);
   if (chance.in(0, 3) == 0) fleet.kinds[0].limits.sequence_state = Bytes(2.5e6);
   fleet.routing = static_cast<Routing>(chance.in(0, 3));

@@ -72,6 +72,12 @@ inline ReplicaKind kind_of_shape(const TimesShape& shape, std::int64_t kv_tokens
   return kind;
 }
 
+/// Attention groups, of which one's token takes as long as all groups' does.
+inline void split(ReplicaKind& kind, std::int64_t groups) {
+  kind.times.groups = groups;
+  for (const IterationCost& c : kind.times.by_tokens) kind.times.by_group.push_back(c * groups);
+}
+
 inline Load open_load(const traffic::Trace& trace) {
   return {.source = trace_source(trace), .content_tokens = trace.block_tokens};
 }

@@ -215,6 +215,24 @@ RC_GTEST_PROP(StaticBatches, NeverBeatContinuous, (std::uint64_t seed)) {
   RC_ASSERT(fixed.result.duration >= continuous.result.duration);
 }
 
+// Compiled for powers of two: six tokens and their answer of eight read 8 keys twice and 16 five
+// times, in both rows, though one is shorter and soon done; prompts are padded to 8.
+TEST(StaticBatches, ReadWholeBuckets) {
+  traffic::Trace trace;
+  trace.requests = {request(0, 6, 8), request(0, 2, 3)};
+  SchedulerOptions rules = batches_of(2, Seconds(0.0));
+  rules.buckets_cache = true;
+  TimesShape shape{.step = 1000, .token = 0, .key = 0, .score = 0, .flat = 1, .most = 700};
+  const auto took = [&](Seconds RequestRecord::* what) {
+    return run(kind_of_shape(shape, 1 << 16, rules), trace).records[0].*what;
+  };
+  const Seconds end = took(&RequestRecord::e2e), first = took(&RequestRecord::ttft);
+  shape.key = 1;
+  EXPECT_NEAR((took(&RequestRecord::e2e) - end).raw(), 1e-6 * 2 * (2 * 8 + 5 * 16), 1e-9);
+  shape.token = 10;
+  EXPECT_NEAR((took(&RequestRecord::ttft) - first).raw(), 10e-6 * (2 * 8 - 1), 1e-9);
+}
+
 // What static batching cannot do is refused.
 TEST(StaticBatches, RefuseOtherRules) {
   traffic::Trace trace;
@@ -224,6 +242,10 @@ TEST(StaticBatches, RefuseOtherRules) {
   Fleet fleet;
   fleet.kinds.push_back(flat_kind(rules));
   EXPECT_FALSE(simulate(fleet, open_load(trace)).has_value());
+  fleet.kinds[0].scheduler = vllm_v1();
+  fleet.kinds[0].scheduler.buckets_cache = true;
+  EXPECT_EQ(simulate(fleet, open_load(trace)).error().what,
+            "replica 'test': only static batches read their cache in buckets");
 }
 
 // What is drawn belongs to a seed and a request: as many runs side by side as there are threads,

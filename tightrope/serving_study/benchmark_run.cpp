@@ -44,6 +44,8 @@ serving::ReplicaKind replica_of(const ServingCase& c) {
   kind.scheduler.max_sequences = static_cast<std::int64_t>(std::min(
       limits.sequences, static_cast<double>(kind.scheduler.max_sequences) * c.deployment.dp));
   kind.scheduler.prefix_cache = false;
+  kind.scheduler.ahead_steps = std::llround(c.context.engine.ahead_steps);
+  kind.scheduler.poll_steps = std::llround(std::max(1.0, c.context.engine.poll_steps));
   kind.scheduler.draft_tokens = c.context.speculation.drafts;
   kind.scheduler.accepted = c.context.speculation.accepted - 1.0;
   kind.scheduler.yields = c.context.speculation.yields;
@@ -88,10 +90,7 @@ BenchmarkRun run_benchmark(const ServingCase& c, const ServingRow& row) {
   BenchmarkRun run;
   run.ran = true;
   run.tpot = result->tpot.mean;
-  // Its requests join the next iteration; engines that launch ahead make them wait for more.
-  const double others = std::clamp(c.load.concurrency - 1.0, 0.0, 1.0);
-  run.ttft = result->ttft.mean + Seconds(c.context.engine.request_ms * 1e-3) +
-             run.tpot * (c.context.engine.ahead_steps * others);
+  run.ttft = result->ttft.mean + Seconds(c.context.engine.request_ms * 1e-3);
   run.output_rate = result->output_rate * static_cast<double>(c.replicas);
   return run;
 }

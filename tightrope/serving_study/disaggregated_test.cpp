@@ -61,6 +61,63 @@ infer::Steady closed_form(std::int64_t clients) {
                                            .waves = waves});
 }
 
+constexpr double groups = 8, budget = 16384, prompt = 4096;
+
+// DeepSeek-V3, one worker that prefills, with attention split by sequences over eight ranks, and
+// one that decodes.
+SimulateRequest grouped(std::int64_t clients) {
+  SimulateRequest r = benchmark(clients);
+  r.model = *find_served_model("deepseek-v3");
+  for (PoolRequest& pool : r.pools) {
+    pool.system = "p5en.48xlarge";
+    pool.numerics = "fp8-block";
+    pool.mapping = {.tp = 1, .dp = static_cast<int>(groups), .ep = static_cast<int>(groups)};
+    pool.token_budget = static_cast<std::int64_t>(budget);
+    pool.max_sequences = 64;
+    pool.count = 1;
+  }
+  r.load.spec->input.min = least * prompt;
+  r.load.spec->input.max = prompt;
+  return r;
+}
+
+infer::Steady grouped_closed_form(std::int64_t clients) {
+  infer::ContextRequest wanted;
+  wanted.model = find_served_model("deepseek-v3")->model;
+  wanted.numerics = "fp8-block";
+  const catalog::Catalog& facts = catalog::Catalog::embedded();
+  const auto context = infer::make_context(wanted, *facts.find_system("p5en.48xlarge"), facts,
+                                           formula::embedded_calibration());
+  EXPECT_TRUE(context.has_value());
+  const infer::Deployment split{
+      .tp = 1, .dp = static_cast<int>(groups), .ep = static_cast<int>(groups)};
+  const infer::Pricing pricing(*context, split);
+  infer::Disaggregated fleet;
+  fleet.prefill = fleet.decode = &pricing;
+  fleet.prefill_limits.token_budget = budget * groups;
+  fleet.decode_limits.sequences = 64 * groups;
+  return infer::disaggregated_loop(fleet, {.input = mean * prompt,
+                                           .output = mean * output,
+                                           .concurrency = static_cast<double>(clients),
+                                           .spread = 1.0 - least,
+                                           .waves = waves});
+}
+
+// A prompt is one attention group's, alone or beside others: so both price it.
+TEST(DisaggregatedFleets, GroupsDoNotShareAPrompt) {
+  for (const std::int64_t clients : {1, 8, 32, 128}) {
+    const auto told = simulate_serving(grouped(clients), catalog::Catalog::embedded());
+    ASSERT_TRUE(told.has_value()) << told.error().what;
+    EXPECT_EQ(told->fleet.fleet.kinds[0].times.groups, 8);
+    EXPECT_EQ(told->fleet.fleet.kinds[1].times.groups, 1);
+    const infer::Steady steady = grouped_closed_form(clients);
+    EXPECT_NEAR(told->served.e2e.mean / steady.e2e, 1.0, 0.03) << clients;
+    // By parts: whole prompts on groups are less even than their mean, and the host's work runs
+    // beside the device's. Shared by all groups a lone prompt would take less than half.
+    EXPECT_NEAR(told->served.ttft.mean / steady.ttft, 1.0, 0.3) << clients;
+  }
+}
+
 // With fewer clients than places and with more: the same requests a second, the same time from
 // end to end. (The simulator counts the wait for a place after the first token, the closed form
 // before it.)

@@ -7,6 +7,7 @@
 
 #include "tightrope/catalog/names.h"
 #include "tightrope/core/unit_text.h"
+#include "tightrope/infer/group_times.h"
 #include "tightrope/infer/pricing.h"
 #include "tightrope/serving_study/benchmark_run.h"
 #include "tightrope/serving_study/simulate.h"
@@ -54,6 +55,10 @@ Result<serving::SchedulerOptions> scheduler_of(const PoolRequest& asked,
   options.yields = context.speculation.yields;
   const double looks = std::max(1.0, context.engine.poll_steps);
   options.poll_steps = asked.poll_steps > 0 ? asked.poll_steps : std::llround(looks);
+  // As in the closed form: what only prefills has nothing to launch while no prompt waits, and who
+  // was prefilled elsewhere is counted apart (infer/disaggregated.h).
+  const bool alone = asked.role == serving::Role::whole;
+  options.ahead_steps = alone ? std::llround(context.engine.ahead_steps) : 0;
   options.preemption = asked.preemption.value_or(options.preemption);
   if (asked.batch_wait) {
     if (!options.static_batches) {
@@ -62,6 +67,7 @@ Result<serving::SchedulerOptions> scheduler_of(const PoolRequest& asked,
     }
     options.batch_wait = *asked.batch_wait;
   }
+  options.buckets_cache = options.static_batches && context.engine.buckets_cache;
   return options;
 }
 
@@ -215,6 +221,10 @@ Result<void> add_pool(const SimulateRequest& request, const PoolRequest& asked,
   serving::ReplicaKind kind;
   kind.name = asked.name;
   kind.times = infer::iteration_times(pricing, tables.tokens, tables.yields);
+  // As in the closed form: where others decode, each group has its share of the prompts.
+  if (asked.role == serving::Role::prefill) {
+    infer::add_group_times(pricing, std::max(2, tables.tokens / asked.mapping.dp), kind.times);
+  }
   kind.limits = infer::replica_limits(context, asked.mapping, pool.memory);
   pool.scheduler.yield_seed = request.load.seed;
   kind.scheduler = pool.scheduler;

@@ -60,6 +60,7 @@ infer::Steady closed_form(const SimulateRequest& r, const SimulateResult& told,
   limits.token_budget = context->engine.token_budget;
   limits.mixes_prefill = context->engine.mixes_prefill;
   limits.poll_steps = poll_steps;
+  limits.ahead_steps = context->engine.ahead_steps;
   limits.cache_tokens = told.fleet.pools[0].memory.tokens;
   return infer::closed_loop(pricing, load, limits);
 }
@@ -266,6 +267,36 @@ TEST(Simulate, StaticBatchesOnNeuron) {
   ASSERT_TRUE(usual.has_value());
   EXPECT_FALSE(usual->pools[0].scheduler.static_batches);
   EXPECT_EQ(usual->pools[0].borrowed.size(), fixed->pools[0].borrowed.size() + 1);
+}
+
+// Law: batches of equal requests take what the closed form has them take, cache buckets and padded
+// prompts included.
+TEST(Simulate, StaticBatchesAgreeWithTheClosedForm) {
+  constexpr double clients = 8;
+  for (const auto& [input, output] : {std::pair{100.0, 28.0}, {100.0, 400.0}, {700.0, 330.0}}) {
+    SimulateRequest r = request_of("llama3-8b", "inf2.48xlarge", 8);
+    r.pools[0].scheduler = "neuron-static";
+    r.pools[0].max_sequences = static_cast<std::int64_t>(clients);
+    r.load.spec = plain_spec({.rate = 1, .input = input, .output = output});
+    r.load.concurrency = static_cast<std::int64_t>(clients);
+    r.load.requests = 5 * r.load.concurrency;
+    const SimulateResult told = run(r);
+    EXPECT_TRUE(told.fleet.pools[0].scheduler.buckets_cache);
+    infer::ContextRequest wanted;
+    wanted.model = r.model.model;
+    wanted.engine = "neuron";
+    const auto context = infer::make_context(wanted, *facts().find_system("inf2.48xlarge"), facts(),
+                                             formula::embedded_calibration());
+    ASSERT_TRUE(context.has_value());
+    const infer::Pricing pricing(*context, {.tp = 8});
+    const infer::Steady steady =
+        infer::static_loop(pricing, {.input = input, .output = output, .concurrency = clients},
+                           {.mixes_prefill = false, .buckets_cache = true});
+    EXPECT_NEAR(told.served.tpot.mean / steady.iteration, 1.0, 0.0005) << input;
+    // A prefill's price lies between two of its table's knots.
+    EXPECT_NEAR(told.served.ttft.mean / steady.ttft, 1.0, 0.03) << input;
+    EXPECT_NEAR(told.served.e2e.mean / steady.e2e, 1.0, 0.006) << input;
+  }
 }
 
 // A plan's pools, budgets a group of ranks, its demand and its promises.
