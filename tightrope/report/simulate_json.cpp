@@ -96,7 +96,8 @@ json pool_json(const SimulatedPool& p, const serving::KindResult& did) {
     out["scheduler"]["buckets_cache"] = s.buckets_cache;
     out["scheduler"]["batch_wait_s"] = s.batch_wait.raw();
   }
-  out["request_delay_s"] = p.request_delay.raw();
+  out["request_front_s"] = p.front.request.raw();
+  out["prompt_token_front_s"] = p.front.token.raw();
   out["memory"] = memory_json(p);
   out["price"] = price_json(p);
   out["region"] = p.place.region;

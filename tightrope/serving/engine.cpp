@@ -251,34 +251,41 @@ void Engine::end_segment(std::uint32_t slot, Ticks now) {
   turn_off_if_drained(slot, now);
 }
 
+Ticks Engine::front_of(const Flight& f) const {
+  return ticks_of(options_.front.request) + ticks_of(options_.front.token) * f.input;
+}
+
 bool Engine::is_within_slo(const Flight& f, Ticks now) const {
   const Slo& slo = options_.slo;
   const auto within = [](Seconds bound, Ticks value) {
     return bound.raw() <= 0.0 || value <= ticks_of(bound);
   };
   const Ticks rest = f.output > 1 ? (now - f.first_token) / (f.output - 1) : 0;
-  return within(slo.ttft, f.first_token - f.arrival) && within(slo.tpot, rest) &&
-         within(slo.e2e, now - f.arrival);
+  const Ticks front = front_of(f);
+  return within(slo.ttft, front + f.first_token - f.arrival) && within(slo.tpot, rest) &&
+         within(slo.e2e, front + now - f.arrival);
 }
 
 void Engine::complete(std::uint32_t flight, Ticks now) {
   const Flight& f = flights_[flight];
+  const Ticks ttft = front_of(f) + f.first_token - f.arrival;
+  const Ticks e2e = front_of(f) + now - f.arrival;
   ++tally_.finished;
   tally_.input_tokens += f.input;
   tally_.output_tokens += f.output;
   tally_.last_end = now;
   if (f.serial >= options_.warm_up_requests) {
     ++tally_.measured;
-    tally_.ttft.add(f.first_token - f.arrival);
+    tally_.ttft.add(ttft);
     if (f.output > 1) tally_.tpot.add((now - f.first_token) / (f.output - 1));
-    tally_.e2e.add(now - f.arrival);
+    tally_.e2e.add(e2e);
     tally_.queue.add(f.admitted - f.arrival);
     if (is_within_slo(f, now)) ++tally_.within_slo;
   }
   if (options_.on_finish) {
     options_.on_finish({f.serial, seconds_of(f.arrival), seconds_of(f.admitted - f.arrival),
-                        seconds_of(f.first_token - f.arrival), seconds_of(now - f.arrival), f.input,
-                        f.output, f.session, f.hit_tokens, f.retries, f.replica});
+                        seconds_of(ttft), seconds_of(e2e), f.input, f.output, f.session,
+                        f.hit_tokens, f.retries, f.replica});
   }
   flights_.remove(flight);
   if (load_.concurrency > 0) ++clients_ready_;

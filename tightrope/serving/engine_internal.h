@@ -89,6 +89,7 @@ class Engine {
   void wait_for_batch(std::uint32_t slot, Ticks now);
   void plan_soon(std::uint32_t slot);
   void load_changes(std::uint32_t slot);
+  [[nodiscard]] Ticks front_of(const Flight& f) const;
   [[nodiscard]] bool is_within_slo(const Flight& f, Ticks now) const;
   [[nodiscard]] Router& router_of(const Slot& slot);
   [[nodiscard]] const ReplicaKind& kind_of(const Slot& slot) const {

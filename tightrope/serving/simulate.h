@@ -40,8 +40,16 @@ struct Progress {
   std::int64_t arrived = 0, finished = 0, in_flight = 0;
 };
 
+/// Host work from a request's arrival on, before the scheduler sees it: text to tokens, checks,
+/// copies. It takes no turn in the simulation, and counts in first tokens, E2E and promises.
+struct Front {
+  Seconds request{};  ///< each
+  Seconds token{};    ///< of its prompt
+};
+
 struct RunOptions {
   Slo slo;
+  Front front;
   bool stepping = false;              ///< every iteration by itself; the same answer, for tests
   std::int64_t warm_up_requests = 0;  ///< left out of distributions (but itl) and goodput
   std::size_t series_points = 512;    ///< at most; resolution halves when they are used up

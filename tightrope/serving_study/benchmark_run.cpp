@@ -85,12 +85,15 @@ BenchmarkRun run_benchmark(const ServingCase& c, const ServingRow& row) {
   load.concurrency = std::llround(c.load.concurrency);
   const std::int64_t requests = std::llround(c.load.concurrency * c.load.waves);
   load.source = clients_of(row, requests);
-  const Result<serving::ServingResult> result = serving::simulate(fleet, load);
+  serving::RunOptions options;
+  options.front.request = c.context.engine.front(0);
+  options.front.token = c.context.engine.front(1) - options.front.request;
+  const Result<serving::ServingResult> result = serving::simulate(fleet, load, options);
   if (!result || result->finished < requests) return {};
   BenchmarkRun run;
   run.ran = true;
   run.tpot = result->tpot.mean;
-  run.ttft = result->ttft.mean + Seconds(c.context.engine.request_ms * 1e-3);
+  run.ttft = result->ttft.mean;
   run.output_rate = result->output_rate * static_cast<double>(c.replicas);
   return run;
 }

@@ -72,7 +72,7 @@ struct SimulatedPool {
   std::string title, chip, provider, engine, numerics;
   infer::ServingMemory memory;  ///< of the fullest rank
   serving::SchedulerOptions scheduler;
-  Seconds request_delay{};  ///< of the engine's front, before a request can be scheduled
+  serving::Front front;     ///< of the engine
   int chips = 1;            ///< of a replica
   double rented_chips = 1;  ///< paid for a replica: whole units, shared by replicas
   std::optional<study::PriceTag> price;
@@ -83,8 +83,7 @@ struct SimulatedPool {
 struct SimulatedFleet {
   serving::Fleet fleet;  ///< kinds in the order of `pools`
   std::vector<SimulatedPool> pools;
-  /// Between a request's arrival and the scheduler's: the mean over replicas that take requests.
-  Seconds request_delay{};
+  serving::Front front;  ///< the mean over replicas that take requests
   [[nodiscard]] bool disaggregated() const;
   [[nodiscard]] std::int64_t chips() const;  ///< at the start
 };

@@ -232,7 +232,8 @@ Result<void> add_pool(const SimulateRequest& request, const PoolRequest& asked,
   kind.role = asked.role;
   kind.weight = asked.weight;
   kind.autoscaling = asked.autoscaling;
-  pool.request_delay = Seconds(context.engine.request_ms * 1e-3);
+  pool.front.request = context.engine.front(0);
+  pool.front.token = context.engine.front(1) - pool.front.request;
   pool.chips = kind.limits.chips;
   pool.rented_chips = rented_chips(*system, pool.chips, asked.count, asked.autoscaling.is_on);
   add_price(request, *system, catalog, pool);
@@ -269,10 +270,15 @@ Result<SimulatedFleet> make_fleet(const SimulateRequest& request, const catalog:
     TR_TRY_VOID(add_pool(request, asked, catalog, out));
     if (asked.role == serving::Role::decode) continue;
     const double count = std::max(1.0, static_cast<double>(asked.count));
-    out.request_delay += out.pools.back().request_delay * count;
+    const serving::Front& front = out.pools.back().front;
+    out.front.request += front.request * count;
+    out.front.token += front.token * count;
     takers += count;
   }
-  if (takers > 0) out.request_delay = out.request_delay / takers;
+  if (takers > 0) {
+    out.front.request = out.front.request / takers;
+    out.front.token = out.front.token / takers;
+  }
   out.fleet.routing = request.routing;
   out.fleet.failures = request.failures;
   return out;

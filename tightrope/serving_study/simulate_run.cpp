@@ -94,23 +94,6 @@ std::optional<LatencyBand> band_of(const char* metric, bool disaggregated) {
                      .high90 = std::exp(-band->q05)};
 }
 
-void add_delay(serving::Distribution& d, Seconds delay) {
-  if (d.count == 0) return;
-  for (Seconds* s : {&d.mean, &d.least, &d.greatest, &d.mean_low, &d.mean_high}) *s += delay;
-  for (serving::Percentile* p : {&d.p50, &d.p90, &d.p95, &d.p99}) {
-    p->value += delay;
-    p->low += delay;
-    p->high += delay;
-  }
-}
-
-// A promise as the scheduler has to keep it: less what passed before it saw the request.
-Seconds left_of(Seconds promise, Seconds delay) {
-  if (promise.raw() <= 0) return promise;
-  constexpr Seconds nothing{1e-9};
-  return max(promise - delay, nothing);
-}
-
 // Histograms for the charts' curves.
 struct Curves {
   serving::Histogram ttft, tpot, e2e;
@@ -156,21 +139,17 @@ void add_bill(SimulateResult& out) {
 
 serving::RunOptions run_options(const SimulateRequest& request, const SimulatedFleet& fleet,
                                 const RunHooks& hooks, Curves& curves) {
-  const Seconds delay = fleet.request_delay;
   serving::RunOptions options;
-  options.slo = {left_of(request.slo.ttft, delay), request.slo.tpot,
-                 left_of(request.slo.e2e, delay)};
+  options.slo = request.slo;
+  options.front = fleet.front;
   options.warm_up_requests = request.load.warm_up;
   options.cancel = hooks.cancel;
   options.on_progress = hooks.on_progress;
   options.on_work = hooks.on_work;
   if (!hooks.curves && !hooks.on_finish) return options;
-  options.on_finish = [&hooks, &curves, delay](const serving::RequestRecord& done) {
-    serving::RequestRecord told = done;
-    told.ttft += delay;
-    told.e2e += delay;
-    if (hooks.curves) curves.add(told);
-    if (hooks.on_finish) hooks.on_finish(told);
+  options.on_finish = [&hooks, &curves](const serving::RequestRecord& done) {
+    if (hooks.curves) curves.add(done);
+    if (hooks.on_finish) hooks.on_finish(done);
   };
   return options;
 }
@@ -200,8 +179,6 @@ Result<SimulateResult> simulate_serving(const SimulateRequest& request,
   const serving::RunOptions options = run_options(request, out.fleet, hooks, curves);
   TR_TRY(out.served, serving::simulate(out.fleet.fleet, load, options));
   out.cancelled = hooks.cancel != nullptr && hooks.cancel->load() && !out.served.is_complete;
-  add_delay(out.served.ttft, out.fleet.request_delay);
-  add_delay(out.served.e2e, out.fleet.request_delay);
   out.load = arrivals.words;
   if (hooks.curves) out.curves = curves.told();
   add_bill(out);

@@ -148,8 +148,9 @@ TEST(Simulate, DelaysCountInFirstTokensAndPromises) {
   r.load.requests = 200;
   r.load.spec = plain_spec({.rate = 2, .input = 500, .output = 20});
   const SimulateResult free = run(r);
-  const Seconds delay = free.fleet.request_delay;
-  EXPECT_GT(delay, Seconds(0.0));
+  const Seconds delay = free.fleet.front.request + free.fleet.front.token * 500.0;
+  EXPECT_GT(free.fleet.front.request, Seconds(0.0));
+  EXPECT_GT(free.fleet.front.token, Seconds(0.0));
   EXPECT_GT(free.served.ttft.least, delay);
   EXPECT_EQ(free.served.within_slo, free.served.finished);
   r.slo.ttft = delay;  // nothing is left for the work itself
