@@ -93,9 +93,9 @@ ExpertSpread expert_spread(const ExpertLoad& load) noexcept {
   if (load.ranks > 1.0) {
     const double uneven = load.balanced ? 0.0 : popularity.unevenness() / places;
     const double chance = load.ranks / (load.tokens * load.experts_per_token);
-    // All ranks together hold every expert, and get every token, once.
-    const double whole = 1.0 - 1.0 / load.ranks;
-    out.busiest = 1.0 + std::sqrt((uneven + chance) * whole) * largest_of(load.ranks);
+    // Ranks share one whole, as deviations from a mean do: their largest is that of independent
+    // ones.
+    out.busiest = 1.0 + std::sqrt(uneven + chance) * largest_of(load.ranks);
     // Where places do not divide, some ranks hold one more than others.
     out.busiest = std::min(out.busiest * out.held / places, load.ranks);
   }

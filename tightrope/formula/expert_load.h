@@ -24,8 +24,8 @@ struct ExpertSpread {
 /// What: experts that receive a token, and the busiest rank's load, under uneven popularity.
 /// Formula: p_i = min(1, c * mean of x^(-a) from i - 1 to i), sum p_i = k, a = skew / 4; active =
 ///   sum (1 - (1 - p_i)^T); busiest = 1 + (sd of a rank's share over its mean) * E max of `ranks`
-///   normal variables, of popularity and of chance, drawn without putting back, or of chance alone
-///   if balanced; held = ceil(max(experts, slots) / ranks); read = active held / experts
+///   normal variables, of popularity and of chance, or of chance alone if balanced; held =
+///   ceil(max(experts, slots) / ranks); read = active held / experts
 /// Source: mean number of occupied boxes; Blom (1958), Statistical Estimates and Transformed
 ///   Beta-Variables, for the largest of normal variables.
 /// Valid: all >= 0, max(experts, slots) >= ranks >= 1.
