@@ -24,9 +24,9 @@ constexpr std::array<Tag, 5> tags = {{{"What:", &FormulaTags::what},
                                       {"Checked by:", &FormulaTags::checked_by}}};
 
 /// Files of the room that hold no formulas: they hand coefficients to those that do.
-constexpr std::array<std::string_view, 3> not_formulas = {
+constexpr std::array<std::string_view, 4> not_formulas = {
     "tightrope/formula/calibration.h", "tightrope/formula/network_calibration.h",
-    "tightrope/formula/kernel_power_calibration.h"};
+    "tightrope/formula/kernel_power_calibration.h", "tightrope/formula/expert_kernels.h"};
 
 /// The `///` lines right above a line, first to last, without their slashes.
 std::vector<std::string> comment_above(const SourceFile& file, int line) {

@@ -135,6 +135,13 @@ TEST(Calibration, FaultsSayWhere) {
   EXPECT_EQ(fault("version = 1\n"),
             "x.toml:1:1: expected at least one [[chip]]\n"
             "  hint: run `tightrope calibrate kernels` to write a whole file");
+  const std::string chip = "[[chip]]\nname = \"x\"\n[chip.gemm.bf16]\n[[experts]]\n";
+  EXPECT_EQ(fault(chip + "format = \"bf16\"\nengine = 7\n"),
+            "x.toml:6:10: expected a text for `engine`\n"
+            "  hint: correct it, or run `tightrope calibrate kernels` again");
+  EXPECT_EQ(fault(chip + "format = \"bf16\"\nrouted_passes = -1\n"),
+            "x.toml:6:17: expected a number from 0 to 1000 for `routed_passes`\n"
+            "  hint: correct it, or run `tightrope calibrate kernels` again");
   EXPECT_NE(fault("[[chip\n").find("x.toml:1:"), std::string::npos);
 }
 

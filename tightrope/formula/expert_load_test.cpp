@@ -42,6 +42,25 @@ TEST(ExpertLoads, UnevenExpertsAndCopies) {
   EXPECT_GT(expert_spread(load).busiest, 1.2) << "few tokens fall unevenly by chance";
 }
 
+// However popular an expert is, a token chooses it once: the busiest of as many ranks as experts
+// gets no more than one row of each token, and at least a token's number of experts wakes.
+TEST(ExpertLoads, NoTokenChoosesAnExpertTwice) {
+  ExpertLoad load{.experts = 8, .experts_per_token = 7, .tokens = 1e6, .ranks = 2, .skew = 4};
+  const double uneven = 8.0 / 7 - 1;  // one expert at most is left out by all
+  EXPECT_LT(expert_spread(load).busiest, 1 + 2 * std::sqrt(uneven / 4));
+  EXPECT_GE(expert_spread(load).active, 7.0);
+  load.tokens = 1;
+  EXPECT_EQ(expert_spread(load).active, 7.0);
+}
+
+// Chance alone: the fuller half of 400 rows has sd sqrt(2 / pi) more than the mean.
+TEST(ExpertLoads, BusiestOfTwoByChance) {
+  const ExpertLoad load{
+      .experts = 64, .experts_per_token = 1, .tokens = 400, .ranks = 2, .skew = 0};
+  const double halves = std::sqrt(400.0) / 2 / 200;  // standard deviation over the mean
+  EXPECT_NEAR(expert_spread(load).busiest - 1, halves * std::sqrt(2 / 3.14159), 0.05 * halves);
+}
+
 RC_GTEST_PROP(ExpertLoads, MoreTokensWakeMoreAndLoadMoreEvenly, ()) {
   ExpertLoad load;
   load.experts = *rc::gen::inRange(8, 513);

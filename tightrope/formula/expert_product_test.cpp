@@ -47,6 +47,12 @@ TEST(ExpertProducts, Laws) {
   EXPECT_NEAR(many.flops.raw() / many.math.raw(), 0.5e15, 0.01e15);
   p.experts *= 2;
   EXPECT_NEAR(expert_product(p, k).math / many.math, 2.0, 1e-9);
+  // Experts that a rank holds cost time whether they have tokens or not.
+  RankKernels holding = k;
+  holding.experts[ExpertFormat::bf16].held = Seconds(1e-7);
+  const Seconds before = expert_product(p, holding).time;
+  p.held = 100;
+  EXPECT_NEAR((expert_product(p, holding).time - before).raw(), 1e-5, 1e-12);
 }
 
 // Tables of fused layers say, chip by chip, what shares are possible: none above the peak.

@@ -96,7 +96,6 @@ Result<Context> make_context(const ContextRequest& request, const catalog::Syste
           .coefficients;
   c.habits = tuning.chip(chip->architecture);
   c.expert_skew = tuning.expert_skew;
-  c.rank_skew = tuning.rank_skew;
   c.expert_slots = request.expert_slots;
   c.experts_balanced = request.experts_balanced;
   c.speculation = speculation(request.drafts, tuning);

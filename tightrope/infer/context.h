@@ -55,7 +55,7 @@ struct Context {
   Numerics numerics;          ///< as the chip runs them
   Engine engine;
   ChipHabits habits;
-  double expert_skew = 0, rank_skew = 0;
+  double expert_skew = 0;
   double expert_slots = 0;        ///< places for experts, copies included; 0: one an expert
   bool experts_balanced = false;  ///< laid out by their load
   Speculation speculation;

@@ -76,7 +76,6 @@ const std::vector<ServingField<ServingTuning>>& shared_fields() {
   static const std::vector<ServingField<ServingTuning>> fields = {
       {"draft_acceptance", &ServingTuning::draft_acceptance, 0.0, 1.0},
       {"expert_skew", &ServingTuning::expert_skew, 0.0, 4.0},
-      {"rank_skew", &ServingTuning::rank_skew, 0.0, 4.0},
   };
   return fields;
 }

@@ -86,7 +86,6 @@ struct ServingTuning {
   std::vector<ServingBand> bands;
   double draft_acceptance = 0.7;  ///< of a draft, those before it having held
   double expert_skew = 1.2;       ///< power of the load's fall from the busiest expert on; 0: even
-  double rank_skew = 1.0;         ///< the same where ranks wait for the busiest of them
 
   [[nodiscard]] static Result<ServingTuning> read(const std::string& path);
   [[nodiscard]] static Result<ServingTuning> parse(std::string_view text, const std::string& file);

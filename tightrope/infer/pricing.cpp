@@ -164,7 +164,7 @@ Spent Pricing::experts(const LayerPart& part, double tokens, std::vector<PricedI
   if (part.experts <= 0) return {};
   const double ep = deployment_.ep, etp = deployment_.etp();
   const formula::ExpertSpread spread = formula::expert_spread(
-      {part.experts, part.experts_per_token, tokens, ep, context_.expert_skew, context_.rank_skew,
+      {part.experts, part.experts_per_token, tokens, ep, context_.expert_skew,
        context_.expert_slots, context_.experts_balanced});
   const double groups = spread.read;
   const double rows = tokens * part.experts_per_token / ep * spread.busiest;

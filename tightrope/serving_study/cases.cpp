@@ -176,7 +176,7 @@ void idealise(infer::Context& c) {
   c.engine.kernel_share = c.engine.expert_share = c.engine.dense_math = 1;
   c.habits.decode_read_share = c.habits.latent_read_share = 1.0;
   c.habits.decode_head_ns = c.habits.decode_kernel_us = c.habits.reduce_us = c.habits.peer_us = 0;
-  c.expert_skew = c.rank_skew = 0;
+  c.expert_skew = 0;
   for (formula::LinkModel* link : {&c.fabric.scaleup, &c.fabric.scaleout}) {
     link->share = link->all_to_all_share = link->send_share = 1.0;
     link->pair_loss = link->peer_loss = 0.0;
@@ -212,7 +212,6 @@ void retune(ServingCase& c, const ServingRow& row, const infer::ServingTuning& t
     }
     context->habits = tuning.chip(c.architecture);
     context->expert_skew = tuning.expert_skew;
-    context->rank_skew = tuning.rank_skew;
     context->speculation = infer::speculation(context->speculation.drafts, tuning);
   }
 }

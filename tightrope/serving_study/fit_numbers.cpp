@@ -67,7 +67,6 @@ const std::vector<FitKnob>& shared_knobs() {
   static const std::vector<FitKnob> knobs = {
       {"draft_acceptance", 0.3, 0.95, 0.65, 0.1, 0, false},
       {"expert_skew", 0, 4, 1.5, 1, 0, false},
-      {"rank_skew", 0, 4, 1, 0.5, 0, false},
   };
   return knobs;
 }
