@@ -47,7 +47,8 @@ class PrefillSteps {
     }
     const double busy = std::min(1.0, rate * time(1).raw());
     const double load = std::min(0.99, rate / this->rate());
-    return time(together) * (1.0 + 0.5 * busy) +
+    const double asked = 0.5 + pricing_.context().engine.handshake_steps;
+    return time(together) * (1.0 + asked * busy) +
            full().time * (0.5 * load * load / (1.0 - load) / most_);
   }
 

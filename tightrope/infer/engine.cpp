@@ -28,6 +28,7 @@ const std::vector<ServingField<Engine>>& engine_fields() {
       {"cast_share", &Engine::cast_share, 0.0, 3.0},
       {"expert_share", &Engine::expert_share, 0.2, 5.0},
       {"ahead_steps", &Engine::ahead_steps, 0.0, 4.0},
+      {"handshake_steps", &Engine::handshake_steps, 0.0, 4.0},
       {"reserve_gib", &Engine::reserve_gib, 0.0, 64.0},
       {"memory_share", &Engine::memory_share, 0.1, 1.0},
       {"token_budget", &Engine::token_budget, 1.0, 1e6},

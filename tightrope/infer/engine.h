@@ -37,6 +37,9 @@ struct Engine {
   /// Iterations that start before one that takes in a request that comes as one ends: engines
   /// launch an iteration before they read what the last one yielded.
   double ahead_steps = 0;
+  /// Iterations of a worker that only prefills, between a prompt's coming and its schedule: its
+  /// decoding worker must have said first where the cache goes.
+  double handshake_steps = 0;
   /// Decoding steps for which prompts wait until every attention group has one, when told so.
   double balance_steps = 0;
   double most_sequences = 1e6;      ///< under way at once, a data-parallel group
