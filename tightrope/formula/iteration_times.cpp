@@ -27,7 +27,9 @@ IterationCost IterationTimes::cost(const IterationWork& w) const noexcept {
   c += decode_window_key * w.decode_window_keys;
   c += prefill_score * w.prefill_scores;
   c += prefill_window_score * w.prefill_window_scores;
-  if (w.prefills > 0 && c.time < prefill.time) {
+  if (w.prefills > 0 && host_first) {
+    c += prefill;
+  } else if (w.prefills > 0 && c.time < prefill.time) {
     const double waited = static_cast<double>(prefill.time - c.time);
     c.energy += std::llround(static_cast<double>(prefill.energy) * waited /
                              static_cast<double>(prefill.time));

@@ -70,6 +70,8 @@ struct IterationTimes {
   /// The least that an iteration which prefills takes: outside graphs the host issues every kernel
   /// while the device works. Energy is that of waiting so long.
   IterationCost prefill;
+  /// What only prefills does not run ahead of its device: the host's time comes on top.
+  bool host_first = false;
   IterationCost prefill_score, prefill_window_score;  ///< attention of prefills
   std::int64_t window = 0;  ///< of sliding-window layers, in tokens; 0: no such layers
   Watts idle{};             ///< drawn by the replica's machines while nothing runs

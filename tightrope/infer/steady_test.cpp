@@ -161,7 +161,7 @@ TEST(Steady, AShortPromptTakesWhatItsHostTakes) {
 TEST(Steady, WhatWasLaunchedAheadIsWaitedFor) {
   const Context context = test_context("llama3-70b", "h100", "fp8");
   const Pricing pricing(context, {.tp = 8});
-  Load load{.input = 512, .output = 512, .concurrency = 16};
+  Load load{.input = 512, .output = 512, .concurrency = 16, .spread = 0.2};
   load.waves = 10;
   const Steady none = closed_loop(pricing, load, {});
   const Steady two = closed_loop(pricing, load, {.ahead_steps = 2});
@@ -170,6 +170,69 @@ TEST(Steady, WhatWasLaunchedAheadIsWaitedFor) {
   load.concurrency = 1;
   EXPECT_EQ(closed_loop(pricing, load, {.ahead_steps = 2}).ttft,
             closed_loop(pricing, load, {}).ttft);
+}
+
+// Equal lengths that start together come in rows: with room for two prompts an iteration, eight
+// clients fill four in a row, and the k-th pair finds prompts in k - 1 of those launched before it.
+TEST(Steady, EqualRequestsComeInRows) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  Load load{.input = 1000, .output = 1000, .concurrency = 8};
+  load.waves = 1e9;  // the first wave, which all meet at once, counts for nothing
+  SteadyLimits limits{.token_budget = 2600};
+  const Steady pairs = closed_loop(pricing, load, limits);
+  limits.token_budget = 1500;
+  const Steady singles = closed_loop(pricing, load, limits);
+  limits.token_budget = 1e6;
+  const Steady all = closed_loop(pricing, load, limits);
+  const Seconds front = context.engine.front(load.input);
+  // What shares an iteration waits for each other, and meets fewer of others' prompts.
+  EXPECT_GT((pairs.ttft - front) / (singles.ttft - front), 1.3);
+  EXPECT_GT((all.ttft - front) / (pairs.ttft - front), 2.0);
+  EXPECT_LT(pairs.tpot, singles.tpot);
+  EXPECT_LT(all.tpot, pairs.tpot);
+  // A mean over four pairs: (0 + 1 + 1 + 1) / 4 of the one iteration launched before is like
+  // theirs.
+  limits.token_budget = 2600;
+  limits.ahead_steps = 1;
+  const Steady ahead = closed_loop(pricing, load, limits);
+  const Seconds plain = all.tpot;
+  EXPECT_NEAR((ahead.ttft - pairs.ttft) / (plain * 0.25 + (pairs.ttft - front) * 0.75), 1.0, 0.03);
+  // Lengths that differ let the rows go.
+  load.spread = 0.2;
+  EXPECT_LT(closed_loop(pricing, load, limits).ttft, ahead.ttft);
+}
+
+// The same where prompts stop decodes: of four batches a request waits for two and a half.
+TEST(Steady, EqualRequestsStopTogether) {
+  Context context = test_context("llama3-70b", "h100", "fp8");
+  context.engine.request_ms = context.engine.prompt_us = 0;
+  const Pricing pricing(context, {.tp = 8});
+  Load load{.input = 1000, .output = 1000, .concurrency = 8};
+  load.waves = 10;
+  SteadyLimits limits{.token_budget = 8000, .mixes_prefill = false};
+  const Steady one = closed_loop(pricing, load, limits);
+  limits.token_budget = 2000;
+  const Steady four = closed_loop(pricing, load, limits);
+  Load pair = load;
+  pair.concurrency = 2;
+  limits.token_budget = 2000;
+  const Seconds batch = closed_loop(pricing, pair, limits).ttft;
+  EXPECT_NEAR(four.ttft / batch, 2.5, 1e-6);
+  EXPECT_NEAR((four.tpot - one.tpot) / (batch * (1.5 / 999.0)), 1.0, 1e-6);
+}
+
+// Who waits for a place is made ready meanwhile: the front's time is hidden in the wait.
+TEST(Steady, TheFrontWorksWhileRequestsWait) {
+  Context context = test_context("llama3-70b", "h100", "fp8");
+  Load load{.input = 512, .output = 512, .concurrency = 16};
+  const auto ttft = [&](double request_ms, double places) {
+    context.engine.request_ms = request_ms;
+    const Pricing pricing(context, {.tp = 8});
+    return closed_loop(pricing, load, {.sequences = places}).ttft;
+  };
+  EXPECT_EQ(ttft(0, 8), ttft(50, 8));
+  EXPECT_NEAR((ttft(50, 16) - ttft(0, 16)).raw(), 0.05, 1e-9);
 }
 
 // A request alone is never slowed by prompts of others.

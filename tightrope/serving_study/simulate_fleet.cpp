@@ -55,10 +55,17 @@ Result<serving::SchedulerOptions> scheduler_of(const PoolRequest& asked,
   options.yields = context.speculation.yields;
   const double looks = std::max(1.0, context.engine.poll_steps);
   options.poll_steps = asked.poll_steps > 0 ? asked.poll_steps : std::llround(looks);
-  // As in the closed form: what only prefills has nothing to launch while no prompt waits, and who
-  // was prefilled elsewhere is counted apart (infer/disaggregated.h).
-  const bool alone = asked.role == serving::Role::whole;
-  options.ahead_steps = alone ? std::llround(context.engine.ahead_steps) : 0;
+  // As in the closed form (infer/disaggregated.h): what only prefills has nothing to launch while
+  // no prompt waits, but prompts wait for their handshakes; who was prefilled elsewhere is counted
+  // apart.
+  const std::int64_t handshake = std::llround(context.engine.handshake_steps);
+  switch (asked.role) {
+    case serving::Role::whole:
+      options.ahead_steps = std::llround(context.engine.ahead_steps);
+      break;
+    case serving::Role::prefill: options.ahead_steps = handshake > 0 ? handshake + 1 : 0; break;
+    case serving::Role::decode: options.ahead_steps = 0; break;
+  }
   options.preemption = asked.preemption.value_or(options.preemption);
   if (asked.batch_wait) {
     if (!options.static_batches) {
@@ -221,6 +228,7 @@ Result<void> add_pool(const SimulateRequest& request, const PoolRequest& asked,
   serving::ReplicaKind kind;
   kind.name = asked.name;
   kind.times = infer::iteration_times(pricing, tables.tokens, tables.yields);
+  kind.times.host_first = asked.role == serving::Role::prefill;
   // As in the closed form: where others decode, each group has its share of the prompts.
   if (asked.role == serving::Role::prefill) {
     infer::add_group_times(pricing, std::max(2, tables.tokens / asked.mapping.dp), kind.times);
