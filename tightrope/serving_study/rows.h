@@ -39,9 +39,11 @@ struct ServingRow {
   /// Chips of the whole measurement, when those of one replica are not said or are fewer; 0: one
   /// replica's. Throughput is of all of them.
   int chips = 0;
+  std::string submitter;      ///< of a benchmark that others run
   std::string scenario;       ///< of a benchmark that runs several: offline, server, interactive
   double most_sequences = 0;  ///< under way at once, a data-parallel group; 0: the engine's usual
   bool evicts = false;        ///< sequences start before their whole answer's room is there
+  bool stops_decodes = false;  ///< told to run prompts in iterations of their own
   double input_variation = 0, output_variation = 0;  ///< standard deviation over mean of lengths
   bool mapping_unsaid = false;  ///< how the model lies on the chips: the fastest that fits is taken
   /// ep is not said, nor whether attention is split by sequences: the fastest that fits is taken.

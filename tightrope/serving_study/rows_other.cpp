@@ -20,6 +20,14 @@ double number_after(const std::string& text, std::string_view key) {
   return at == std::string::npos ? 0.0 : std::strtod(text.c_str() + at + key.size(), nullptr);
 }
 
+/// What stands between `key` and the next semicolon; empty when `key` is not there.
+std::string text_after(const std::string& text, std::string_view key) {
+  const std::size_t at = text.find(key);
+  if (at == std::string::npos) return {};
+  const std::size_t from = at + key.size();
+  return text.substr(from, text.find(';', from) - from);
+}
+
 class MetricReader {
  public:
   explicit MetricReader(const CsvTable& table) : table_(table) {}
@@ -144,10 +152,14 @@ class MetricReader {
     row.chips = static_cast<int>(leading_number(cell(at, "n_accelerators")));
     const std::string scenario = catalog::folded(cell(at, "concurrency_or_batch"));
     row.scenario = scenario;
+    row.submitter = text_after(cell(at, "notes"), "submitter ");
     const UnsaidSchedule told = unsaid_schedule(row);
     row.token_budget = told.token_budget;
     row.most_sequences = told.most_sequences;
     row.evicts = told.evicts;
+    row.stops_decodes = told.stops_decodes;
+    row.poll_steps = told.poll_steps;
+    row.balance_steps = told.balance_steps;
     if (!told.cache.empty()) row.numerics += "+" + told.cache;
     row.mapping_unsaid = !told.mapped;
     if (told.mapped) row.deployment = told.mapping;

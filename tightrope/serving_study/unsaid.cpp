@@ -55,7 +55,7 @@ bool matches(const TomlNode& entry, const ServingRow& row) {
   const std::string source = text_of(entry, "table");
   const double tp = number_of(entry, "tp");
   return is("model", row.model) && is("engine", row.engine) && is("numerics", row.numerics) &&
-         is("scenario", row.scenario) && row.version.find(version) != std::string::npos &&
+         is("scenario", row.scenario) && is("submitter", row.submitter) && row.version.find(version) != std::string::npos &&
          row.chip.find(chip) != std::string::npos && (from.empty() || row.date >= from) &&
          (to.empty() || row.date <= to) && (tp == 0 || tp == row.deployment.tp) &&
          row.source.find(source) != std::string::npos &&
@@ -84,6 +84,7 @@ UnsaidSchedule unsaid_schedule(const ServingRow& row) {
     const double sequences = number_of(entry, "most_sequences");
     if (sequences > 0) known.most_sequences = sequences;
     if (const TomlNode* evicts = entry.find("evicts")) known.evicts = evicts->flag;
+    if (const TomlNode* stops = entry.find("stops_decodes")) known.stops_decodes = stops->flag;
     if (const TomlNode* mapping = entry.find("mapping"); mapping && mapping->items.size() == 4) {
       const auto part = [&](std::size_t i) { return static_cast<int>(mapping->items[i].number); };
       known.mapping = {.tp = part(0), .pp = part(1), .dp = part(2), .ep = part(3)};
