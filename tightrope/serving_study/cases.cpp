@@ -39,6 +39,7 @@ void tell(infer::Engine& engine, const ServingRow& row) {
   if (row.most_sequences > 0) engine.most_sequences = row.most_sequences;
   if (row.evicts) engine.reserves_output = false;
   if (row.stops_decodes) engine.mixes_prefill = false;
+  if (row.tuned_products) engine.dense_math = 1.0;
   if (row.decode_most > 0) {
     engine.most_sequences = row.decode_most;
     engine.token_budget = row.decode_most * (1 + row.drafts);
