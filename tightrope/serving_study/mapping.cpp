@@ -39,6 +39,7 @@ infer::SteadyLimits limits_of(const infer::Context& c, const Deployment& d) {
   limits.groups = d.dp;
   limits.balance_steps = c.engine.balance_steps;
   limits.buckets_cache = c.engine.buckets_cache;
+  limits.graph_sequences = c.engine.graph_sequences;
   const infer::ServingMemory memory = infer::serving_memory(c, d, limits.token_budget);
   limits.cache_tokens = std::max(1.0, memory.tokens);
   return limits;
@@ -56,12 +57,14 @@ infer::Steady serve(const infer::Context& context, const Deployment& deployment,
   };
   infer::Steady all = at(load.concurrency);
   if (!(bounds.first.raw() > 0) && !(bounds.token.raw() > 0)) return all;
-  // Requests that come by chance are under way in numbers that vary as Poisson's law has it: in
-  // one of a hundred moments so many more than on average, and tokens take as long as then.
+  // Requests that come by chance are under way in numbers that vary as Poisson's law has it, over
+  // all replicas that share them. A crowd lasts as long as an answer: of its deviation the mean
+  // over an answer keeps sqrt(2 / e), and one of a hundred answers meets so many more.
+  const double replicas = std::max(1.0, static_cast<double>(bounds.ranks) / deployment.ranks());
   const auto crowded = [&](const infer::Steady& s) {
-    constexpr double deviate = 2.326;
+    constexpr double deviate = 2.326, kept = 0.858;
     const double many = std::max(1.0, s.decoding);
-    return at(many + deviate * std::sqrt(many)).tpot;
+    return at(many + deviate * kept * std::sqrt(many / replicas)).tpot;
   };
   const auto keeps = [&](const infer::Steady& s) {
     return (bounds.first.raw() <= 0 || s.late_ttft <= bounds.first) &&

@@ -160,6 +160,8 @@ class MetricReader {
     row.stops_decodes = told.stops_decodes;
     row.tuned_products = told.tuned_products;
     row.poll_steps = told.poll_steps;
+    row.graph_sequences = told.graph_sequences;
+    row.requests = told.requests;
     row.balance_steps = told.balance_steps;
     if (!told.cache.empty()) row.numerics += "+" + told.cache;
     row.mapping_unsaid = !told.mapped;
@@ -170,6 +172,7 @@ class MetricReader {
     row.output = known.output;
     row.input_variation = known.input_variation;
     row.output_variation = known.output_variation;
+    row.longest = known.longest;
     row.first_bound = known.first_bound;
     row.token_bound = known.token_bound;
     row.queued = true;

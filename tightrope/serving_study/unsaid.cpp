@@ -81,6 +81,10 @@ UnsaidSchedule unsaid_schedule(const ServingRow& row) {
     const double budget = number_of(entry, "token_budget"), poll = number_of(entry, "poll_steps");
     if (budget > 0) known.token_budget = budget;
     if (poll > 0) known.poll_steps = poll;
+    const double graph = number_of(entry, "graph_sequences");
+    if (graph > 0) known.graph_sequences = graph;
+    const double requests = number_of(entry, "requests");
+    if (requests > 0) known.requests = requests;
     const double sequences = number_of(entry, "most_sequences");
     if (sequences > 0) known.most_sequences = sequences;
     if (const TomlNode* evicts = entry.find("evicts")) known.evicts = evicts->flag;
@@ -142,6 +146,7 @@ UnsaidWorkload unsaid_workload(const std::string& workload, const std::string& s
     known.output = number_of(entry, "output");
     known.input_variation = number_of(entry, "input_variation");
     known.output_variation = number_of(entry, "output_variation");
+    known.longest = number_of(entry, "longest");
     if (scenario == "offline") continue;
     known.first_bound = Seconds(number_of(entry, scenario + "_ttft_ms") * 1e-3);
     known.token_bound = Seconds(number_of(entry, scenario + "_tpot_ms") * 1e-3);

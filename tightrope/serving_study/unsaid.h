@@ -12,6 +12,8 @@ struct UnsaidSchedule {
   double poll_steps = 0;       ///< decoding steps between two looks at the queue
   double balance_steps = 0;    ///< decoding steps for which prompts wait for those of other groups
   bool whole_prompts = false;  ///< the budget grows with the prompt, which is never cut
+  double graph_sequences = 0;  ///< sizes of decoding graphs, a data-parallel group
+  double requests = 0;         ///< of the run, a replica
   double most_sequences = 0;   ///< under way at once, a data-parallel group
   bool evicts = false;         ///< sequences start before their whole answer's room is there
   bool stops_decodes = false;  ///< prompts run in iterations of their own
@@ -36,6 +38,7 @@ struct UnsaidSchedule {
 struct UnsaidWorkload {
   double input = 0, output = 0;                      ///< mean lengths in tokens
   double input_variation = 0, output_variation = 0;  ///< their standard deviations over means
+  double longest = 0;                                ///< answer that it lets be written
   Seconds first_bound{}, token_bound{};  ///< that its scenario demands (99th percentiles)
 };
 /// `workload` as MLPerf Inference spells its models; `scenario`: offline, server, interactive.
