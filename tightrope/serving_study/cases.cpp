@@ -41,6 +41,11 @@ void tell(infer::Engine& engine, const ServingRow& row) {
   if (row.graph_sequences > 0) engine.graph_sequences = row.graph_sequences;
   if (row.evicts) engine.reserves_output = false;
   if (row.stops_decodes) engine.mixes_prefill = false;
+  if (row.in_process) {
+    // No server, no tokenizer; and a loop that reads its tokens before it starts again.
+    engine.request_ms = 0;
+    engine.ahead_steps = std::min(engine.ahead_steps, 1.0);
+  }
   if (row.tuned_products) engine.dense_math = 1.0;
   if (row.decode_most > 0) {
     engine.most_sequences = row.decode_most;

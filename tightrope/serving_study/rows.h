@@ -46,6 +46,7 @@ struct ServingRow {
   double most_sequences = 0;  ///< under way at once, a data-parallel group; 0: the engine's usual
   bool evicts = false;        ///< sequences start before their whole answer's room is there
   bool stops_decodes = false;  ///< told to run prompts in iterations of their own
+  bool in_process = false;     ///< requests were handed to the engine's loop as tokens
   bool tuned_products = false;  ///< ran dense products as quick as the kernel tables have them
   double input_variation = 0, output_variation = 0;  ///< standard deviation over mean of lengths
   bool mapping_unsaid = false;  ///< how the model lies on the chips: the fastest that fits is taken

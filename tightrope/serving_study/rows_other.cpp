@@ -158,6 +158,7 @@ class MetricReader {
     row.most_sequences = told.most_sequences;
     row.evicts = told.evicts;
     row.stops_decodes = told.stops_decodes;
+    row.in_process = told.in_process;
     row.tuned_products = told.tuned_products;
     row.poll_steps = told.poll_steps;
     row.graph_sequences = told.graph_sequences;

@@ -89,6 +89,7 @@ UnsaidSchedule unsaid_schedule(const ServingRow& row) {
     if (sequences > 0) known.most_sequences = sequences;
     if (const TomlNode* evicts = entry.find("evicts")) known.evicts = evicts->flag;
     if (const TomlNode* stops = entry.find("stops_decodes")) known.stops_decodes = stops->flag;
+    if (const TomlNode* inside = entry.find("in_process")) known.in_process = inside->flag;
     if (const TomlNode* tuned = entry.find("tuned_products")) known.tuned_products = tuned->flag;
     if (const TomlNode* mapping = entry.find("mapping"); mapping && mapping->items.size() == 4) {
       const auto part = [&](std::size_t i) { return static_cast<int>(mapping->items[i].number); };

@@ -17,6 +17,7 @@ struct UnsaidSchedule {
   double most_sequences = 0;   ///< under way at once, a data-parallel group
   bool evicts = false;         ///< sequences start before their whole answer's room is there
   bool stops_decodes = false;  ///< prompts run in iterations of their own
+  bool in_process = false;      ///< requests are handed to the engine's loop as tokens
   bool tuned_products = false;  ///< dense products as quick as the kernel tables have them
   infer::Deployment mapping;   ///< of one replica, when `mapped`
   bool mapped = false;
