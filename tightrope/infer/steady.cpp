@@ -239,9 +239,9 @@ Seconds lateness(const Rhythm& r, const Load& load) {
   return r.queue * times + r.first * (deviate * own) + r.poll * (1.0 - 2.0 / one_in);
 }
 
-/// Share of the rate without end that a run of so many requests has: when the last one starts, those
-/// under way have their rest before them, E n^2 / 2 E n on average and taken to fall exponentially,
-/// and iterations shrink with them.
+/// Share of the rate without end that a run of so many requests has: when the last one starts,
+/// those under way have their rest before them, E n^2 / 2 E n on average and taken to fall
+/// exponentially, and iterations shrink with them.
 double share_before_end(const Iterations& work, const Load& load, double held, double decodes,
                         double rate, double accepted) {
   if (!(load.requests > 0) || !(load.output_variation > 0)) return 1.0;

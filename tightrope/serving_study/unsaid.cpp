@@ -55,15 +55,15 @@ bool matches(const TomlNode& entry, const ServingRow& row) {
   const std::string source = text_of(entry, "table");
   const double tp = number_of(entry, "tp");
   return is("model", row.model) && is("engine", row.engine) && is("numerics", row.numerics) &&
-         is("scenario", row.scenario) && is("submitter", row.submitter) && row.version.find(version) != std::string::npos &&
+         is("scenario", row.scenario) && is("submitter", row.submitter) &&
+         row.version.find(version) != std::string::npos &&
          row.chip.find(chip) != std::string::npos && (from.empty() || row.date >= from) &&
          (to.empty() || row.date <= to) && (tp == 0 || tp == row.deployment.tp) &&
          row.source.find(source) != std::string::npos &&
          above("concurrency_above", row.concurrency) &&
-         row.drafts >= number_of(entry, "drafts_from") &&
-         at_most("drafts_to", row.drafts) && above("input_above", row.input) &&
-         at_most("input_to", row.input) && at_most("output_to", row.output) &&
-         at_most("tp_to", row.deployment.tp);
+         row.drafts >= number_of(entry, "drafts_from") && at_most("drafts_to", row.drafts) &&
+         above("input_above", row.input) && at_most("input_to", row.input) &&
+         at_most("output_to", row.output) && at_most("tp_to", row.deployment.tp);
 }
 
 }  // namespace

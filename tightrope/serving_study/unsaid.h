@@ -8,18 +8,18 @@ namespace tightrope::serving_study {
 
 /// How a row's engine was told to schedule. Zeros and empty: as it usually does.
 struct UnsaidSchedule {
-  double token_budget = 0;     ///< tokens of an iteration
-  double poll_steps = 0;       ///< decoding steps between two looks at the queue
-  double balance_steps = 0;    ///< decoding steps for which prompts wait for those of other groups
-  bool whole_prompts = false;  ///< the budget grows with the prompt, which is never cut
-  double graph_sequences = 0;  ///< sizes of decoding graphs, a data-parallel group
-  double requests = 0;         ///< of the run, a replica
-  double most_sequences = 0;   ///< under way at once, a data-parallel group
-  bool evicts = false;         ///< sequences start before their whole answer's room is there
-  bool stops_decodes = false;  ///< prompts run in iterations of their own
+  double token_budget = 0;      ///< tokens of an iteration
+  double poll_steps = 0;        ///< decoding steps between two looks at the queue
+  double balance_steps = 0;     ///< decoding steps for which prompts wait for those of other groups
+  bool whole_prompts = false;   ///< the budget grows with the prompt, which is never cut
+  double graph_sequences = 0;   ///< sizes of decoding graphs, a data-parallel group
+  double requests = 0;          ///< of the run, a replica
+  double most_sequences = 0;    ///< under way at once, a data-parallel group
+  bool evicts = false;          ///< sequences start before their whole answer's room is there
+  bool stops_decodes = false;   ///< prompts run in iterations of their own
   bool in_process = false;      ///< requests are handed to the engine's loop as tokens
   bool tuned_products = false;  ///< dense products as quick as the kernel tables have them
-  infer::Deployment mapping;   ///< of one replica, when `mapped`
+  infer::Deployment mapping;    ///< of one replica, when `mapped`
   bool mapped = false;
   std::string cache;  ///< format of keys and values, as infer::find_numerics names it
 };
