@@ -41,6 +41,8 @@ void tell(infer::Engine& engine, const ServingRow& row) {
   if (row.graph_sequences > 0) engine.graph_sequences = row.graph_sequences;
   if (row.evicts) engine.reserves_output = false;
   if (row.stops_decodes) engine.mixes_prefill = false;
+  engine.step_us /= row.host_steps;
+  engine.sequence_us /= row.host_steps;
   if (row.in_process) {
     // No server, no tokenizer; and a loop that reads its tokens before it starts again.
     engine.request_ms = 0;

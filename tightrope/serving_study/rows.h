@@ -41,6 +41,7 @@ struct ServingRow {
   int chips = 0;
   std::string submitter;        ///< of a benchmark that others run
   std::string scenario;         ///< of a benchmark that runs several: offline, server, interactive
+  double host_steps = 1;        ///< decoding steps that the host prepares and reads at once
   double graph_sequences = 0;   ///< sizes of decoding graphs, as in infer::SteadyLimits
   double longest = 0;           ///< answer that the benchmark lets be written; 0: not said
   double most_sequences = 0;    ///< under way at once, a data-parallel group; 0: the engine's usual

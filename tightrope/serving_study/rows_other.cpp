@@ -161,6 +161,7 @@ class MetricReader {
     row.in_process = told.in_process;
     row.tuned_products = told.tuned_products;
     row.poll_steps = told.poll_steps;
+    row.host_steps = told.host_steps;
     row.graph_sequences = told.graph_sequences;
     row.requests = told.requests;
     row.balance_steps = told.balance_steps;

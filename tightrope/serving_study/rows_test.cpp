@@ -116,6 +116,8 @@ TEST(ServingRows, SubmittersConfigurations) {
   EXPECT_TRUE(t.rows[2].tuned_products);
   EXPECT_FALSE(t.rows[2].in_process);
   EXPECT_EQ(t.rows[2].poll_steps, 7);
+  EXPECT_EQ(t.rows[2].host_steps, 7);
+  EXPECT_EQ(t.rows[1].host_steps, 1);
   EXPECT_EQ(t.rows[2].numerics, "fp8+kv8");
   EXPECT_EQ(t.rows[3].requests, 26328);
   EXPECT_EQ(t.rows[3].longest, 20000);

@@ -81,6 +81,8 @@ UnsaidSchedule unsaid_schedule(const ServingRow& row) {
     const double budget = number_of(entry, "token_budget"), poll = number_of(entry, "poll_steps");
     if (budget > 0) known.token_budget = budget;
     if (poll > 0) known.poll_steps = poll;
+    const double host = number_of(entry, "host_steps");
+    if (host > 0) known.host_steps = host;
     const double graph = number_of(entry, "graph_sequences");
     if (graph > 0) known.graph_sequences = graph;
     const double requests = number_of(entry, "requests");

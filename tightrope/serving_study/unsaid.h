@@ -12,6 +12,7 @@ struct UnsaidSchedule {
   double poll_steps = 0;        ///< decoding steps between two looks at the queue
   double balance_steps = 0;     ///< decoding steps for which prompts wait for those of other groups
   bool whole_prompts = false;   ///< the budget grows with the prompt, which is never cut
+  double host_steps = 1;        ///< decoding steps that the host prepares and reads at once
   double graph_sequences = 0;   ///< sizes of decoding graphs, a data-parallel group
   double requests = 0;          ///< of the run, a replica
   double most_sequences = 0;    ///< under way at once, a data-parallel group
