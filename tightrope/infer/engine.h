@@ -42,6 +42,7 @@ struct Engine {
   double handshake_steps = 0;
   /// Decoding steps for which prompts wait until every attention group has one, when told so.
   double balance_steps = 0;
+  double graph_sequences = 0;       ///< sizes of decoding graphs, a group, when told so; 0: any
   double most_sequences = 1e6;      ///< under way at once, a data-parallel group
   bool mixes_prefill = true;        ///< prefill chunks and decodes share an iteration
   bool shares_free_memory = false;  ///< memory_share is of what weights and activations leave

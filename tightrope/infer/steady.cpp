@@ -32,7 +32,8 @@ class Iterations {
   /// One iteration of `decodes` sequences and nothing else.
   [[nodiscard]] Spent decode(double decodes) const {
     if (!(decodes > 0)) return {};
-    return pricing_.tokens(decodes * pricing_.decode_tokens()) + beside_tokens(decodes, decodes);
+    const double filled = in_graph(decodes);
+    return pricing_.tokens(filled * pricing_.decode_tokens()) + beside_tokens(decodes, filled);
   }
 
   /// One with a chunk of `tokens` prompt tokens of `prompts` requests beside them.
@@ -68,6 +69,11 @@ class Iterations {
   }
 
  private:
+  /// Sequences of the graph that runs so many.
+  [[nodiscard]] double in_graph(double decodes) const {
+    const double size = limits_.graph_sequences * limits_.groups;
+    return size > 0 ? std::ceil(decodes / size - 1e-9) * size : decodes;
+  }
   [[nodiscard]] Spent beside_tokens(double decodes, double yields) const {
     return pricing_.yields(yields) + attention_.decode * decodes +
            attention_.decode_key * (decodes * keys_) +
@@ -93,6 +99,7 @@ double held_at_once(const Load& load, const SteadyLimits& limits) {
   const double most =
       std::max(1.0, std::min({load.concurrency, limits.sequences, limits.cache_tokens / length}));
   if (!(load.requests > 0)) return most;
+  if (load.output_variation > 0) return std::min(most, load.requests);
   return load.requests / std::ceil(load.requests / most);
 }
 
@@ -270,7 +277,28 @@ Seconds lateness(const Rhythm& r, const Load& load) {
   const double own = load.input_variation, varied = 1.0 + own * own;
   const double waits = std::max(r.load, 1.0 / one_in);
   const double times = std::max(0.0, std::log(one_in * waits) / waits * varied - 1.0);
-  return r.queue * times + r.first * (deviate * own);
+  // A wait for the scheduler's next look, or for other groups, is anything up to twice its mean.
+  return r.queue * times + r.first * (deviate * own) + r.poll * (1.0 - 2.0 / one_in);
+}
+
+/// Share of the rate without end that a run of so many requests has: when the last one starts,
+/// those under way have their rest before them, E n^2 / 2 E n on average and taken to fall
+/// exponentially, and iterations shrink with them.
+double share_before_end(const Iterations& work, const Load& load, double held, double decodes,
+                        double rate, double accepted) {
+  if (!(load.requests > 0) || !(load.output_variation > 0)) return 1.0;
+  const double varied = 1.0 + load.output_variation * load.output_variation;
+  const double rest = 0.5 * load.output * varied / accepted;
+  double steps = rest * std::log(std::max(decodes, 1.0));
+  if (load.longest > 0) steps = std::min(steps, load.longest / accepted);
+  constexpr int parts = 64;
+  double drain = 0;
+  for (int i = 0; i < parts; ++i) {
+    const double left = decodes * std::exp(-(i + 0.5) / parts * steps / rest);
+    drain += work.decode(left).time.raw() * steps / parts;
+  }
+  const double whole = std::max(0.0, load.requests - held) / rate + drain;
+  return std::min(1.0, load.requests / rate / whole);
 }
 
 }  // namespace
@@ -326,6 +354,7 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   if (steps > 0) {
     s.request_rate = std::min(s.request_rate, 1.05 * decodes / (steps * r.iteration.time.raw()));
   }
+  s.request_rate *= share_before_end(work, load, held, decodes, s.request_rate, accepted);
   s.waiting = load.concurrency - held;
   // Who waits for a place is made ready meanwhile.
   s.ttft += max(pricing.context().engine.front(load.input), Seconds(s.waiting / s.request_rate));

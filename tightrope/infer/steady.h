@@ -14,12 +14,13 @@ struct Load {
   /// A benchmark that starts all clients at once and sends this many waves of requests: the first
   /// wave queues for its prefill. 0: no such start.
   double waves = 0;
-  /// Requests of a run in all, which come at once and are equally long: waves of equal size.
-  /// 0: without end.
+  /// Requests of a run in all, which come at once. Equally long ones run in waves of equal size;
+  /// of those whose answers vary the last ones drain. 0: without end.
   double requests = 0;
   /// Standard deviation over mean of lengths that vary widely (a data set's). Who writes long
   /// answers decodes longest: a decoding sequence is longer than an answer's half.
   double input_variation = 0, output_variation = 0;
+  double longest = 0;  ///< answer, where lengths vary; 0: not said
 };
 
 /// How the replica schedules and what it may keep.
@@ -35,7 +36,10 @@ struct SteadyLimits {
   double groups = 1;             ///< that split attention by sequences
   double balance_steps = 0;      ///< decoding steps in which prompts wait, where they share
                                  ///< iterations, until every group has one; 0: they do not
-  bool buckets_cache = false;    ///< static_loop: attention reads to the next power of two
+  /// Graphs of decoding iterations come in sizes of so many sequences a group: others are filled
+  /// up to the next. 0: each size has its own.
+  double graph_sequences = 0;
+  bool buckets_cache = false;  ///< static_loop: attention reads to the next power of two
 };
 
 /// What the replica does then.

@@ -50,6 +50,43 @@ TEST(Steady, TheCacheBoundsHowManyRun) {
   EXPECT_GT(s.ttft, closed_loop(pricing, load, {}).ttft);
 }
 
+// A run that ends drains: the fewer requests, the more of it; answers of one length do not, and a
+// cut of the longest ends it sooner.
+TEST(Steady, RunsThatEndDrain) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  Load load{.input = 500, .output = 1000, .concurrency = 1e6, .output_variation = 1};
+  const SteadyLimits limits{.sequences = 256};
+  const double endless = closed_loop(pricing, load, limits).request_rate;
+  double before = 0;
+  for (const double requests : {512.0, 2048.0, 8192.0, 1e7}) {
+    load.requests = requests;
+    const double rate = closed_loop(pricing, load, limits).request_rate;
+    EXPECT_GT(rate, before) << requests;
+    EXPECT_LE(rate, endless) << requests;
+    before = rate;
+  }
+  EXPECT_NEAR(before / endless, 1.0, 1e-3);
+  load.requests = 2048;
+  const double whole = closed_loop(pricing, load, limits).request_rate;
+  load.longest = 2000;
+  EXPECT_GT(closed_loop(pricing, load, limits).request_rate, whole);
+}
+
+// Graphs of 64, 128, ... sequences: whoever decodes with 64 others takes as long as 128 do, but
+// reads the keys of 65 only.
+TEST(Steady, GraphsOfFixedSizesAreFilled) {
+  const Context context = test_context("llama3-70b", "h100", "fp8");
+  const Pricing pricing(context, {.tp = 8});
+  const auto iteration = [&](double clients, double size) {
+    const Load load{.input = 1, .output = 4000, .concurrency = clients};
+    return closed_loop(pricing, load, {.graph_sequences = size}).tpot.raw();
+  };
+  EXPECT_NEAR(iteration(64, 64), iteration(64, 0), 0.01 * iteration(64, 0));
+  EXPECT_GT(iteration(70, 64), 1.01 * iteration(70, 0));
+  EXPECT_LT(iteration(70, 64), iteration(128, 64));
+}
+
 // Answers of a data set differ in length, and long ones are met longer: sequences in the cache are
 // longer on average than at half of a mean answer, so fewer fit and each reads more.
 TEST(Steady, LongAnswersAreMetLonger) {

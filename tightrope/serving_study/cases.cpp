@@ -28,7 +28,8 @@ infer::Load load_of(const ServingRow& row) {
                                    : benchmark_waves,
           .requests = row.requests,
           .input_variation = row.input_variation,
-          .output_variation = row.output_variation};
+          .output_variation = row.output_variation,
+          .longest = row.longest};
 }
 
 /// What the row's engine was told: the replica's, or a decode worker's.
@@ -37,7 +38,17 @@ void tell(infer::Engine& engine, const ServingRow& row) {
   if (row.poll_steps > 0) engine.poll_steps = row.poll_steps;
   if (row.balance_steps > 0) engine.balance_steps = row.balance_steps;
   if (row.most_sequences > 0) engine.most_sequences = row.most_sequences;
+  if (row.graph_sequences > 0) engine.graph_sequences = row.graph_sequences;
   if (row.evicts) engine.reserves_output = false;
+  if (row.stops_decodes) engine.mixes_prefill = false;
+  engine.step_us /= row.host_steps;
+  engine.sequence_us /= row.host_steps;
+  if (row.in_process) {
+    // No server, no tokenizer; and a loop that reads its tokens before it starts again.
+    engine.request_ms = 0;
+    engine.ahead_steps = std::min(engine.ahead_steps, 1.0);
+  }
+  if (row.tuned_products) engine.dense_math = 1.0;
   if (row.decode_most > 0) {
     engine.most_sequences = row.decode_most;
     engine.token_budget = row.decode_most * (1 + row.drafts);
@@ -108,7 +119,9 @@ Result<ServingCase> express(const ServingRow& row, const catalog::Catalog& catal
     tell_prefill(c.prefill_context.engine, row);
   }
   for (const infer::LayerPart& part : c.context.parts) c.routed = c.routed || part.experts > 0;
-  c.bounds = {.first = row.first_bound, .token = row.token_bound};
+  c.bounds = {.first = row.first_bound,
+              .token = row.token_bound,
+              .ranks = row.chips * chip->ranks_per_chip};
   c.load = load_of(row);
   c.deployment = row.deployment;
   TR_TRY_VOID(choose_deployment(c, row));

@@ -39,6 +39,7 @@ infer::SteadyLimits limits_of(const infer::Context& c, const Deployment& d) {
   limits.groups = d.dp;
   limits.balance_steps = c.engine.balance_steps;
   limits.buckets_cache = c.engine.buckets_cache;
+  limits.graph_sequences = c.engine.graph_sequences;
   const infer::ServingMemory memory = infer::serving_memory(c, d, limits.token_budget);
   limits.cache_tokens = std::max(1.0, memory.tokens);
   return limits;
@@ -56,28 +57,30 @@ infer::Steady serve(const infer::Context& context, const Deployment& deployment,
   };
   infer::Steady all = at(load.concurrency);
   if (!(bounds.first.raw() > 0) && !(bounds.token.raw() > 0)) return all;
-  // Requests that come by chance are under way in numbers that vary as Poisson's law has it: in
-  // one of a hundred moments so many more than on average, and tokens take as long as then.
-  const auto crowded = [&](const infer::Steady& s) {
-    constexpr double deviate = 2.326;
-    const double many = std::max(1.0, s.decoding);
-    return at(many + deviate * std::sqrt(many)).tpot;
+  // Requests that come by chance are under way in numbers that vary as Poisson's law has it, over
+  // all replicas that share them. A crowd lasts as long as an answer: of its deviation the mean
+  // over an answer keeps sqrt(2 / e), and one of a hundred answers meets so many more.
+  const double replicas = std::max(1.0, static_cast<double>(bounds.ranks) / deployment.ranks());
+  const auto crowded = [&](double many) {
+    constexpr double deviate = 2.326, kept = 0.858;
+    return at(many + deviate * kept * std::sqrt(many / replicas)).tpot;
   };
-  const auto keeps = [&](const infer::Steady& s) {
+  const auto keeps = [&](const infer::Steady& s, double many) {
     return (bounds.first.raw() <= 0 || s.late_ttft <= bounds.first) &&
-           (bounds.token.raw() <= 0 || crowded(s) <= bounds.token);
+           (bounds.token.raw() <= 0 || std::max(s.tpot, crowded(many)) <= bounds.token);
   };
   // Who waits for room in the cache is late, so the search begins at what runs at once.
   double low = 0.0, high = std::log(std::max(1.0, load.concurrency - all.waiting));
   infer::Steady best = at(std::exp(high));
-  if (keeps(best)) return best;
+  if (keeps(best, std::exp(high))) return best;
   best = at(1.0);
   constexpr int rounds = 20;
   for (int i = 0; i < rounds; ++i) {
-    const double middle = 0.5 * (low + high);
-    const infer::Steady s = at(std::exp(middle));
-    if (keeps(s)) best = s;
-    (keeps(s) ? low : high) = middle;
+    const double middle = 0.5 * (low + high), many = std::exp(middle);
+    const infer::Steady s = at(many);
+    const bool kept = keeps(s, many);
+    if (kept) best = s;
+    (kept ? low : high) = middle;
   }
   return best;
 }

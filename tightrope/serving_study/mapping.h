@@ -8,6 +8,8 @@ namespace tightrope::serving_study {
 /// The longest 99th percentiles of first tokens and of time per token a load may have; 0: any.
 struct LoadBounds {
   Seconds first{}, token{};
+  /// Over which a balancer deals requests out so that all replicas have as many; 0: one replica's.
+  int ranks = 0;
 };
 
 /// What a replica's scheduler and cache allow.

@@ -48,6 +48,19 @@ TEST(Mappings, FastestIsNoSlower) {
   }
 }
 
+// A balancer over many replicas evens crowds out: each may have more under way on average.
+TEST(Mappings, SharedArrivalsCrowdLess) {
+  const infer::Context c = context_of("llama3-70b", "dgx-h200", "fp8");
+  const infer::Deployment d{.tp = 2};
+  double before = 0;
+  for (const int ranks : {0, 8, 512}) {
+    const infer::Steady s = serve(c, d, queue, {.token = Seconds(0.04), .ranks = ranks});
+    EXPECT_LE(s.tpot, Seconds(0.04));
+    EXPECT_GT(s.decoding, before) << ranks;
+    before = s.decoding;
+  }
+}
+
 TEST(Mappings, NothingFits) {
   const infer::Context c = context_of("llama3.1-405b", "dgx-h100", "bf16");
   const Result<infer::Deployment> none = fastest_deployment(c, 1, queue, {});

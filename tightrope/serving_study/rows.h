@@ -35,13 +35,20 @@ struct ServingRow {
   double spread = 0;
   /// All requests wait from the start: as many run as the cache holds and the engine takes.
   bool queued = false;
-  double requests = 0;  ///< of a queued run, in all; 0: not said, taken as without end
+  double requests = 0;  ///< of a queued run, a replica; 0: not said, taken as without end
   /// Chips of the whole measurement, when those of one replica are not said or are fewer; 0: one
   /// replica's. Throughput is of all of them.
   int chips = 0;
-  std::string scenario;       ///< of a benchmark that runs several: offline, server, interactive
-  double most_sequences = 0;  ///< under way at once, a data-parallel group; 0: the engine's usual
-  bool evicts = false;        ///< sequences start before their whole answer's room is there
+  std::string submitter;        ///< of a benchmark that others run
+  std::string scenario;         ///< of a benchmark that runs several: offline, server, interactive
+  double host_steps = 1;        ///< decoding steps that the host prepares and reads at once
+  double graph_sequences = 0;   ///< sizes of decoding graphs, as in infer::SteadyLimits
+  double longest = 0;           ///< answer that the benchmark lets be written; 0: not said
+  double most_sequences = 0;    ///< under way at once, a data-parallel group; 0: the engine's usual
+  bool evicts = false;          ///< sequences start before their whole answer's room is there
+  bool stops_decodes = false;   ///< told to run prompts in iterations of their own
+  bool in_process = false;      ///< requests were handed to the engine's loop as tokens
+  bool tuned_products = false;  ///< ran dense products as quick as the kernel tables have them
   double input_variation = 0, output_variation = 0;  ///< standard deviation over mean of lengths
   bool mapping_unsaid = false;  ///< how the model lies on the chips: the fastest that fits is taken
   /// ep is not said, nor whether attention is split by sequences: the fastest that fits is taken.

@@ -20,6 +20,14 @@ double number_after(const std::string& text, std::string_view key) {
   return at == std::string::npos ? 0.0 : std::strtod(text.c_str() + at + key.size(), nullptr);
 }
 
+/// What stands between `key` and the next semicolon; empty when `key` is not there.
+std::string text_after(const std::string& text, std::string_view key) {
+  const std::size_t at = text.find(key);
+  if (at == std::string::npos) return {};
+  const std::size_t from = at + key.size();
+  return text.substr(from, text.find(';', from) - from);
+}
+
 class MetricReader {
  public:
   explicit MetricReader(const CsvTable& table) : table_(table) {}
@@ -144,10 +152,19 @@ class MetricReader {
     row.chips = static_cast<int>(leading_number(cell(at, "n_accelerators")));
     const std::string scenario = catalog::folded(cell(at, "concurrency_or_batch"));
     row.scenario = scenario;
+    row.submitter = text_after(cell(at, "notes"), "submitter ");
     const UnsaidSchedule told = unsaid_schedule(row);
     row.token_budget = told.token_budget;
     row.most_sequences = told.most_sequences;
     row.evicts = told.evicts;
+    row.stops_decodes = told.stops_decodes;
+    row.in_process = told.in_process;
+    row.tuned_products = told.tuned_products;
+    row.poll_steps = told.poll_steps;
+    row.host_steps = told.host_steps;
+    row.graph_sequences = told.graph_sequences;
+    row.requests = told.requests;
+    row.balance_steps = told.balance_steps;
     if (!told.cache.empty()) row.numerics += "+" + told.cache;
     row.mapping_unsaid = !told.mapped;
     if (told.mapped) row.deployment = told.mapping;
@@ -157,6 +174,7 @@ class MetricReader {
     row.output = known.output;
     row.input_variation = known.input_variation;
     row.output_variation = known.output_variation;
+    row.longest = known.longest;
     row.first_bound = known.first_bound;
     row.token_bound = known.token_bound;
     row.queued = true;

@@ -79,7 +79,9 @@ TEST(ServingRows, Submissions) {
   EXPECT_EQ(t.rows[0].token_bound.raw(), 0);
   EXPECT_EQ(t.rows[0].chip, "h200");
   EXPECT_EQ(t.rows[0].chips, 8);
-  EXPECT_TRUE(t.rows[0].mapping_unsaid);
+  EXPECT_FALSE(t.rows[0].mapping_unsaid);
+  EXPECT_EQ(t.rows[0].deployment, infer::Deployment{});
+  EXPECT_TRUE(t.rows[0].in_process);
   // What submissions configured, by scenario, and how answers differ in length.
   EXPECT_EQ(t.rows[0].token_budget, 1536);
   EXPECT_EQ(t.rows[0].most_sequences, 2048);
@@ -87,6 +89,39 @@ TEST(ServingRows, Submissions) {
   EXPECT_NEAR(t.rows[0].output_variation, 0.6, 0.1);
   EXPECT_EQ(t.rows[1].output, 294.45);
   EXPECT_EQ(t.rows[1].token_bound.raw(), 0.2);
+}
+
+// Who ran a benchmark may have configured it otherwise than others; rows name who did.
+TEST(ServingRows, SubmittersConfigurations) {
+  const auto row = [](const std::string& id, const std::string& model, const std::string& chip,
+                      const std::string& engine, const std::string& who) {
+    return id + ",MLPerf Inference v5.1 (x)," + id + ",2025-09-09," + model + ",8," + chip +
+           ",8,,,,,fp8,,\"" + engine +
+           "\",,MLPerf dataset,MLPerf dataset,Offline,tokens_per_s_offline,1,tok/s (system)," +
+           "submitter " + who + "; available\n";
+  };
+  const std::string h200 = "NVIDIA H200-SXM-141GB", mi325x = "AMD Instinct MI325X 256GB HBM3e";
+  const ServingTable t =
+      read(metric_header + row("a", "llama3.1-8b", h200, "TensorRT 10.8", "Cisco") +
+           row("b", "llama3.1-8b", h200, "TensorRT 10.11", "HPE") +
+           row("c", "llama2-70b-99", mi325x, "vLLM 0.9.0", "AMD") +
+           row("d", "deepseek-r1", "NVIDIA B200-SXM-180GB", "TensorRT 10.11", "Dell"));
+  ASSERT_EQ(t.rows.size(), 4u);
+  EXPECT_EQ(t.rows[0].submitter, "Cisco");
+  EXPECT_EQ(t.rows[0].token_budget, 1536);
+  EXPECT_EQ(t.rows[1].token_budget, 12000);
+  EXPECT_EQ(t.rows[1].most_sequences, 2048);
+  EXPECT_FALSE(t.rows[1].stops_decodes);
+  EXPECT_TRUE(t.rows[2].stops_decodes);
+  EXPECT_TRUE(t.rows[2].tuned_products);
+  EXPECT_FALSE(t.rows[2].in_process);
+  EXPECT_EQ(t.rows[2].poll_steps, 7);
+  EXPECT_EQ(t.rows[2].host_steps, 7);
+  EXPECT_EQ(t.rows[1].host_steps, 1);
+  EXPECT_EQ(t.rows[2].numerics, "fp8+kv8");
+  EXPECT_EQ(t.rows[3].requests, 26328);
+  EXPECT_EQ(t.rows[3].longest, 20000);
+  EXPECT_EQ(t.rows[3].graph_sequences, 128);
 }
 
 TEST(ServingRows, NeuronTable) {

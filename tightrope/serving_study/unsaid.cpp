@@ -57,7 +57,8 @@ bool matches(const TomlNode& entry, const ServingRow& row) {
   const std::string source = text_of(entry, "table");
   const double tp = number_of(entry, "tp");
   return is("model", row.model) && is("engine", row.engine) && is("numerics", row.numerics) &&
-         is("scenario", row.scenario) && row.version.find(version) != std::string::npos &&
+         is("scenario", row.scenario) && is("submitter", row.submitter) &&
+         row.version.find(version) != std::string::npos &&
          row.chip.find(chip) != std::string::npos && (from.empty() || row.date >= from) &&
          (to.empty() || row.date <= to) && (tp == 0 || tp == row.deployment.tp) &&
          row.source.find(source) != std::string::npos &&
@@ -82,10 +83,19 @@ UnsaidSchedule unsaid_schedule(const ServingRow& row) {
     const double budget = number_of(entry, "token_budget"), poll = number_of(entry, "poll_steps");
     if (budget > 0) known.token_budget = budget;
     if (poll > 0) known.poll_steps = poll;
+    const double host = number_of(entry, "host_steps");
+    if (host > 0) known.host_steps = host;
+    const double graph = number_of(entry, "graph_sequences");
+    if (graph > 0) known.graph_sequences = graph;
+    const double requests = number_of(entry, "requests");
+    if (requests > 0) known.requests = requests;
     const double sequences = number_of(entry, "most_sequences");
     if (sequences > 0) known.most_sequences = sequences;
     known.places_less = std::max(known.places_less, number_of(entry, "places_less"));
     if (const TomlNode* evicts = entry.find("evicts")) known.evicts = evicts->flag;
+    if (const TomlNode* stops = entry.find("stops_decodes")) known.stops_decodes = stops->flag;
+    if (const TomlNode* inside = entry.find("in_process")) known.in_process = inside->flag;
+    if (const TomlNode* tuned = entry.find("tuned_products")) known.tuned_products = tuned->flag;
     if (const TomlNode* mapping = entry.find("mapping"); mapping && mapping->items.size() == 4) {
       const auto part = [&](std::size_t i) { return static_cast<int>(mapping->items[i].number); };
       known.mapping = {.tp = part(0), .pp = part(1), .dp = part(2), .ep = part(3)};
@@ -144,6 +154,7 @@ UnsaidWorkload unsaid_workload(const std::string& workload, const std::string& s
     known.output = number_of(entry, "output");
     known.input_variation = number_of(entry, "input_variation");
     known.output_variation = number_of(entry, "output_variation");
+    known.longest = number_of(entry, "longest");
     if (scenario == "offline") continue;
     known.first_bound = Seconds(number_of(entry, scenario + "_ttft_ms") * 1e-3);
     known.token_bound = Seconds(number_of(entry, scenario + "_tpot_ms") * 1e-3);
