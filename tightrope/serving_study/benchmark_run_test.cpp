@@ -54,6 +54,32 @@ TEST(BenchmarkRun, AgreesWithTheClosedFormAtLowLoad) {
   }
 }
 
+// Equal lengths stay in rows, request by request as in the closed form: with room for one prompt an
+// iteration and for two, and where prompts stop decodes.
+TEST(BenchmarkRun, RowsOfEqualRequestsAgreeWithTheClosedForm) {
+  ServingRow row = dense_row();
+  row.spread = 0;
+  row.output = 512;
+  for (const char* stack : {"vllm-2025", "tensorrt-llm-2025", "sglang-2025"}) {
+    row.stack = stack;
+    row.engine = row.stack.substr(0, row.stack.rfind('-'));
+    for (const double clients : {8.0, 32.0}) {
+      for (const double budget : {1500.0, 2600.0}) {
+        row.concurrency = clients;
+        row.token_budget = budget;
+        const ServingTable table = table_of({row});
+        const std::vector<ServingCase> cases = cases_of(table);
+        ASSERT_EQ(cases[0].refused, "");
+        const BenchmarkRun run = run_benchmark(cases[0], row);
+        ASSERT_TRUE(run.ran);
+        const infer::Steady steady = predict(cases[0], row);
+        EXPECT_NEAR(run.tpot / steady.tpot, 1.0, 0.08) << stack << clients << "/" << budget;
+        EXPECT_NEAR(run.ttft / steady.ttft, 1.0, 0.20) << stack << clients << "/" << budget;
+      }
+    }
+  }
+}
+
 // The first wave counts: the more clients start at once, the later the mean first token.
 TEST(BenchmarkRun, MoreClientsWaitLonger) {
   ServingRow row = dense_row();

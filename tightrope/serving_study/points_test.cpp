@@ -36,6 +36,30 @@ ServingTable table() {
   return t ? *std::move(t) : ServingTable{};
 }
 
+// AIConfigurator's runs: the budget is the prompt and 1,500, with all that decode where prompts and
+// decodes share iterations; a padded graph takes a place.
+TEST(ServingRows, BudgetsGrowWithThePrompt) {
+  const std::string from = "source_file=/x/aic-auto-gap-analysis/y.csv; silicon_concurrency=64,";
+  const auto point = [&](const std::string& id, const std::string& engine,
+                         const std::string& model) {
+    return id + "," + from + engine + "," + model +
+           ",h100_sxm,fp8,agg,1024,512,fp8,fp8,64,4,1,,1,1,,,,,,,,,,,,,,,100,10\n";
+  };
+  const std::string text = std::string(header) +
+                           point("whole", "trtllm,1.0.0rc3", "Qwen/Qwen3-32B") +
+                           point("padded", "trtllm,1.0.0rc3", "meta-llama/Llama-3.1-8B-Instruct") +
+                           point("stops", "sglang,0.5.6.post2", "Qwen/Qwen3-32B") +
+                           point("before", "sglang,0.5.1.post1", "Qwen/Qwen3-32B");
+  const Result<ServingTable> t = parse_serving_table(text, "t.csv");
+  ASSERT_TRUE(t.has_value()) << t.error().what;
+  EXPECT_EQ(t->rows[0].token_budget, 1024 + 1500 + 64);
+  EXPECT_EQ(t->rows[0].most_sequences, 0);
+  EXPECT_EQ(t->rows[1].token_budget, 1024 + 1500 + 64);
+  EXPECT_EQ(t->rows[1].most_sequences, 63);
+  EXPECT_EQ(t->rows[2].token_budget, 1024 + 1500);
+  EXPECT_EQ(t->rows[3].token_budget, 0);
+}
+
 TEST(ServingRows, WidthsThatTheTableMultipliesAreReadAsTheyRan) {
   const ServingTable t = table();
   ASSERT_EQ(t.rows.size(), 5U);
