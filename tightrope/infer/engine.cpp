@@ -56,7 +56,7 @@ const std::vector<ServingField<ChipHabits>>& chip_habit_fields() {
       {"decode_kernel_us", &ChipHabits::decode_kernel_us, 0.0, 1e3},
       {"latent_read_share", &ChipHabits::latent_read_share, 0.05, 1.1},
       {"issue_share", &ChipHabits::issue_share, 0.1, 10.0},
-      {"reduce_bytes", &ChipHabits::reduce_bytes, 0.2, 10.0},
+      {"reduce_stretch", &ChipHabits::reduce_stretch, 0.2, 10.0},
       {"reduce_us", &ChipHabits::reduce_us, 0.0, 1e3},
       {"peer_us", &ChipHabits::peer_us, 0.0, 1e3},
   };

@@ -71,9 +71,9 @@ struct ChipHabits {
   double latent_read_share = 0.75;  ///< of HBM bandwidth, MLA's latent attention
   /// Time of a host that issues a kernel, against the engine's: such chips' servers differ.
   double issue_share = 1;
+  double reduce_stretch = 1;  ///< time of an all-reduce's bytes inside a node against NCCL's
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
-  double reduce_bytes = 1;  ///< time of an all-reduce's bytes inside a node against NCCL's
-  double reduce_us = 5;     ///< an all-reduce inside a node, whatever its size
+  double reduce_us = 5;  ///< an all-reduce inside a node, whatever its size
   // tidy-allow(raw-unit): a number of calibration/serving.toml, read and fitted by its key
   double peer_us = 10;  ///< an all-to-all of experts, whatever its size
 };

@@ -246,7 +246,7 @@ Spent Pricing::links(const LayerPart& part, double rows, std::vector<PricedItem>
     const bool inside = group.ranks == group.per_domain;
     const Seconds whole =
         inside ? max(t.time - t.latency, Seconds(0.0)) *
-                         (kind == Collective::all_reduce ? context_.habits.reduce_bytes : 1.0) +
+                         (kind == Collective::all_reduce ? context_.habits.reduce_stretch : 1.0) +
                      Seconds(fixed_us * 1e-6)
                : t.time;
     note(items, name, "link", whole, part.layers);

@@ -318,7 +318,8 @@ Steady closed_loop(const Pricing& pricing, const Load& load, const SteadyLimits&
   constexpr double near = 1e-4;
   double low = 0, high = held, before = 0, gap_before = 0;
   for (int i = 0; i < rounds; ++i) {
-    r = rhythm(work, limits, {held, decodes, steps, load.spread, load.waves, held < load.concurrency}, r);
+    const bool queued = held < load.concurrency;
+    r = rhythm(work, limits, {held, decodes, steps, load.spread, load.waves, queued}, r);
     first = r.ahead + r.poll + r.queue + r.first;
     const double decoding = steps * r.iteration.time.raw();
     const double free = held * decoding / (decoding + first.raw());

@@ -52,7 +52,7 @@ const std::vector<FitKnob>& chip_knobs() {
       {"decode_read_share", 0.3, 1, 0.85, 0.1, 0.05},
       {"latent_read_share", 0.1, 1, 0.75, 0.15, 0.1},
       {"decode_kernel_us", 1, 25, 6, 0.4, 0.2},
-      {"reduce_bytes", 0.7, 4, 1.2, 0.15, 0.1},
+      {"reduce_stretch", 0.7, 4, 1.2, 0.15, 0.1},
       {"reduce_us", 1, 80, 8, 0.4, 0.25},
       // No measured exchange is faster, on whatever few ranks (kernels/expert_alltoall.csv:
       // TensorRT-LLM 10.6 to dispatch and 11.8 to combine, DeepEP 11.9 and 12.6, on two to eight).
