@@ -55,6 +55,24 @@ TEST(Disaggregated, MoreClientsThanPlacesWaitForThem) {
   EXPECT_GT(disaggregated_loop(fleet, load).ttft, dealt.ttft);
 }
 
+// A handshake costs a busy prefill worker's prompts an iteration, an idle one's next to nothing.
+TEST(Disaggregated, HandshakesWaitForBusyWorkers) {
+  Context context = test_context("llama3-70b", "h100", "fp8");
+  const auto at = [&](double steps, double clients) {
+    context.engine.handshake_steps = steps;
+    const Pricing pricing(context, {.tp = 8});
+    Disaggregated fleet;
+    fleet.prefill = fleet.decode = &pricing;
+    fleet.decode_workers = 4;
+    return disaggregated_loop(fleet, {.input = 4096, .output = 1024, .concurrency = clients});
+  };
+  const Seconds lone = at(0, 1).prefill_alone;
+  const Seconds busy = at(1, 24).ttft - at(0, 24).ttft, idle = at(1, 1).ttft - at(0, 1).ttft;
+  EXPECT_GT(busy, lone * 0.3);
+  EXPECT_LT(idle, lone * 0.15);
+  EXPECT_LE(at(1, 24).request_rate, at(0, 24).request_rate * (1 + 1e-9));
+}
+
 RC_GTEST_PROP(Disaggregated, WaitsForPlacesAreNeverFewerThanRequestsBeyondThem, ()) {
   const double mean = *rc::gen::inRange(1, 2000) / 10.0;
   const double places = *rc::gen::inRange(1, 100);

@@ -66,8 +66,11 @@ struct Steady {
 /// Formula: B sequences decode, B/S requests prefill an iteration (S = (output-1)/accepted), f of
 ///   the iterations carry a chunk of p tokens; iteration = t(B) + f (t(B + p) - t(B)), or t(B) +
 ///   t(q) (concurrency/m - 1)/S where the m prompts that came together, q tokens, run alone; tpot =
-///   iteration / accepted; ttft = request_ms + residual + hold + n t(B + p) + queue; hold = half of
-///   poll_steps t(B); B + those that prefill = concurrency, as far as the cache holds them
+///   iteration / accepted; ttft = max(front, waiting / X) + ahead + residual + hold + n t(B + p) +
+///   queue; hold = half of poll_steps t(B); B + those that prefill = concurrency, as far as the
+///   cache holds them. Equal lengths that start together (spread 0, waves > 0): N / g prompts in a
+///   row of iterations, g whole ones in each; of `ahead` iterations min(ahead, k - 1) carry prompts
+///   for the k-th of the row.
 /// Source: derived: flow balance (Little) over the iterations of continuous batching.
 /// Valid: lengths >= 1; concurrency > 0. Means only: tails and bursts are the simulator's.
 /// Checked by: Steady.Laws
@@ -76,7 +79,7 @@ struct Steady {
 
 /// What: batches of as many requests as clients, which start together and end together. `tpot` is
 ///   that of the middle token (the median: times grow with the cache).
-/// Formula: ttft = request_ms + t(B input) prefilled at once; a step at length c = t(B) + B key(c),
+/// Formula: ttft = front + t(B input) prefilled at once; a step at length c = t(B) + B key(c),
 ///   key(c) = that of the next power of two with buckets_cache; X = B / (ttft + sum of steps)
 /// Source: derived; Neuron's compiled graphs: context and token buckets (Transformers-NeuronX
 /// guide). Valid: as closed_loop; concurrency above what the cache holds waits for the next batch.
