@@ -108,7 +108,7 @@ std::string cache(const SimulateResult& r) {
 }
 
 // How many replicas there were, where that changed.
-std::string replicas(const SimulateRequest& request, const SimulateResult& r) {
+std::string replicas(const SimulateResult& r) {
   const serving::ServingResult& s = r.served;
   std::string text;
   const double span = s.duration.raw();
@@ -259,7 +259,7 @@ std::vector<std::string> pool_words(const SimulatedPool& p) {
 
 std::vector<std::string> outcome_words(const SimulateRequest& request, const SimulateResult& r) {
   std::vector<std::string> all = {saturation(r), lost(r),  rates(request, r),    money(r),
-                                  energy(r),     cache(r), replicas(request, r), trust(r)};
+                                  energy(r),     cache(r), replicas(r), trust(r)};
   std::erase_if(all, [](const std::string& words) { return words.empty(); });
   return all;
 }

@@ -273,7 +273,8 @@ TEST(Sizing, StaticBatchesWaitForTheBatchBefore) {
   infer::Context batches = dense();
   batches.engine.static_batches = true;
   Settings s = small(Objective::throughput);
-  s.limits = {.ttft = Seconds(60.0), .percentile = 90};
+  s.limits.ttft = Seconds(60.0);
+  s.limits.percentile = 90;
   s.keep = 1;
   s.static_batches = true;
   const Survey found = survey(offer_of(batches), 0, s, false);
