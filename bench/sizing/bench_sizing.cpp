@@ -112,7 +112,9 @@ double deviation(const std::vector<sizing::Offer>& offers, const sizing::Setting
     const infer::Pricing pricing(*offers[f.pool.offer].context, f.pool.deployment);
     infer::SteadyLimits limits;
     limits.token_budget = f.pool.token_budget;
-    limits.mixes_prefill = offers[f.pool.offer].context->engine.mixes_prefill;
+    const infer::Engine& engine = offers[f.pool.offer].context->engine;
+    limits.mixes_prefill = engine.mixes_prefill;
+    limits.ahead_steps = engine.ahead_steps;
     const infer::Steady s =
         infer::closed_loop(pricing, sizing::load_at(settings.demand, f.concurrency), limits);
     for (const double ratio :
