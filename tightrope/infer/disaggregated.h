@@ -23,7 +23,8 @@ struct Disaggregated {
 ///   workers, a link and decode workers in turn.
 /// Formula: N = X (front + P(X) + moved + 1.5 t(B)) + y m; X = y (m - w) / (S t(B)), B = m - w
 /// + v/m;
-///   P(X) = T(q) (1 + u/2 + u handshakes) + r^2/(1 - r) T(K) / 2K, q = X/x T(q) prompts an iteration, at most K,
+///   P(X) = T(q) (1 + u/2 + u handshakes) + r^2/(1 - r) T(K) / 2K,
+///   q = X/x T(q) prompts an iteration, at most K,
 ///   u = X/x T(1) <= 1, r = X/x T(K)/K; w = E(n - s)+ requests wait at a worker for one of its s
 ///   places, n normal with mean m and variance v = min(m (1 - 1/y), (frontends - 1) / 6); tpot =
 ///   t(B) / accepted; a first wave of all clients at once adds half of its queue to the mean

@@ -56,6 +56,19 @@ class Exact {
   Room room_;
 };
 
+// From a fleet that keeps the limits up to the most requests below `late`, which does not.
+void fullest(const Exact& exact, Fleet& f, double late) {
+  while (late - f.concurrency > 1) {
+    const double middle = std::floor(0.5 * (late + f.concurrency));
+    Fleet fuller = f;
+    if (exact.fill(fuller, middle)) {
+      f = fuller;
+    } else {
+      late = middle;
+    }
+  }
+}
+
 }  // namespace
 
 Fleet refined(const Offer& offer, const Settings& settings, Fleet f) {
@@ -64,6 +77,7 @@ Fleet refined(const Offer& offer, const Settings& settings, Fleet f) {
   constexpr double step = 1.0 / 32;
   const double rate = settings.demand.rate;
   const int unit = offer.tariff.unit_chips;
+  double late = 0;  // a concurrency that does not keep the limits
   for (int i = 0; i < tries; ++i) {
     if (rate > 0) {
       const double share = rate / f.pool.workers;
@@ -76,7 +90,11 @@ Fleet refined(const Offer& offer, const Settings& settings, Fleet f) {
       if (kept && served) break;
       f.pool.workers += 1;
     } else {
-      if (exact.fill(f, f.concurrency)) break;
+      if (exact.fill(f, f.concurrency)) {
+        fullest(exact, f, late);
+        break;
+      }
+      late = f.concurrency;
       f.concurrency = std::max(1.0, std::floor(f.concurrency * (1 - step)));
     }
   }
